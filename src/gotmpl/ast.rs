@@ -1,0 +1,148 @@
+//! The tree that the parser makes and the executor walks: Go's `text/template/parse` nodes.
+//!
+//! Positions are byte offsets into the template's text; line and column are computed from them when an error is printed
+//! (Go's `Tree.ErrorContext`), so they cost nothing while a template runs. Every node prints as Go's `Node.String()` does,
+//! because error texts show the node.
+
+use std::sync::Arc;
+
+use crate::value::{Str, Value};
+
+/// Byte offset into [`Template::source`].
+pub type Pos = u32;
+
+/// A parsed template: a file's main body or one `define`.
+#[derive(Debug)]
+pub struct Template {
+    /// Its name: the file's path or the name in `define`.
+    pub name: Arc<str>,
+    /// The name of the text it was parsed from (Go's `ParseName`): what errors print before `:line:col`.
+    pub parse_name: Arc<str>,
+    /// The whole text that it was parsed from.
+    pub source: Arc<str>,
+    pub root: List,
+}
+
+#[derive(Debug, Default)]
+pub struct List {
+    pub pos: Pos,
+    pub nodes: Vec<Node>,
+}
+
+#[derive(Debug)]
+pub enum Node {
+    Text { pos: Pos, text: Str },
+    Action { pos: Pos, pipe: Pipe },
+    If(Branch),
+    With(Branch),
+    Range(Branch),
+    Template { pos: Pos, name: Arc<str>, pipe: Option<Pipe> },
+    Break { pos: Pos },
+    Continue { pos: Pos },
+}
+
+#[derive(Debug)]
+pub struct Branch {
+    pub pos: Pos,
+    pub pipe: Pipe,
+    pub list: List,
+    pub else_list: Option<List>,
+}
+
+#[derive(Debug)]
+pub struct Pipe {
+    pub pos: Pos,
+    /// `=` and not `:=`.
+    pub is_assign: bool,
+    /// At most two, in order: `$k, $v`. Each has exactly one ident, with its `$`.
+    pub decl: Vec<Variable>,
+    pub cmds: Vec<Command>,
+}
+
+#[derive(Debug)]
+pub struct Command {
+    pub pos: Pos,
+    /// Never empty.
+    pub args: Vec<Expr>,
+}
+
+/// `$x.a.b` is idents `["$x", "a", "b"]`; `$` alone is `["$"]`.
+#[derive(Debug)]
+pub struct Variable {
+    pub pos: Pos,
+    pub idents: Vec<Str>,
+}
+
+#[derive(Debug)]
+pub enum Expr {
+    Dot {
+        pos: Pos,
+    },
+    Nil {
+        pos: Pos,
+    },
+    Bool {
+        pos: Pos,
+        value: bool,
+    },
+    Number(Box<Number>),
+    /// `quoted` is the source text with its quotes.
+    String {
+        pos: Pos,
+        quoted: Str,
+        text: Str,
+    },
+    /// `.a.b`: idents without dots.
+    Field {
+        pos: Pos,
+        idents: Vec<Str>,
+    },
+    Variable(Variable),
+    /// A function: `id` is its place in the [`super::FuncTable`] that the parser was given.
+    Function {
+        pos: Pos,
+        name: Str,
+        id: usize,
+    },
+    /// `(expr).a.b` and the like.
+    Chain {
+        pos: Pos,
+        node: Box<Expr>,
+        fields: Vec<Str>,
+    },
+    /// A parenthesised pipeline.
+    Pipe(Box<Pipe>),
+}
+
+/// A number literal: Go keeps every type that it could be.
+#[derive(Debug)]
+pub struct Number {
+    pub pos: Pos,
+    pub text: Str,
+    /// Set if it is integral and fits into an int64.
+    pub int: Option<i64>,
+    pub uint: Option<u64>,
+    pub float: Option<f64>,
+    /// (real, imaginary), only for imaginary constants.
+    pub complex: Option<(f64, f64)>,
+    /// What it is where any type will do (`interface {}`): Go's `idealConstant`, or the text of its error
+    /// (`"9223372036854775808" overflows int`), decided once at parse time. Strings and chars: a char constant is an `int`.
+    pub ideal: Result<Value, String>,
+}
+
+impl Expr {
+    pub const fn pos(&self) -> Pos {
+        match self {
+            Self::Dot { pos }
+            | Self::Nil { pos }
+            | Self::Bool { pos, .. }
+            | Self::String { pos, .. }
+            | Self::Field { pos, .. }
+            | Self::Function { pos, .. }
+            | Self::Chain { pos, .. } => *pos,
+            Self::Number(n) => n.pos,
+            Self::Variable(v) => v.pos,
+            Self::Pipe(p) => p.pos,
+        }
+    }
+}

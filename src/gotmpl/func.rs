@@ -1,0 +1,271 @@
+//! Template functions from plain Rust functions.
+//!
+//! A function says with its argument types what Go's reflection knows of the original's signature, and the executor checks and
+//! converts arguments as text/template does before it calls (so `wrong type for value; expected string; got float64` is said in
+//! one place). The function then gets what it declared and never checks again:
+//!
+//! ```ignore
+//! fn trunc(n: Int, s: Str) -> Str { … }
+//! fn repeat(st: &mut State, n: Int, s: Str) -> Result<Str, CallError> { … }
+//! table.add(pure("trunc", trunc));
+//! table.add(func("repeat", repeat));
+//! ```
+
+use std::collections::HashMap;
+
+use super::State;
+use crate::value::{ListId, MapId, Str, Value};
+
+/// Why a call failed.
+#[derive(Debug)]
+pub enum CallError {
+    /// The error the function returned, or the text of its Go panic: printed after `error calling NAME: `.
+    Msg(String),
+    /// An execution error inside (from `include`, `tpl`, `template`), with its own place.
+    Exec(Box<super::ExecError>),
+    /// A limit of the render was reached: ends everything.
+    Limit(String),
+}
+
+impl CallError {
+    pub fn msg(s: impl Into<String>) -> Self {
+        Self::Msg(s.into())
+    }
+}
+
+/// The Go type of a parameter or result.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Ty {
+    /// `interface {}`
+    Any,
+    Str,
+    Int,
+    Int64,
+    Float,
+    Bool,
+    /// `[]interface {}`
+    List,
+    /// `map[string]interface {}`
+    Map,
+    /// An object type by its Go name, for example `time.Time`, `sprig.certificate`.
+    Object(&'static str),
+}
+
+impl Ty {
+    pub const fn go_type(self) -> &'static str {
+        match self {
+            Self::Any => "interface {}",
+            Self::Str => "string",
+            Self::Int => "int",
+            Self::Int64 => "int64",
+            Self::Float => "float64",
+            Self::Bool => "bool",
+            Self::List => "[]interface {}",
+            Self::Map => "map[string]interface {}",
+            Self::Object(n) => n,
+        }
+    }
+}
+
+/// The closure behind a [`Func`].
+type Call = Box<dyn Fn(&mut State, &[Value]) -> Result<Value, CallError> + Send + Sync>;
+
+/// A function that templates can call.
+pub struct Func {
+    pub name: &'static str,
+    /// The fixed parameters, then, if `variadic`, the element type of the rest.
+    pub params: Vec<Ty>,
+    pub variadic: bool,
+    pub ret: Ty,
+    /// The arguments have been checked and converted to `params` already.
+    pub call: Call,
+}
+
+/// All functions of an engine, by name.
+#[derive(Default)]
+pub struct FuncTable {
+    funcs: Vec<Func>,
+    by_name: HashMap<&'static str, usize>,
+}
+
+impl FuncTable {
+    pub fn new() -> Self {
+        Self::default()
+    }
+
+    /// Adds a function; a later one of the same name replaces the earlier, as Go's `Funcs` does.
+    pub fn add(&mut self, f: Func) {
+        if let Some(&i) = self.by_name.get(f.name) {
+            self.funcs[i] = f;
+        } else {
+            self.by_name.insert(f.name, self.funcs.len());
+            self.funcs.push(f);
+        }
+    }
+
+    pub fn id(&self, name: &str) -> Option<usize> {
+        self.by_name.get(name).copied()
+    }
+
+    pub fn get(&self, id: usize) -> &Func {
+        &self.funcs[id]
+    }
+
+    pub fn names(&self) -> impl Iterator<Item = &'static str> + '_ {
+        self.funcs.iter().map(|f| f.name)
+    }
+}
+
+/// A Rust type that stands for a Go parameter type.
+pub trait Arg: Sized {
+    const TY: Ty;
+    const VARIADIC: bool = false;
+    /// Takes what the executor has checked. `rest` is only used by [`Rest`].
+    fn take(args: &mut std::slice::Iter<'_, Value>) -> Result<Self, CallError>;
+}
+
+/// A Rust type that stands for a Go result type.
+pub trait Ret {
+    const TY: Ty;
+    fn give(self) -> Result<Value, CallError>;
+}
+
+/// Go `int` (plain `i64` is Go `int64`).
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Int(pub i64);
+
+/// A variadic last parameter: `...interface{}` is `Rest<Value>`.
+#[derive(Clone, Debug)]
+pub struct Rest<T>(pub Vec<T>);
+
+fn mismatch(ty: Ty, got: Option<&Value>) -> CallError {
+    // The executor converts before it calls; this is said only if a table is called around it.
+    CallError::Msg(format!(
+        "wrong type for value; expected {}; got {}",
+        ty.go_type(),
+        got.map_or("nothing", |v| v.kind().name())
+    ))
+}
+
+macro_rules! arg {
+    ($t:ty, $ty:expr, $pat:pat => $out:expr) => {
+        impl Arg for $t {
+            const TY: Ty = $ty;
+            fn take(args: &mut std::slice::Iter<'_, Value>) -> Result<Self, CallError> {
+                match args.next() {
+                    Some($pat) => Ok($out),
+                    other => Err(mismatch($ty, other)),
+                }
+            }
+        }
+    };
+}
+arg!(Value, Ty::Any, v => v.clone());
+arg!(Str, Ty::Str, Value::Str(s) => s.clone());
+arg!(Int, Ty::Int, Value::Int(n) => Self(*n));
+arg!(i64, Ty::Int64, Value::Int64(n) => *n);
+arg!(f64, Ty::Float, Value::Float(f) => *f);
+arg!(bool, Ty::Bool, Value::Bool(b) => *b);
+arg!(MapId, Ty::Map, Value::Map(m) => *m);
+arg!(ListId, Ty::List, Value::List(l) => *l);
+
+impl<T: Arg> Arg for Rest<T> {
+    const TY: Ty = T::TY;
+    const VARIADIC: bool = true;
+    fn take(args: &mut std::slice::Iter<'_, Value>) -> Result<Self, CallError> {
+        let mut all = Vec::with_capacity(args.len());
+        while args.len() > 0 {
+            all.push(T::take(args)?);
+        }
+        Ok(Self(all))
+    }
+}
+
+macro_rules! ret {
+    ($t:ty, $ty:expr, $v:ident => $out:expr) => {
+        impl Ret for $t {
+            const TY: Ty = $ty;
+            fn give(self) -> Result<Value, CallError> {
+                let $v = self;
+                Ok($out)
+            }
+        }
+    };
+}
+ret!(Value, Ty::Any, v => v);
+ret!(Str, Ty::Str, v => Value::Str(v));
+ret!(String, Ty::Str, v => Value::str(v));
+ret!(&'static str, Ty::Str, v => Value::str(v));
+ret!(Vec<u8>, Ty::Str, v => Value::str(v));
+ret!(Int, Ty::Int, v => Value::Int(v.0));
+ret!(i64, Ty::Int64, v => Value::Int64(v));
+ret!(f64, Ty::Float, v => Value::Float(v));
+ret!(bool, Ty::Bool, v => Value::Bool(v));
+ret!(MapId, Ty::Map, v => Value::Map(v));
+ret!(ListId, Ty::List, v => Value::List(v));
+
+impl<R: Ret> Ret for Result<R, CallError> {
+    const TY: Ty = R::TY;
+    fn give(self) -> Result<Value, CallError> {
+        self.and_then(Ret::give)
+    }
+}
+
+/// A Rust function that can become a [`Func`]; `M` only tells the shapes apart.
+pub trait IntoFunc<M>: Send + Sync + 'static {
+    fn params() -> (Vec<Ty>, bool);
+    const RET: Ty;
+    fn invoke(&self, st: &mut State, args: &[Value]) -> Result<Value, CallError>;
+}
+
+/// Marks functions that take the [`State`] first.
+pub struct WithState<T>(std::marker::PhantomData<T>);
+
+macro_rules! into_func {
+    ($($a:ident),*) => {
+        impl<F, R, $($a),*> IntoFunc<(R, $($a,)*)> for F
+        where F: Fn($($a),*) -> R + Send + Sync + 'static, R: Ret, $($a: Arg),* {
+            const RET: Ty = R::TY;
+            fn params() -> (Vec<Ty>, bool) { (vec![$($a::TY),*], false $(|| $a::VARIADIC)*) }
+            #[allow(non_snake_case, unused_mut, unused_variables)]
+            fn invoke(&self, _st: &mut State, args: &[Value]) -> Result<Value, CallError> {
+                let mut it = args.iter();
+                $(let $a = $a::take(&mut it)?;)*
+                self($($a),*).give()
+            }
+        }
+        impl<F, R, $($a),*> IntoFunc<WithState<(R, $($a,)*)>> for F
+        where F: Fn(&mut State, $($a),*) -> R + Send + Sync + 'static, R: Ret, $($a: Arg),* {
+            const RET: Ty = R::TY;
+            fn params() -> (Vec<Ty>, bool) { (vec![$($a::TY),*], false $(|| $a::VARIADIC)*) }
+            #[allow(non_snake_case, unused_mut, unused_variables)]
+            fn invoke(&self, st: &mut State, args: &[Value]) -> Result<Value, CallError> {
+                let mut it = args.iter();
+                $(let $a = $a::take(&mut it)?;)*
+                self(st, $($a),*).give()
+            }
+        }
+    };
+}
+into_func!();
+into_func!(A);
+into_func!(A, B);
+into_func!(A, B, C);
+into_func!(A, B, C, D);
+into_func!(A, B, C, D, E);
+into_func!(A, B, C, D, E, G);
+
+fn build<M, F: IntoFunc<M>>(name: &'static str, f: F) -> Func {
+    let (params, variadic) = F::params();
+    Func { name, params, variadic, ret: F::RET, call: Box::new(move |st, args| f.invoke(st, args)) }
+}
+
+/// A function that works on its arguments alone.
+pub fn pure<R, F: IntoFunc<R>>(name: &'static str, f: F) -> Func {
+    build(name, f)
+}
+
+/// A function that takes the render's [`State`] first.
+pub fn func<R, F: IntoFunc<WithState<R>>>(name: &'static str, f: F) -> Func {
+    build(name, f)
+}

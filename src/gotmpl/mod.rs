@@ -1,0 +1,15 @@
+//! Go's `text/template`, the language only: text → tokens → tree → execution against a [`crate::value::Heap`].
+//!
+//! Nothing here knows Helm. What a template can call comes in as a [`FuncTable`]; what differs from run to run (clock, chance,
+//! name service) comes through a [`Host`]. The reference is Go 1.26 `text/template` and `text/template/parse`.
+
+pub mod ast;
+mod error;
+mod func;
+mod host;
+mod state;
+
+pub use error::{ExecCause, ExecError};
+pub use func::{Arg, CallError, Func, FuncTable, Int, Rest, Ret, Ty, func, pure};
+pub use host::{FixedHost, Host, SystemHost};
+pub use state::{Limits, State};

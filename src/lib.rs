@@ -1,0 +1,13 @@
+//! pintle renders Helm charts byte for byte as Helm does, manages releases that the `helm` CLI can read, and reconciles
+//! Flux's `HelmRelease`.
+//!
+//! The rooms, from the ground up; each uses only those before it.
+
+pub mod chart;
+pub mod golang;
+pub mod gotmpl;
+pub mod render;
+pub mod sprig;
+pub mod value;
+pub mod values;
+pub mod yaml;

@@ -1,0 +1,222 @@
+//! Where maps and lists live: one heap for a render, ids instead of pointers.
+
+use super::{Str, Value};
+
+/// Reference to a map of a [`Heap`].
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+pub struct MapId(u32);
+
+/// Reference to a list of a [`Heap`].
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+pub struct ListId(u32);
+
+/// The Go type of a map whose keys are strings.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Default)]
+pub enum MapType {
+    /// `map[string]interface {}`
+    #[default]
+    Any,
+    /// `common.Values`: the same underneath, with methods.
+    Values,
+    /// `map[string]string`
+    Strings,
+}
+
+impl MapType {
+    pub const fn go_type(self) -> &'static str {
+        match self {
+            Self::Any => "map[string]interface {}",
+            Self::Values => "common.Values",
+            Self::Strings => "map[string]string",
+        }
+    }
+}
+
+/// The Go type of a slice's elements.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Default)]
+pub enum Elem {
+    /// `interface {}`
+    #[default]
+    Any,
+    Str,
+    Int,
+    /// `[]interface {}` (what `chunk` returns a slice of)
+    Slice,
+    /// `map[string]interface {}` (TOML arrays of tables)
+    Map,
+    /// Any other, by its Go name: `*chart.Maintainer`.
+    Named(&'static str),
+}
+
+impl Elem {
+    pub const fn go_type(self) -> &'static str {
+        match self {
+            Self::Any => "interface {}",
+            Self::Str => "string",
+            Self::Int => "int",
+            Self::Slice => "[]interface {}",
+            Self::Map => "map[string]interface {}",
+            Self::Named(n) => n,
+        }
+    }
+}
+
+/// A map with string keys, kept in byte order of the keys (the order in which Go templates range and print).
+#[derive(Clone, Debug, Default)]
+pub struct Map {
+    pub ty: MapType,
+    /// A nil map of its type (prints `map[]`, encodes as null).
+    pub nil: bool,
+    entries: Vec<(Str, Value)>,
+}
+
+impl Map {
+    fn find(&self, key: &[u8]) -> Result<usize, usize> {
+        // Keys mostly arrive in order: look at the end first.
+        if let Some((last, _)) = self.entries.last()
+            && last.as_bytes() < key
+        {
+            return Err(self.entries.len());
+        }
+        self.entries.binary_search_by(|(k, _)| k.as_bytes().cmp(key))
+    }
+
+    pub fn get(&self, key: impl AsRef<[u8]>) -> Option<&Value> {
+        self.find(key.as_ref()).ok().map(|i| &self.entries[i].1)
+    }
+
+    pub fn get_mut(&mut self, key: impl AsRef<[u8]>) -> Option<&mut Value> {
+        self.find(key.as_ref()).ok().map(|i| &mut self.entries[i].1)
+    }
+
+    pub fn contains(&self, key: impl AsRef<[u8]>) -> bool {
+        self.find(key.as_ref()).is_ok()
+    }
+
+    /// Sets a key and returns what was there.
+    pub fn insert(&mut self, key: impl Into<Str>, value: Value) -> Option<Value> {
+        let key = key.into();
+        match self.find(&key) {
+            Ok(i) => Some(std::mem::replace(&mut self.entries[i].1, value)),
+            Err(i) => {
+                self.entries.insert(i, (key, value));
+                None
+            }
+        }
+    }
+
+    pub fn remove(&mut self, key: impl AsRef<[u8]>) -> Option<Value> {
+        self.find(key.as_ref()).ok().map(|i| self.entries.remove(i).1)
+    }
+
+    pub fn len(&self) -> usize {
+        self.entries.len()
+    }
+
+    pub fn is_empty(&self) -> bool {
+        self.entries.is_empty()
+    }
+
+    /// The entries in byte order of their keys.
+    pub fn iter(&self) -> impl DoubleEndedIterator<Item = (&Str, &Value)> + ExactSizeIterator {
+        self.entries.iter().map(|(k, v)| (k, v))
+    }
+
+    pub fn keys(&self) -> impl DoubleEndedIterator<Item = &Str> + ExactSizeIterator {
+        self.entries.iter().map(|(k, _)| k)
+    }
+
+    /// The `i`-th entry in key order.
+    pub fn entry_at(&self, i: usize) -> Option<(&Str, &Value)> {
+        self.entries.get(i).map(|(k, v)| (k, v))
+    }
+
+    pub fn retain(&mut self, mut keep: impl FnMut(&Str, &Value) -> bool) {
+        self.entries.retain(|(k, v)| keep(k, v));
+    }
+}
+
+/// A slice. Its items are never resized in place by template functions that return new lists in Go.
+#[derive(Clone, Debug, Default)]
+pub struct List {
+    pub elem: Elem,
+    /// A nil slice of its type (encodes as null).
+    pub nil: bool,
+    pub items: Vec<Value>,
+}
+
+/// All maps and lists of one render.
+#[derive(Debug, Default)]
+pub struct Heap {
+    maps: Vec<Map>,
+    lists: Vec<List>,
+}
+
+impl Heap {
+    pub fn new() -> Self {
+        Self::default()
+    }
+
+    /// How many maps and lists were ever made: what a heap limit counts.
+    pub fn len(&self) -> usize {
+        self.maps.len() + self.lists.len()
+    }
+
+    pub fn is_empty(&self) -> bool {
+        self.len() == 0
+    }
+
+    /// An empty `map[string]interface {}`.
+    pub fn new_map(&mut self) -> MapId {
+        self.add_map(Map::default())
+    }
+
+    pub fn add_map(&mut self, map: Map) -> MapId {
+        // Ids are u32 by design: limits stop a render long before four billion containers.
+        let id = MapId(u32::try_from(self.maps.len()).unwrap_or(u32::MAX));
+        self.maps.push(map);
+        id
+    }
+
+    /// A `map[string]interface {}` of these entries; a later duplicate key wins.
+    pub fn map_of<K: Into<Str>>(&mut self, entries: impl IntoIterator<Item = (K, Value)>) -> MapId {
+        let mut m = Map::default();
+        for (k, v) in entries {
+            m.insert(k, v);
+        }
+        self.add_map(m)
+    }
+
+    pub fn add_list(&mut self, list: List) -> ListId {
+        let id = ListId(u32::try_from(self.lists.len()).unwrap_or(u32::MAX));
+        self.lists.push(list);
+        id
+    }
+
+    /// A `[]interface {}` of these items.
+    pub fn list_of(&mut self, items: Vec<Value>) -> ListId {
+        self.add_list(List { elem: Elem::Any, nil: false, items })
+    }
+
+    /// A `[]string` of these items.
+    pub fn strings<S: Into<Str>>(&mut self, items: impl IntoIterator<Item = S>) -> ListId {
+        let items = items.into_iter().map(|s| Value::Str(s.into())).collect();
+        self.add_list(List { elem: Elem::Str, nil: false, items })
+    }
+
+    pub fn map(&self, id: MapId) -> &Map {
+        &self.maps[id.0 as usize]
+    }
+
+    pub fn map_mut(&mut self, id: MapId) -> &mut Map {
+        &mut self.maps[id.0 as usize]
+    }
+
+    pub fn list(&self, id: ListId) -> &List {
+        &self.lists[id.0 as usize]
+    }
+
+    pub fn list_mut(&mut self, id: ListId) -> &mut List {
+        &mut self.lists[id.0 as usize]
+    }
+}

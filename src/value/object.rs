@@ -1,0 +1,66 @@
+//! Values that are neither scalars nor plain containers: Go structs, pointers and named types, with fields and methods.
+
+use std::any::Any;
+use std::borrow::Cow;
+use std::fmt::Debug;
+use std::sync::Arc;
+
+use super::{Heap, Kind, Value};
+
+/// A shared object.
+pub type ObjectRef = Arc<dyn Object>;
+
+/// What Go's reflection shows of a struct, a pointer or a named type.
+///
+/// The defaults describe a struct without fields or methods; implement what the Go type has.
+pub trait Object: Debug + Send + Sync {
+    /// For downcasting in functions that take this very type.
+    fn as_any(&self) -> &dyn Any;
+
+    /// The type as `%T` prints it, for example `time.Time` or `*semver.Version`.
+    fn go_type(&self) -> Cow<'static, str>;
+
+    fn kind(&self) -> Kind {
+        Kind::Struct
+    }
+
+    fn truth(&self) -> bool {
+        true
+    }
+
+    /// An exported field of the struct (or of what the pointer points to); for map kinds, a key.
+    fn field(&self, _heap: &mut Heap, _name: &str) -> Option<Value> {
+        None
+    }
+
+    /// Calls a method. `None`: there is no such method. `Err`: the text of the error that the method returned, or of its panic;
+    /// a wrong number of arguments is answered as text/template does it (`wrong number of args for Name: want 1 got 0`).
+    fn method(&self, _heap: &mut Heap, _name: &str, _args: &[Value]) -> Option<Result<Value, String>> {
+        None
+    }
+
+    /// What `String()` or `Error()` returns: how `print` and `%v` show the value. `None`: the type has neither.
+    fn string(&self) -> Option<String> {
+        None
+    }
+
+    /// The exported and unexported fields in order, for `%v` and `%+v` of a struct without `String()`.
+    fn fields(&self, _heap: &mut Heap) -> Vec<(&'static str, Value)> {
+        Vec::new()
+    }
+
+    /// What `encoding/json` makes of it, as plain values (maps, lists, scalars).
+    fn json(&self, _heap: &mut Heap) -> Value {
+        Value::Nil
+    }
+
+    /// For objects of slice or map kind: their elements (keys are strings for maps, ints for slices) in Go's range order.
+    fn elements(&self, _heap: &mut Heap) -> Option<Vec<(Value, Value)>> {
+        None
+    }
+
+    /// For objects of an integer kind (`time.Duration`, `time.Month`): the number.
+    fn int(&self) -> Option<i128> {
+        None
+    }
+}
