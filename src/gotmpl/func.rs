@@ -166,7 +166,8 @@ arg!(Int, Ty::Int, Value::Int(n) => Self(*n));
 arg!(i64, Ty::Int64, Value::Int64(n) => *n);
 arg!(f64, Ty::Float, Value::Float(f) => *f);
 arg!(bool, Ty::Bool, Value::Bool(b) => *b);
-arg!(MapId, Ty::Map, Value::Map(m) => *m);
+// `common.Values` is assignable to `map[string]interface {}`, and inside the function it is that.
+arg!(MapId, Ty::Map, Value::Map(m) => m.plain());
 arg!(ListId, Ty::List, Value::List(l) => *l);
 
 impl<T: Arg> Arg for Rest<T> {

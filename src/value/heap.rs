@@ -3,8 +3,48 @@
 use super::{Str, Value};
 
 /// Reference to a map of a [`Heap`].
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+///
+/// In Go the same map can be seen as `map[string]interface {}` through one name and as `common.Values` through another (a
+/// subchart's `.Values` and its parent's `.Values.sub`), so that view belongs to the reference. Equality is identity of the map.
+#[derive(Clone, Copy, Debug)]
 pub struct MapId(u32);
+
+impl MapId {
+    const VALUES: u32 = 1 << 31;
+
+    /// The same map, seen as `common.Values`: it has methods, and is not a `map[string]interface {}` to a type assertion.
+    #[must_use]
+    pub const fn as_values(self) -> Self {
+        Self(self.0 | Self::VALUES)
+    }
+
+    /// The same map, seen as the type it was made with.
+    #[must_use]
+    pub const fn plain(self) -> Self {
+        Self(self.0 & !Self::VALUES)
+    }
+
+    /// True if this reference sees the map as `common.Values`.
+    pub const fn is_values(self) -> bool {
+        self.0 & Self::VALUES != 0
+    }
+
+    const fn index(self) -> usize {
+        (self.0 & !Self::VALUES) as usize
+    }
+}
+
+impl PartialEq for MapId {
+    fn eq(&self, other: &Self) -> bool {
+        self.index() == other.index()
+    }
+}
+impl Eq for MapId {}
+impl std::hash::Hash for MapId {
+    fn hash<H: std::hash::Hasher>(&self, state: &mut H) {
+        self.index().hash(state);
+    }
+}
 
 /// Reference to a list of a [`Heap`].
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
@@ -16,8 +56,6 @@ pub enum MapType {
     /// `map[string]interface {}`
     #[default]
     Any,
-    /// `common.Values`: the same underneath, with methods.
-    Values,
     /// `map[string]string`
     Strings,
 }
@@ -26,7 +64,6 @@ impl MapType {
     pub const fn go_type(self) -> &'static str {
         match self {
             Self::Any => "map[string]interface {}",
-            Self::Values => "common.Values",
             Self::Strings => "map[string]string",
         }
     }
@@ -172,8 +209,8 @@ impl Heap {
     }
 
     pub fn add_map(&mut self, map: Map) -> MapId {
-        // Ids are u32 by design: limits stop a render long before four billion containers.
-        let id = MapId(u32::try_from(self.maps.len()).unwrap_or(u32::MAX));
+        // Ids are u32 by design: limits stop a render long before two billion containers.
+        let id = MapId(u32::try_from(self.maps.len()).unwrap_or(u32::MAX) & !MapId::VALUES);
         self.maps.push(map);
         id
     }
@@ -205,11 +242,11 @@ impl Heap {
     }
 
     pub fn map(&self, id: MapId) -> &Map {
-        &self.maps[id.0 as usize]
+        &self.maps[id.index()]
     }
 
     pub fn map_mut(&mut self, id: MapId) -> &mut Map {
-        &mut self.maps[id.0 as usize]
+        &mut self.maps[id.index()]
     }
 
     pub fn list(&self, id: ListId) -> &List {

@@ -144,6 +144,7 @@ impl Value {
         match self {
             Self::Nil => "<nil>".into(),
             Self::Bytes(_) => "[]uint8".into(),
+            Self::Map(m) if m.is_values() => "common.Values".into(),
             Self::Map(m) => heap.map(*m).ty.go_type().into(),
             Self::List(l) => format!("[]{}", heap.list(*l).elem.go_type()),
             Self::Object(o) => o.go_type().into_owned(),

@@ -1,0 +1,17 @@
+# The words of CI.
+fmt:
+    cargo fmt --check
+clippy:
+    cargo clippy --release --locked --all-targets -- -D warnings
+doc:
+    RUSTDOCFLAGS="-D warnings" cargo doc --release --locked --no-deps
+deny:
+    cargo deny check bans licenses sources
+unused:
+    cargo machete
+test:
+    tests/run.sh
+bench:
+    benches/side-by-side.sh
+ci:
+    .ci/run

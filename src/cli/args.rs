@@ -1,0 +1,277 @@
+//! Every flag, defined once: parsing, `--help`, completions and man pages come from here.
+//! Names, short forms and defaults are Helm's wherever Helm has the flag.
+
+use std::path::PathBuf;
+
+use clap::{Args, Parser, Subcommand, ValueEnum};
+
+use super::output::Streams;
+
+/// Renders Helm charts byte for byte as Helm does, and shows what a deployment repository would apply.
+#[derive(Debug, Parser)]
+#[command(name = "pintle", version, about, max_term_width = 110)]
+pub struct Cli {
+    #[command(flatten)]
+    pub global: Global,
+    #[command(subcommand)]
+    pub command: Command,
+}
+
+/// Flags of every command.
+#[derive(Args, Debug, Clone)]
+pub struct Global {
+    /// Namespace scope for this request
+    #[arg(short = 'n', long, global = true, env = "HELM_NAMESPACE", value_name = "NAMESPACE")]
+    pub namespace: Option<String>,
+    /// Enable verbose output; prints manifests that are not valid YAML
+    #[arg(long, global = true)]
+    pub debug: bool,
+    /// Explain errors (excerpt, chain of includes, hints) even where standard error is not a terminal
+    #[arg(long, global = true)]
+    pub explain_errors: bool,
+    #[command(flatten)]
+    pub limits: LimitArgs,
+}
+
+/// Bounds of a render; the defaults are far beyond honest charts.
+#[derive(Args, Debug, Clone)]
+#[command(next_help_heading = "Limits")]
+pub struct LimitArgs {
+    /// Bytes of text that one render may produce
+    #[arg(long, global = true, default_value_t = crate::gotmpl::Limits::default().output, hide_short_help = true)]
+    pub limit_output: u64,
+    /// Template nodes that one render may execute
+    #[arg(long, global = true, default_value_t = crate::gotmpl::Limits::default().steps, hide_short_help = true)]
+    pub limit_steps: u64,
+    /// Maps and lists that one render may make
+    #[arg(long, global = true, default_value_t = crate::gotmpl::Limits::default().heap, hide_short_help = true)]
+    pub limit_heap: usize,
+}
+
+impl LimitArgs {
+    pub fn limits(&self) -> crate::gotmpl::Limits {
+        crate::gotmpl::Limits {
+            output: self.limit_output,
+            steps: self.limit_steps,
+            heap: self.limit_heap,
+            ..crate::gotmpl::Limits::default()
+        }
+    }
+}
+
+#[derive(Debug, Subcommand)]
+pub enum Command {
+    /// Locally render templates
+    Template(Template),
+    /// Show information of a chart
+    #[command(alias = "inspect")]
+    Show(Show),
+    /// Manage a chart's dependencies
+    #[command(aliases = ["dep", "dependencies"])]
+    Dependency(Dependency),
+    /// Render an environment of a deployment repository, release by release
+    Build(Build),
+    /// Print the version
+    Version(Version),
+    /// Generate a completion script for a shell
+    Completion(Completion),
+    /// Write man pages into a directory
+    Man(Man),
+}
+
+/// Where values come from, in Helm's order: files, then JSON, plain, string, file and literal settings.
+#[derive(Args, Debug, Clone, Default)]
+pub struct ValueArgs {
+    /// Specify values in a YAML file (can specify multiple)
+    #[arg(short = 'f', long = "values", value_name = "FILE", value_delimiter = ',')]
+    pub values: Vec<String>,
+    /// Set values on the command line (can specify multiple or separate values with commas: key1=val1,key2=val2)
+    #[arg(long, value_name = "KEY=VALUE", allow_hyphen_values = true)]
+    pub set: Vec<String>,
+    /// Set STRING values on the command line
+    #[arg(long, value_name = "KEY=VALUE", allow_hyphen_values = true)]
+    pub set_string: Vec<String>,
+    /// Set values from respective files
+    #[arg(long, value_name = "KEY=PATH", allow_hyphen_values = true)]
+    pub set_file: Vec<String>,
+    /// Set JSON values on the command line (key1=json,key2=json or one JSON object)
+    #[arg(long, value_name = "KEY=JSON", allow_hyphen_values = true)]
+    pub set_json: Vec<String>,
+    /// Set a literal STRING value on the command line
+    #[arg(long, value_name = "KEY=TEXT", allow_hyphen_values = true)]
+    pub set_literal: Vec<String>,
+}
+
+#[derive(Args, Debug, Clone)]
+pub struct Template {
+    /// The release's name (may be left out) and the chart: a directory or an archive
+    #[arg(value_name = "[NAME] CHART")]
+    pub args: Vec<String>,
+    #[command(flatten)]
+    pub values: ValueArgs,
+    /// Include CRDs in the templated output
+    #[arg(long)]
+    pub include_crds: bool,
+    /// If set, no CRDs will be installed
+    #[arg(long)]
+    pub skip_crds: bool,
+    /// Skip tests from templated output
+    #[arg(long)]
+    pub skip_tests: bool,
+    /// Set .Release.IsUpgrade instead of .Release.IsInstall
+    #[arg(long)]
+    pub is_upgrade: bool,
+    /// Prevent hooks from running during install; leaves them out of the output
+    #[arg(long)]
+    pub no_hooks: bool,
+    /// Only show manifests rendered from the given templates
+    #[arg(short = 's', long, value_name = "TEMPLATE")]
+    pub show_only: Vec<String>,
+    /// Write the executed templates to files in this directory instead of standard output
+    #[arg(long, value_name = "DIR")]
+    pub output_dir: Option<String>,
+    /// Use the release name in the output-dir path
+    #[arg(long)]
+    pub release_name: bool,
+    /// Kubernetes version used for Capabilities.KubeVersion
+    #[arg(long, value_name = "VERSION")]
+    pub kube_version: Option<String>,
+    /// Kubernetes API versions used for Capabilities.APIVersions (multiple can be specified)
+    #[arg(short = 'a', long, value_name = "VERSION", value_delimiter = ',')]
+    pub api_versions: Vec<String>,
+    /// Generate the name (and omit the NAME parameter)
+    #[arg(short = 'g', long)]
+    pub generate_name: bool,
+    /// Specify template used to name the release
+    #[arg(long, value_name = "TEMPLATE")]
+    pub name_template: Option<String>,
+    /// If set, disables JSON schema validation
+    #[arg(long)]
+    pub skip_schema_validation: bool,
+    /// Enable DNS lookups when rendering templates
+    #[arg(long)]
+    pub enable_dns: bool,
+    /// Accepted for compatibility; rendering never talks to a cluster yet
+    #[arg(long, hide = true, num_args = 0..=1, require_equals = true, default_missing_value = "unset")]
+    pub dry_run: Option<String>,
+    /// Accepted for compatibility; no effect on rendering
+    #[arg(long, hide = true)]
+    pub disable_openapi_validation: bool,
+    /// Accepted for compatibility; no effect on rendering
+    #[arg(long, hide = true)]
+    pub create_namespace: bool,
+    /// Accepted for compatibility; no effect on rendering
+    #[arg(long, hide = true)]
+    pub render_subchart_notes: bool,
+    /// Accepted for compatibility; a chart from the file system has the version that it has
+    #[arg(long, hide = true)]
+    pub version: Option<String>,
+    /// Accepted for compatibility; no effect on charts from the file system
+    #[arg(long, hide = true)]
+    pub devel: bool,
+}
+
+#[derive(Args, Debug, Clone)]
+pub struct Show {
+    #[arg(value_enum)]
+    pub what: ShowWhat,
+    /// Path of a chart directory or archive
+    pub chart: PathBuf,
+}
+
+#[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
+pub enum ShowWhat {
+    /// Everything below
+    All,
+    /// Chart.yaml
+    Chart,
+    /// values.yaml
+    Values,
+    /// The README
+    Readme,
+    /// Custom resource definitions
+    Crds,
+}
+
+#[derive(Args, Debug, Clone)]
+pub struct Dependency {
+    #[command(subcommand)]
+    pub command: DependencyCommand,
+}
+
+#[derive(Debug, Clone, Subcommand)]
+pub enum DependencyCommand {
+    /// List the dependencies for the given chart
+    #[command(alias = "ls")]
+    List {
+        /// Path of a chart directory or archive
+        #[arg(default_value = ".")]
+        chart: PathBuf,
+        /// Maximum column width for output table
+        #[arg(long, default_value_t = 80)]
+        max_col_width: usize,
+    },
+}
+
+#[derive(Args, Debug, Clone)]
+pub struct Build {
+    /// The deployment repository
+    #[arg(default_value = ".")]
+    pub path: PathBuf,
+    /// The environment: a directory under k8s/gitops
+    #[arg(short = 'e', long, value_name = "ENV")]
+    pub env: String,
+    /// Only this service's release
+    #[arg(long, value_name = "SERVICE")]
+    pub service: Option<String>,
+    /// Kubernetes version used for Capabilities.KubeVersion
+    #[arg(long, value_name = "VERSION")]
+    pub kube_version: Option<String>,
+    /// Kubernetes API versions used for Capabilities.APIVersions
+    #[arg(short = 'a', long, value_name = "VERSION", value_delimiter = ',')]
+    pub api_versions: Vec<String>,
+}
+
+#[derive(Args, Debug, Clone)]
+pub struct Version {
+    /// Print the version number only
+    #[arg(long)]
+    pub short: bool,
+}
+
+#[derive(Args, Debug, Clone)]
+pub struct Completion {
+    #[arg(value_enum)]
+    pub shell: clap_complete::Shell,
+}
+
+#[derive(Args, Debug, Clone)]
+pub struct Man {
+    /// Where the pages are written
+    pub dir: PathBuf,
+}
+
+/// What clap says of a command line it can't take: help and version go to standard output with exit code 0, all else is an error.
+pub fn usage(e: &clap::Error, io: &mut Streams<'_>) -> u8 {
+    use clap::error::{ContextKind, ErrorKind};
+    match e.kind() {
+        ErrorKind::DisplayHelp | ErrorKind::DisplayVersion => {
+            let _ = write!(io.out, "{e}");
+            0
+        }
+        ErrorKind::UnknownArgument => {
+            let flag = e.get(ContextKind::InvalidArg).map(ToString::to_string).unwrap_or_default();
+            if flag.starts_with("--") {
+                // Cobra's words, so that scripts that look for them find them.
+                io.error(&format!("unknown flag: {}", flag.split('=').next().unwrap_or(&flag)));
+            } else {
+                io.error(e.to_string().trim_start_matches("error: ").trim_end());
+            }
+            1
+        }
+        _ => {
+            io.error(e.to_string().trim_start_matches("error: ").trim_end());
+            1
+        }
+    }
+}

@@ -1,0 +1,99 @@
+//! The command line: arguments → library call → output. One file per command.
+//!
+//! Where a command exists in `helm`, its flags, standard output and exit code are Helm's. The first line of an error on standard error
+//! is Helm's own text (`Error: …`); what helps people comes behind it, on a terminal or when asked for.
+
+mod args;
+mod build;
+mod dependency;
+mod manual;
+mod output;
+mod show;
+mod template;
+mod version;
+
+pub use args::Cli;
+pub use output::Streams;
+
+use std::ffi::OsString;
+use std::process::ExitCode;
+
+use clap::Parser;
+
+/// Why a command failed: what is printed after `Error: `, what may help, and the exit code.
+#[derive(Debug)]
+pub struct Failure {
+    pub message: String,
+    pub explanation: Option<crate::diagnostic::Diagnostic>,
+    pub code: u8,
+}
+
+impl Failure {
+    pub fn new(message: impl Into<String>) -> Self {
+        Self { message: message.into(), explanation: None, code: 1 }
+    }
+}
+
+impl From<String> for Failure {
+    fn from(message: String) -> Self {
+        Self::new(message)
+    }
+}
+
+impl From<std::io::Error> for Failure {
+    fn from(e: std::io::Error) -> Self {
+        Self::new(e.to_string())
+    }
+}
+
+/// Runs a command line, the program's name first. Writes to the given streams and returns the exit code.
+pub fn run(args: impl IntoIterator<Item = OsString>, io: &mut Streams<'_>) -> u8 {
+    let cli = match Cli::try_parse_from(args) {
+        Ok(cli) => cli,
+        Err(e) => return args::usage(&e, io),
+    };
+    let explain = cli.global.explain_errors || io.terminal;
+    let result = match cli.command {
+        args::Command::Template(a) => template::run(&a, &cli.global, io),
+        args::Command::Show(a) => show::run(&a, io),
+        args::Command::Dependency(a) => dependency::run(&a, io),
+        args::Command::Build(a) => build::run(&a, &cli.global, io),
+        args::Command::Version(a) => version::run(&a, io),
+        args::Command::Completion(a) => manual::completion(&a, io),
+        args::Command::Man(a) => manual::man(&a, io),
+    };
+    match result {
+        Ok(()) => 0,
+        Err(f) => {
+            io.error(&f.message);
+            if explain && let Some(d) = &f.explanation {
+                io.explain(d);
+            }
+            f.code
+        }
+    }
+}
+
+/// The program's entry: the process's own arguments and streams.
+///
+/// Rendering recurses as deep as a chart's templates nest, so the work is done on a thread with a large stack.
+pub fn main() -> ExitCode {
+    let work = || {
+        let mut stdout = std::io::BufWriter::with_capacity(1 << 16, std::io::stdout().lock());
+        let mut stderr = std::io::stderr().lock();
+        let terminal = std::io::IsTerminal::is_terminal(&std::io::stderr());
+        let mut io = Streams { out: &mut stdout, err: &mut stderr, terminal };
+        let code = run(std::env::args_os(), &mut io);
+        // A reader that went away (`| head`) is no error of ours.
+        let _ = std::io::Write::flush(io.out);
+        code
+    };
+    match std::thread::Builder::new().stack_size(crate::render::STACK_SIZE).spawn(work).map(std::thread::JoinHandle::join) {
+        Ok(Ok(code)) => ExitCode::from(code),
+        Ok(Err(_)) => ExitCode::from(101),
+        Err(e) => {
+            eprintln!("Error: no thread to work on: {e}");
+            ExitCode::from(1)
+        }
+    }
+}

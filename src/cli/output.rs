@@ -1,0 +1,65 @@
+//! Where a command writes: two streams, so that tests and runners can catch them.
+
+use std::io::Write;
+
+use annotate_snippets::{AnnotationKind, Group, Level, Renderer, Snippet};
+
+use crate::diagnostic::{Diagnostic, LogLine, Severity};
+use crate::golang::slog;
+
+/// The streams of one command.
+pub struct Streams<'a> {
+    pub out: &'a mut dyn Write,
+    pub err: &'a mut dyn Write,
+    /// Standard error is a terminal: explanations may be drawn.
+    pub terminal: bool,
+}
+
+impl Streams<'_> {
+    /// Helm's error line.
+    pub fn error(&mut self, message: &str) {
+        let _ = writeln!(self.err, "Error: {message}");
+    }
+
+    /// A line of Helm's own log.
+    pub fn log(&mut self, line: &LogLine) {
+        let _ = writeln!(self.err, "{}", slog::text(line.level, &line.message, &line.attrs));
+    }
+
+    /// A warning that Helm does not give.
+    pub fn warn(&mut self, warning: &Diagnostic) {
+        if self.terminal && !warning.labels.is_empty() {
+            self.explain(warning);
+            return;
+        }
+        let _ = writeln!(self.err, "warning: {}", warning.message);
+        for hint in &warning.hints {
+            let _ = writeln!(self.err, "  hint: {hint}");
+        }
+    }
+
+    /// A finding with the excerpts it points into.
+    pub fn explain(&mut self, d: &Diagnostic) {
+        let level = match d.severity {
+            Severity::Error => Level::ERROR,
+            Severity::Warning => Level::WARNING,
+            Severity::Note => Level::NOTE,
+        };
+        let mut group = Group::with_title(level.primary_title(d.message.as_str()));
+        for l in &d.labels {
+            let kind = if l.primary { AnnotationKind::Primary } else { AnnotationKind::Context };
+            let end = l.span.end.min(l.source.text.len());
+            let start = l.span.start.min(end);
+            group = group.element(
+                Snippet::source(l.source.text.as_ref())
+                    .path(l.source.name.as_str())
+                    .annotation(kind.span(start..end).label(l.text.as_str())),
+            );
+        }
+        for hint in &d.hints {
+            group = group.element(Level::HELP.message(hint.as_str()));
+        }
+        let renderer = if self.terminal { Renderer::styled() } else { Renderer::plain() };
+        let _ = writeln!(self.err, "{}", renderer.render(&[group]));
+    }
+}

@@ -1,0 +1,19 @@
+#!/usr/bin/env bash
+# All tests. With the large vector sets at hand (PINTLE_VECTORS, by default ../shared beside the checkout) they are run too.
+set -euo pipefail
+cd "$(dirname "$0")/.."
+
+cargo test --release --locked
+
+vectors=${PINTLE_VECTORS:-../shared}
+if [ -d "$vectors/conformance" ]; then
+  for f in conformance vectors corpus; do [ -d "$vectors/$f" ]; done
+  cargo run --release --locked --quiet --example conformance -- "$vectors"/conformance/*.jsonl
+  cargo run --release --locked --quiet --example vectors -- "$vectors"/vectors/{strvals,semver,manifests,values}.jsonl
+  cargo run --release --locked --quiet --example corpus -- "$vectors/corpus"
+elif [ -n "${PINTLE_REQUIRE_VECTORS:-}" ]; then
+  echo "vector sets not found in $vectors" >&2
+  exit 1
+else
+  echo "vector sets not found in $vectors: only the tests of this repository were run"
+fi
