@@ -107,7 +107,7 @@ pub enum Expr {
     /// `(expr).a.b` and the like.
     Chain {
         pos: Pos,
-        node: Box<Expr>,
+        node: Box<Self>,
         fields: Vec<Str>,
     },
     /// A parenthesised pipeline.
