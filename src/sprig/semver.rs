@@ -1,0 +1,191 @@
+//! Sprig's `semver` and `semverCompare`, and the `*semver.Version` that templates call methods on.
+//!
+//! Source: sprig `semver.go` over Masterminds/semver v3.
+
+use std::any::Any;
+use std::borrow::Cow;
+use std::cmp::Ordering;
+use std::sync::Arc;
+
+use crate::golang::semver::Version;
+use crate::golang::semver_constraint::Constraint;
+use crate::gotmpl::{CallError, FuncTable, Ret, Ty, pure};
+use crate::value::{Heap, Kind, Object, Str, Value};
+
+pub fn register(table: &mut FuncTable) {
+    table.add(pure("semver", |version: Str| -> Result<Pointer, CallError> {
+        Version::new(&version).map(Pointer).map_err(CallError::Msg)
+    }));
+    table.add(pure("semverCompare", |constraint: Str, version: Str| -> Result<bool, CallError> {
+        let constraint = Constraint::new(&constraint).map_err(CallError::Msg)?;
+        let version = Version::new(&version).map_err(CallError::Msg)?;
+        Ok(constraint.check(&version))
+    }));
+}
+
+/// What `semver` returns.
+struct Pointer(Version);
+
+impl Ret for Pointer {
+    const TY: Ty = Ty::Object("*semver.Version");
+    fn give(self) -> Result<Value, CallError> {
+        Ok(Value::object(VersionObject { version: self.0, pointer: true }))
+    }
+}
+
+/// A version in a template: `*semver.Version`, or `semver.Version` as the methods that make a new one return it (such a value
+/// has no pointer methods, as in Go).
+#[derive(Clone, Debug)]
+pub struct VersionObject {
+    pub version: Version,
+    pub pointer: bool,
+}
+
+impl VersionObject {
+    fn value(version: Version) -> Value {
+        Value::object(Self { version, pointer: false })
+    }
+}
+
+impl Object for VersionObject {
+    fn as_any(&self) -> &dyn Any {
+        self
+    }
+
+    fn go_type(&self) -> Cow<'static, str> {
+        if self.pointer { "*semver.Version" } else { "semver.Version" }.into()
+    }
+
+    fn kind(&self) -> Kind {
+        if self.pointer { Kind::Ptr } else { Kind::Struct }
+    }
+
+    fn method(&self, _heap: &mut Heap, name: &str, args: &[Value]) -> Option<Result<Value, String>> {
+        let v = &self.version;
+        let uint = |n: u64| Value::OtherInt(Kind::Uint64, n.into());
+        let want = match name {
+            "Major" | "Minor" | "Patch" | "Prerelease" | "Metadata" | "String" | "IncMajor" | "IncMinor"
+            | "IncPatch" | "MarshalJSON" | "MarshalText" | "Value" => 0,
+            "SetPrerelease" | "SetMetadata" => 1,
+            "Original" if self.pointer => 0,
+            "Compare" | "Equal" | "LessThan" | "LessThanEqual" | "GreaterThan" | "GreaterThanEqual" if self.pointer => {
+                1
+            }
+            _ => return None,
+        };
+        if args.len() != want {
+            return Some(Err(format!("wrong number of args for {name}: want {want} got {}", args.len())));
+        }
+        Some(match name {
+            "Major" => Ok(uint(v.major)),
+            "Minor" => Ok(uint(v.minor)),
+            "Patch" => Ok(uint(v.patch)),
+            "Prerelease" => Ok(Value::str(&v.pre)),
+            "Metadata" => Ok(Value::str(&v.metadata)),
+            "Original" => Ok(Value::str(&v.original)),
+            "String" | "Value" => Ok(Value::str(v.to_string())),
+            "IncMajor" => v.inc_major().map(Self::value),
+            "IncMinor" => v.inc_minor().map(Self::value),
+            "IncPatch" => v.inc_patch().map(Self::value),
+            "MarshalText" => Ok(Value::Bytes(Arc::from(v.to_string().into_bytes()))),
+            "MarshalJSON" => Ok(Value::Bytes(Arc::from(format!("\"{v}\"").into_bytes()))),
+            "SetPrerelease" => text(&args[0]).and_then(|s| v.set_prerelease(&s)).map(Self::value),
+            "SetMetadata" => text(&args[0]).and_then(|s| v.set_metadata(&s)).map(Self::value),
+            "Equal" if args[0].is_nil() => Ok(false.into()),
+            _ => pointer(&args[0]).map(|o| {
+                let order = v.compare(&o);
+                match name {
+                    "Equal" => order.is_eq().into(),
+                    "LessThan" => order.is_lt().into(),
+                    "LessThanEqual" => order.is_le().into(),
+                    "GreaterThan" => order.is_gt().into(),
+                    "GreaterThanEqual" => order.is_ge().into(),
+                    _ => Value::Int(match order {
+                        Ordering::Less => -1,
+                        Ordering::Equal => 0,
+                        Ordering::Greater => 1,
+                    }),
+                }
+            }),
+        })
+    }
+
+    fn string(&self) -> Option<String> {
+        Some(self.version.to_string())
+    }
+
+    fn fields(&self, _heap: &mut Heap) -> Vec<(&'static str, Value)> {
+        let v = &self.version;
+        let uint = |n: u64| Value::OtherInt(Kind::Uint64, n.into());
+        vec![
+            ("major", uint(v.major)),
+            ("minor", uint(v.minor)),
+            ("patch", uint(v.patch)),
+            ("pre", Value::str(&v.pre)),
+            ("metadata", Value::str(&v.metadata)),
+            ("original", Value::str(&v.original)),
+        ]
+    }
+
+    fn json(&self, _heap: &mut Heap) -> Value {
+        Value::str(self.version.to_string())
+    }
+}
+
+fn text(arg: &Value) -> Result<String, String> {
+    match arg {
+        Value::Str(s) => Ok(s.to_text().into_owned()),
+        other => Err(mismatch("string", other)),
+    }
+}
+
+fn pointer(arg: &Value) -> Result<Version, String> {
+    match arg {
+        Value::Object(o) => match o.as_any().downcast_ref::<VersionObject>() {
+            Some(o) if o.pointer => Ok(o.version.clone()),
+            _ => Err(mismatch("*semver.Version", arg)),
+        },
+        // Go calls a value method through a nil pointer and panics.
+        Value::Nil => Err("value method semver.Version.Major called using nil *Version pointer".into()),
+        other => Err(mismatch("*semver.Version", other)),
+    }
+}
+
+fn mismatch(want: &str, got: &Value) -> String {
+    // The types that can come here print the same without their heap.
+    format!("wrong type for value; expected {want}; got {}", got.go_type(&Heap::new()))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn call(version: &str, name: &str, args: &[Value]) -> Result<Value, String> {
+        let object = VersionObject { version: Version::new(version).unwrap(), pointer: true };
+        object.method(&mut Heap::new(), name, args).unwrap()
+    }
+
+    #[test]
+    fn methods() {
+        for (version, name, want) in [
+            ("v1.2.3-a+b", "Prerelease", "a"),
+            ("v1.2.3-a+b", "Metadata", "b"),
+            ("v1.2", "Original", "v1.2"),
+            ("v1.2", "String", "1.2.0"),
+        ] {
+            assert_eq!(*call(version, name, &[]).unwrap().as_str().unwrap(), want);
+        }
+        assert_eq!(call("3.2.1", "Major", &[]).unwrap().as_int(), Some(3));
+        assert_eq!(call("3", "Major", &[Value::Int(1)]).unwrap_err(), "wrong number of args for Major: want 0 got 1");
+        let other = Value::object(VersionObject { version: Version::new("2").unwrap(), pointer: true });
+        assert_eq!(call("3", "Compare", &[other]).unwrap().as_int(), Some(1));
+    }
+
+    #[test]
+    fn new_versions_are_values() {
+        let Ok(Value::Object(next)) = call("v1.2.3-rc.1", "IncPatch", &[]) else { panic!("an object") };
+        assert_eq!(next.go_type(), "semver.Version");
+        assert_eq!(next.string().unwrap(), "1.2.3");
+        assert!(next.method(&mut Heap::new(), "Original", &[]).is_none());
+    }
+}
