@@ -4,6 +4,7 @@
 //! The rooms, from the ground up; each uses only those before it.
 
 pub mod chart;
+pub mod diagnostic;
 pub mod golang;
 pub mod gotmpl;
 pub mod render;

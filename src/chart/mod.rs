@@ -1,1 +1,92 @@
-//! (room)
+//! Charts: what their files say, and how they are read from archives and directories.
+//!
+//! Everything here works on files in memory; only the directory loader touches the disk. A loaded [`Chart`] is plain data that renders
+//! share: its values are a [`data::Table`], not yet on any heap.
+
+pub mod data;
+mod metadata;
+mod stand_in;
+
+use std::sync::Arc;
+
+pub use data::{Data, Table};
+pub use metadata::{API_VERSION_V1, API_VERSION_V2, Dependency, Maintainer, Metadata, Nulls};
+
+/// One file of a chart, its path relative to the chart, with `/`.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct File {
+    pub name: String,
+    pub data: Arc<[u8]>,
+    /// When it was changed, as the archive or the disk has it; kept for the release record.
+    pub modified: Option<jiff::Timestamp>,
+}
+
+/// Chart.lock (or requirements.lock): the versions that were chosen.
+#[derive(Clone, Debug, Default, PartialEq)]
+pub struct Lock {
+    /// As written, an RFC 3339 time.
+    pub generated: String,
+    pub digest: String,
+    pub dependencies: Vec<Dependency>,
+}
+
+/// A chart with its subcharts.
+#[derive(Clone, Debug, Default)]
+pub struct Chart {
+    pub metadata: Metadata,
+    pub lock: Option<Lock>,
+    /// Every file as it was found, those of subcharts included.
+    pub raw: Vec<File>,
+    /// What lies under `templates/`.
+    pub templates: Vec<File>,
+    /// The rest: what `.Files` offers, CRDs included.
+    pub files: Vec<File>,
+    /// The defaults of values.yaml; `None` without such a file.
+    pub values: Option<Arc<Table>>,
+    /// values.schema.json.
+    pub schema: Option<Arc<[u8]>>,
+    pub schema_modified: Option<jiff::Timestamp>,
+    pub modified: Option<jiff::Timestamp>,
+    pub dependencies: Vec<Self>,
+}
+
+/// A file of `crds/`.
+#[derive(Clone, Debug)]
+pub struct Crd<'c> {
+    /// `chart/charts/sub/crds/x.yaml`.
+    pub path: String,
+    pub file: &'c File,
+}
+
+impl Chart {
+    pub fn name(&self) -> &str {
+        &self.metadata.name
+    }
+
+    /// Of a library chart only partials are read. Helm compares without case here.
+    pub fn is_library(&self) -> bool {
+        self.metadata.chart_type.eq_ignore_ascii_case("library")
+    }
+
+    /// The CRDs of the chart, then those of its subcharts.
+    pub fn crds(&self) -> Vec<Crd<'_>> {
+        let mut out = Vec::new();
+        self.push_crds(self.name(), &mut out);
+        out
+    }
+
+    fn push_crds<'c>(&'c self, full_path: &str, out: &mut Vec<Crd<'c>>) {
+        for file in self.files.iter().filter(|f| f.name.starts_with("crds/") && has_manifest_extension(&f.name)) {
+            out.push(Crd { path: stand_in::path::join(&[full_path, &file.name]), file });
+        }
+        for d in &self.dependencies {
+            d.push_crds(&format!("{full_path}/charts/{}", d.name()), out);
+        }
+    }
+}
+
+fn has_manifest_extension(name: &str) -> bool {
+    let base = name.rsplit('/').next().unwrap_or(name);
+    let ext = base.rfind('.').map_or("", |i| &base[i..]);
+    [".yaml", ".yml", ".json"].iter().any(|e| ext.eq_ignore_ascii_case(e))
+}

@@ -1,0 +1,121 @@
+//! Plain values that belong to no render: what a chart's files say.
+//!
+//! A loaded chart is shared by many renders, and each render has its own [`Heap`]. So a chart keeps its values as this tree, and
+//! putting the tree on a heap is the deep copy that Helm makes before it coalesces.
+
+use std::collections::BTreeMap;
+
+use crate::value::{Elem, Heap, List, Map, MapId, MapType, Str, Value};
+
+/// A table with its keys in byte order.
+pub type Table = BTreeMap<Str, Data>;
+
+/// One plain value. Read from YAML through JSON all numbers are [`Data::Float`]; read for a struct (Chart.yaml) integers are kept.
+#[derive(Clone, Debug, Default, PartialEq)]
+pub enum Data {
+    #[default]
+    Nil,
+    Bool(bool),
+    Int(i64),
+    Uint(u64),
+    Float(f64),
+    Str(Str),
+    List(Vec<Self>),
+    Table(Table),
+    /// `map[string]string`, as Helm writes processed `import-values`.
+    Strings(BTreeMap<String, String>),
+}
+
+impl Data {
+    /// The same value on a heap; every table and list is new.
+    pub fn to_value(&self, heap: &mut Heap) -> Value {
+        match self {
+            Self::Nil => Value::Nil,
+            Self::Bool(b) => Value::Bool(*b),
+            Self::Int(n) => Value::Int(*n),
+            Self::Uint(n) => Value::OtherInt(crate::value::Kind::Uint64, i128::from(*n)),
+            Self::Float(f) => Value::Float(*f),
+            Self::Str(s) => Value::Str(s.clone()),
+            Self::List(items) => {
+                let items = items.iter().map(|v| v.to_value(heap)).collect();
+                Value::List(heap.list_of(items))
+            }
+            Self::Table(t) => Value::Map(table_to_map(heap, t)),
+            Self::Strings(t) => {
+                let mut map = Map::default();
+                map.ty = MapType::Strings;
+                for (k, v) in t {
+                    map.insert(k.as_str(), Value::str(v));
+                }
+                Value::Map(heap.add_map(map))
+            }
+        }
+    }
+
+    /// Takes a value off a heap. Shared tables become separate ones; objects, which no values file holds, become nil, and so does
+    /// what lies deeper than [`MAX_DEPTH`].
+    pub fn from_value(heap: &Heap, value: &Value) -> Self {
+        from_value(heap, value, 0)
+    }
+
+    pub const fn as_table(&self) -> Option<&Table> {
+        match self {
+            Self::Table(t) => Some(t),
+            _ => None,
+        }
+    }
+
+    pub const fn as_str(&self) -> Option<&Str> {
+        match self {
+            Self::Str(s) => Some(s),
+            _ => None,
+        }
+    }
+}
+
+/// How deep tables and lists may be nested; the YAML reader stops long before, so only a cycle on the heap gets here.
+pub const MAX_DEPTH: usize = 10_000;
+
+fn from_value(heap: &Heap, value: &Value, depth: usize) -> Data {
+    if depth > MAX_DEPTH {
+        return Data::Nil;
+    }
+    match value {
+        Value::Nil | Value::Object(_) => Data::Nil,
+        Value::Bool(b) => Data::Bool(*b),
+        Value::Int(n) | Value::Int64(n) => Data::Int(*n),
+        Value::OtherInt(_, n) => {
+            i64::try_from(*n).map_or_else(|_| u64::try_from(*n).map_or(Data::Nil, Data::Uint), Data::Int)
+        }
+        Value::Float(f) => Data::Float(*f),
+        Value::Str(s) => Data::Str(s.clone()),
+        Value::Bytes(b) => Data::Str(Str::new(b)),
+        Value::Map(m) => Data::Table(map_to_table_at(heap, *m, depth)),
+        Value::List(l) => Data::List(heap.list(*l).items.iter().map(|v| from_value(heap, v, depth + 1)).collect()),
+    }
+}
+
+/// The table as a new `map[string]interface {}`.
+pub fn table_to_map(heap: &mut Heap, table: &Table) -> MapId {
+    let mut map = Map::default();
+    for (k, v) in table {
+        let v = v.to_value(heap);
+        map.insert(k.clone(), v);
+    }
+    heap.add_map(map)
+}
+
+/// The map as a plain table.
+pub fn map_to_table(heap: &Heap, map: MapId) -> Table {
+    map_to_table_at(heap, map, 0)
+}
+
+fn map_to_table_at(heap: &Heap, map: MapId, depth: usize) -> Table {
+    heap.map(map).iter().map(|(k, v)| (k.clone(), from_value(heap, v, depth + 1))).collect()
+}
+
+/// The JSON values of a list that may be nil: nil and empty are the same to templates.
+pub fn list_to_value(heap: &mut Heap, items: &[Data]) -> Value {
+    let items = items.iter().map(|v| v.to_value(heap)).collect();
+    Value::List(heap.add_list(List { elem: Elem::Any, nil: false, items }))
+}

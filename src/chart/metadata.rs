@@ -1,0 +1,166 @@
+//! What Chart.yaml says, and what Helm accepts of it.
+//!
+//! Source: Helm 4.3 `pkg/chart/v2/{metadata,dependency,errors}.go`. Validation also cleans: control characters go, and every kind of
+//! white space becomes a plain space, before anything is compared.
+
+use std::collections::{BTreeMap, BTreeSet};
+
+use super::data::Data;
+use super::stand_in::{path, semver, strconv, unicode};
+
+/// The API version of Helm 2's charts, whose dependencies stand in requirements.yaml.
+pub const API_VERSION_V1: &str = "v1";
+/// The API version of Helm 3's and 4's charts.
+pub const API_VERSION_V2: &str = "v2";
+
+/// A person behind a chart.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Maintainer {
+    pub name: String,
+    pub email: String,
+    pub url: String,
+}
+
+/// Another chart that a chart needs, as Chart.yaml (a range of versions) or Chart.lock (one version) names it.
+#[derive(Clone, Debug, Default, PartialEq)]
+pub struct Dependency {
+    pub name: String,
+    pub version: String,
+    pub repository: String,
+    /// Comma-separated paths into the values; the first that holds a bool decides.
+    pub condition: String,
+    pub tags: Vec<String>,
+    pub enabled: bool,
+    /// Names under the child's `exports`, or tables with `child` and `parent`.
+    pub import_values: Vec<Data>,
+    pub alias: String,
+}
+
+impl Dependency {
+    /// The name its values stand under in the parent.
+    pub fn key(&self) -> &str {
+        if self.alias.is_empty() { &self.name } else { &self.alias }
+    }
+}
+
+/// The contents of Chart.yaml.
+#[derive(Clone, Debug, Default, PartialEq)]
+pub struct Metadata {
+    pub name: String,
+    pub home: String,
+    pub sources: Vec<String>,
+    pub version: String,
+    pub description: String,
+    pub keywords: Vec<String>,
+    pub maintainers: Vec<Maintainer>,
+    pub icon: String,
+    pub api_version: String,
+    pub condition: String,
+    pub tags: String,
+    pub app_version: String,
+    pub deprecated: bool,
+    /// `None`: not given, a nil map to templates.
+    pub annotations: Option<BTreeMap<String, String>>,
+    pub kube_version: String,
+    pub dependencies: Vec<Dependency>,
+    /// `dependencies` was not given at all. Helm then leaves the charts of `charts/` as they are; an empty list it processes.
+    pub dependencies_nil: bool,
+    /// `application`, `library` or empty.
+    pub chart_type: String,
+}
+
+/// Where a list of Chart.yaml held a null, which the list itself cannot show.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct Nulls {
+    pub maintainer: bool,
+    /// How many dependencies stood before the null.
+    pub dependency: Option<usize>,
+}
+
+impl Metadata {
+    /// Cleans the texts and checks what Helm checks.
+    ///
+    /// # Errors
+    /// Helm's text, from `validation: chart.metadata.apiVersion is required` on.
+    pub fn validate(&mut self, nulls: Nulls) -> Result<(), String> {
+        for text in [
+            &mut self.name,
+            &mut self.description,
+            &mut self.home,
+            &mut self.icon,
+            &mut self.condition,
+            &mut self.tags,
+            &mut self.app_version,
+            &mut self.kube_version,
+        ] {
+            sanitize(text);
+        }
+        self.sources.iter_mut().chain(&mut self.keywords).for_each(sanitize);
+        self.check(nulls).map_err(|e| format!("validation: {e}"))
+    }
+
+    fn check(&mut self, nulls: Nulls) -> Result<(), String> {
+        if self.api_version.is_empty() {
+            return Err("chart.metadata.apiVersion is required".into());
+        }
+        if self.name.is_empty() {
+            return Err("chart.metadata.name is required".into());
+        }
+        let quoted = strconv::quote(self.name.as_bytes());
+        if self.name == "." || self.name == ".." {
+            return Err(format!("chart.metadata.name {quoted} is not allowed"));
+        }
+        if path::base(self.name.as_bytes()) != self.name.as_bytes() {
+            return Err(format!("chart.metadata.name {quoted} is invalid"));
+        }
+        if self.version.is_empty() {
+            return Err("chart.metadata.version is required".into());
+        }
+        if semver::Version::new(&self.version).is_err() {
+            return Err(format!("chart.metadata.version {} is invalid", strconv::quote(self.version.as_bytes())));
+        }
+        if !matches!(self.chart_type.as_str(), "" | "application" | "library") {
+            return Err("chart.metadata.type must be application or library".into());
+        }
+        for m in &mut self.maintainers {
+            [&mut m.name, &mut m.email, &mut m.url].into_iter().for_each(sanitize);
+        }
+        if nulls.maintainer {
+            return Err("maintainers must not contain empty or null nodes".into());
+        }
+        let no_null = || "dependencies must not contain empty or null nodes".to_string();
+        let mut seen = BTreeSet::new();
+        for (i, d) in self.dependencies.iter_mut().enumerate() {
+            if nulls.dependency == Some(i) {
+                return Err(no_null());
+            }
+            validate_dependency(d)?;
+            if !seen.insert(d.key().to_string()) {
+                let key = strconv::quote(d.key().as_bytes());
+                return Err(format!("more than one dependency with name or alias {key}"));
+            }
+        }
+        nulls.dependency.map_or(Ok(()), |_| Err(no_null()))
+    }
+}
+
+fn validate_dependency(d: &mut Dependency) -> Result<(), String> {
+    [&mut d.name, &mut d.version, &mut d.repository, &mut d.condition].into_iter().for_each(sanitize);
+    d.tags.iter_mut().for_each(sanitize);
+    if d.alias.bytes().all(|b| b.is_ascii_alphanumeric() || b == b'_' || b == b'-') {
+        Ok(())
+    } else {
+        Err(format!("dependency {} has disallowed characters in the alias", strconv::quote(d.name.as_bytes())))
+    }
+}
+
+/// White space becomes a space, what cannot be printed goes.
+fn sanitize(text: &mut String) {
+    if text.bytes().all(|b| b == b' ' || b.is_ascii_graphic()) {
+        return;
+    }
+    *text = text
+        .chars()
+        .filter_map(|c| if unicode::is_space(c) { Some(' ') } else { strconv::is_print(c).then_some(c) })
+        .collect();
+}
