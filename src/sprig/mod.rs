@@ -1,3 +1,16 @@
-//! (room)
+//! Sprig 3.3's template functions by family, as plain Rust functions with typed arguments.
+//!
+//! Each family has a `register(&mut FuncTable)`; [`register`] calls them all. What Helm removes (`env`, `expandenv`) is not here;
+//! what Helm replaces (`toJson`, `fail`, …) is replaced when Helm's own functions are registered afterwards. A Go panic inside a
+//! Sprig function becomes the call's error with the panic's text, as text/template's `safeCall` makes it.
 
+mod reflect;
 pub mod semver;
+
+use crate::gotmpl::FuncTable;
+
+/// Adds every Sprig function that Helm 4.3 exposes.
+pub fn register(table: &mut FuncTable) {
+    reflect::register(table);
+    semver::register(table);
+}
