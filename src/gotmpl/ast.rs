@@ -19,7 +19,7 @@ pub struct Template {
     /// The name of the text it was parsed from (Go's `ParseName`): what errors print before `:line:col`.
     pub parse_name: Arc<str>,
     /// The whole text that it was parsed from.
-    pub source: Arc<str>,
+    pub source: Str,
     pub root: List,
 }
 
@@ -143,6 +143,57 @@ impl Expr {
             Self::Number(n) => n.pos,
             Self::Variable(v) => v.pos,
             Self::Pipe(p) => p.pos,
+        }
+    }
+}
+
+// Trees can be as deep as the parser's limits allow; dropping them level by level would need as much stack.
+
+impl Pipe {
+    /// Moves the pipelines directly inside to `into`.
+    fn unnest(&mut self, into: &mut Vec<Self>) {
+        for arg in self.cmds.iter_mut().flat_map(|c| &mut c.args) {
+            let inner = match arg {
+                Expr::Chain { node, .. } => &mut **node,
+                other => other,
+            };
+            if matches!(inner, Expr::Pipe(_))
+                && let Expr::Pipe(p) = std::mem::replace(inner, Expr::Nil { pos: 0 })
+            {
+                into.push(*p);
+            }
+        }
+    }
+}
+
+impl Drop for Pipe {
+    fn drop(&mut self) {
+        let mut todo = Vec::new();
+        self.unnest(&mut todo);
+        while let Some(mut p) = todo.pop() {
+            p.unnest(&mut todo);
+        }
+    }
+}
+
+impl List {
+    /// Moves the lists directly inside to `into`.
+    fn unnest(&mut self, into: &mut Vec<Self>) {
+        for node in &mut self.nodes {
+            if let Node::If(b) | Node::With(b) | Node::Range(b) = node {
+                into.push(std::mem::take(&mut b.list));
+                into.extend(b.else_list.take());
+            }
+        }
+    }
+}
+
+impl Drop for List {
+    fn drop(&mut self) {
+        let mut todo = Vec::new();
+        self.unnest(&mut todo);
+        while let Some(mut l) = todo.pop() {
+            l.unnest(&mut todo);
         }
     }
 }

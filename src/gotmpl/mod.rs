@@ -7,9 +7,18 @@ pub mod ast;
 mod error;
 mod func;
 mod host;
+mod interim;
+mod lex;
+mod number;
+mod parse;
+mod print;
 mod state;
+mod unquote;
 
 pub use error::{ExecCause, ExecError};
 pub use func::{Arg, CallError, Func, FuncTable, Int, Rest, Ret, Ty, func, pure};
 pub use host::{FixedHost, Host, SystemHost};
+pub use number::Complex;
+pub use parse::{ParseError, is_empty_tree, parse};
+pub use print::{Printed, error_context, line_col};
 pub use state::{Limits, State};

@@ -1,0 +1,659 @@
+//! The parser: tokens → trees, one per file and one per `define` or `block`.
+//!
+//! A faithful port of Go 1.26 `text/template/parse/parse.go`: the same grammar, the same scopes of variables, and the same error
+//! texts with the same lines (a line is that of the last token read, wherever the fault is).
+//!
+//! Nesting is bounded as Go bounds parentheses; control structures, which Go does not bound, have a limit of their own so that
+//! a hostile text cannot exhaust the stack. Deeply nested texts are parsed on a thread with a large stack.
+
+use std::collections::HashMap;
+use std::fmt;
+use std::sync::Arc;
+
+use super::FuncTable;
+use super::ast::{Branch, Command, Expr, List, Node, Pipe, Pos, Template, Variable};
+use super::interim::strconv;
+use super::lex::{Item, Kind, Lexer};
+use super::number::number;
+use super::print::Printed;
+use super::unquote::unquote;
+use crate::value::Str;
+
+/// Go's `maxStackDepth`: nested parentheses.
+const MAX_PARENS: usize = 10_000;
+/// Nested control structures (an `else if` nests too). Go has no such limit.
+const MAX_CONTROLS: usize = 10_000;
+/// So many openings in a text, and it gets a thread with a large stack.
+const SHALLOW: usize = 400;
+/// Enough for [`MAX_PARENS`] inside [`MAX_CONTROLS`], also without optimisation; only what is used becomes real memory.
+const LARGE_STACK: usize = 1 << 28;
+/// Positions are `u32`.
+const MAX_TEXT: usize = u32::MAX as usize;
+
+/// Why a text does not parse. Prints as Go's error does: `template: NAME:LINE: MESSAGE`.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct ParseError {
+    /// The name of the text.
+    pub name: String,
+    /// 1-based.
+    pub line: usize,
+    pub message: String,
+}
+
+impl fmt::Display for ParseError {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "template: {}:{}: {}", self.name, self.line, self.message)
+    }
+}
+
+impl std::error::Error for ParseError {}
+
+/// Parses a text. The result has every `define` and `block` in it, in the order they end, and last the text's own tree under
+/// `name`; each name is there once (of two definitions of a name at most one may be more than space and comments).
+pub fn parse(name: &str, text: &[u8], funcs: &FuncTable) -> Result<Vec<Template>, ParseError> {
+    let openings = text.iter().filter(|&&b| b == b'(').count() + text.windows(2).filter(|w| w == b"{{").count();
+    if openings <= SHALLOW {
+        return parse_here(name, text, funcs);
+    }
+    let fail = |message: &str| ParseError { name: name.into(), line: 1, message: message.into() };
+    std::thread::scope(|scope| {
+        std::thread::Builder::new()
+            .stack_size(LARGE_STACK)
+            .spawn_scoped(scope, || parse_here(name, text, funcs))
+            .map_err(|e| fail(&format!("no thread to parse a large text: {e}")))?
+            .join()
+            .unwrap_or_else(|_| Err(fail("internal error of the parser")))
+    })
+}
+
+fn parse_here(name: &str, text: &[u8], funcs: &FuncTable) -> Result<Vec<Template>, ParseError> {
+    if text.len() > MAX_TEXT {
+        return Err(ParseError { name: name.into(), line: 1, message: "the text is larger than 4 GiB".into() });
+    }
+    let mut lex = Lexer::new(text);
+    lex.break_ok = funcs.id("break").is_none();
+    lex.continue_ok = funcs.id("continue").is_none();
+    let mut shared = Shared { name, lex, funcs, trees: Vec::new(), by_name: HashMap::new(), controls: 0 };
+    let mut parser = Parser::new(&mut shared);
+    let root = parser.file()?;
+    parser.add(name.into(), root)?;
+    let parse_name: Arc<str> = name.into();
+    let source = Str::new(text);
+    Ok(shared
+        .trees
+        .into_iter()
+        .map(|(name, root)| Template { name, parse_name: parse_name.clone(), source: source.clone(), root })
+        .collect())
+}
+
+/// Whether a tree has nothing but space in it (Go's `IsEmptyTree`): such a tree does not replace another of its name.
+pub fn is_empty_tree(root: &List) -> bool {
+    root.nodes.iter().all(|n| match n {
+        Node::Text { text, .. } => String::from_utf8_lossy(text).trim().is_empty(),
+        _ => false,
+    })
+}
+
+/// What the trees of one text share.
+struct Shared<'t> {
+    name: &'t str,
+    lex: Lexer<'t>,
+    funcs: &'t FuncTable,
+    trees: Vec<(Arc<str>, List)>,
+    by_name: HashMap<Arc<str>, usize>,
+    /// How many control structures are open.
+    controls: usize,
+}
+
+/// What ends a list.
+enum End {
+    End,
+    Else(Pos),
+}
+
+impl End {
+    const fn text(&self) -> &'static str {
+        match self {
+            Self::End => "{{end}}",
+            Self::Else(_) => "{{else}}",
+        }
+    }
+}
+
+enum Parsed {
+    Node(Node),
+    End(End),
+}
+
+/// The parser of one tree (Go's `Tree`): tokens read ahead, scopes and depths are its own.
+struct Parser<'s, 't> {
+    sh: &'s mut Shared<'t>,
+    token: [Item<'t>; 3],
+    peeked: usize,
+    vars: Vec<Str>,
+    /// Line of the action's left delimiter; 0 outside.
+    action_line: usize,
+    ranges: usize,
+    parens: usize,
+}
+
+type Parse<T> = Result<T, ParseError>;
+
+impl<'s, 't> Parser<'s, 't> {
+    fn new(sh: &'s mut Shared<'t>) -> Self {
+        Self {
+            sh,
+            token: [Item::none(), Item::none(), Item::none()],
+            peeked: 0,
+            vars: vec![Str::from("$")],
+            action_line: 0,
+            ranges: 0,
+            parens: 0,
+        }
+    }
+
+    fn next(&mut self) -> Item<'t> {
+        if self.peeked > 0 {
+            self.peeked -= 1;
+        } else {
+            self.token[0] = self.sh.lex.next_item();
+        }
+        self.token[self.peeked].clone()
+    }
+
+    const fn backup(&mut self) {
+        self.peeked += 1;
+    }
+
+    fn backup2(&mut self, t1: Item<'t>) {
+        self.token[1] = t1;
+        self.peeked = 2;
+    }
+
+    fn backup3(&mut self, t2: Item<'t>, t1: Item<'t>) {
+        self.token[1] = t1;
+        self.token[2] = t2;
+        self.peeked = 3;
+    }
+
+    fn peek(&mut self) -> &Item<'t> {
+        if self.peeked == 0 {
+            self.peeked = 1;
+            self.token[0] = self.sh.lex.next_item();
+        }
+        &self.token[self.peeked - 1]
+    }
+
+    fn next_non_space(&mut self) -> Item<'t> {
+        loop {
+            let token = self.next();
+            if token.kind != Kind::Space {
+                return token;
+            }
+        }
+    }
+
+    fn peek_non_space(&mut self) -> &Item<'t> {
+        self.next_non_space();
+        self.backup();
+        &self.token[self.peeked - 1]
+    }
+
+    fn error<T>(&self, message: impl Into<String>) -> Parse<T> {
+        Err(ParseError { name: self.sh.name.into(), line: self.token[0].line, message: message.into() })
+    }
+
+    fn unexpected<T>(&self, token: &Item, context: &str) -> Parse<T> {
+        if token.kind != Kind::Error {
+            return self.error(format!("unexpected {} in {context}", token.describe()));
+        }
+        let message = token.describe();
+        if self.action_line == 0 || self.action_line == token.line {
+            return self.error(message);
+        }
+        // Avoids "action in action".
+        let link = if message.ends_with(" action") { "" } else { " in action" };
+        self.error(format!("{message}{link} started at {}:{}", self.sh.name, self.action_line))
+    }
+
+    fn expect(&mut self, kind: Kind, context: &str) -> Parse<Item<'t>> {
+        let token = self.next_non_space();
+        if token.kind == kind { Ok(token) } else { self.unexpected(&token, context) }
+    }
+
+    /// Puts a finished tree to the others.
+    fn add(&mut self, name: Arc<str>, root: List) -> Parse<()> {
+        match self.sh.by_name.get(&name) {
+            None => {
+                self.sh.by_name.insert(name.clone(), self.sh.trees.len());
+                self.sh.trees.push((name, root));
+            }
+            Some(&i) if is_empty_tree(&self.sh.trees[i].1) => self.sh.trees[i].1 = root,
+            Some(_) if is_empty_tree(&root) => {}
+            Some(_) => {
+                let quoted = strconv::quote(name.as_bytes());
+                return self.error(format!("template: multiple definition of template {quoted}"));
+            }
+        }
+        Ok(())
+    }
+
+    /// The whole text: a list that may also define templates.
+    fn file(&mut self) -> Parse<List> {
+        let mut root = List { pos: self.peek().pos as Pos, nodes: Vec::new() };
+        while self.peek().kind != Kind::Eof {
+            if self.peek().kind == Kind::LeftDelim {
+                let delim = self.next();
+                if self.next_non_space().kind == Kind::Define {
+                    Parser::new(self.sh).definition()?;
+                    continue;
+                }
+                self.backup2(delim);
+            }
+            match self.text_or_action()? {
+                Parsed::End(e) => return self.error(format!("unexpected {}", e.text())),
+                Parsed::Node(n) => root.nodes.push(n),
+            }
+        }
+        Ok(root)
+    }
+
+    /// `{{define` is past.
+    fn definition(&mut self) -> Parse<()> {
+        const CONTEXT: &str = "define clause";
+        let token = self.next_non_space();
+        let name = self.template_name(&token, CONTEXT)?;
+        self.expect(Kind::RightDelim, CONTEXT)?;
+        self.body(name, CONTEXT)
+    }
+
+    /// The body of a `define` or `block`, and its tree is done.
+    fn body(&mut self, name: Arc<str>, context: &str) -> Parse<()> {
+        let (root, end) = self.list()?;
+        if !matches!(end, End::End) {
+            return self.error(format!("unexpected {} in {context}", end.text()));
+        }
+        self.add(name, root)
+    }
+
+    fn list(&mut self) -> Parse<(List, End)> {
+        let mut list = List { pos: self.peek_non_space().pos as Pos, nodes: Vec::new() };
+        while self.peek_non_space().kind != Kind::Eof {
+            match self.text_or_action()? {
+                Parsed::End(e) => return Ok((list, e)),
+                Parsed::Node(n) => list.nodes.push(n),
+            }
+        }
+        self.error("unexpected EOF")
+    }
+
+    fn text_or_action(&mut self) -> Parse<Parsed> {
+        let token = self.next_non_space();
+        match token.kind {
+            Kind::Text => Ok(Parsed::Node(Node::Text { pos: token.pos as Pos, text: Str::new(&*token.val) })),
+            Kind::LeftDelim => {
+                self.action_line = token.line;
+                let parsed = self.action()?;
+                self.action_line = 0;
+                Ok(parsed)
+            }
+            _ => self.unexpected(&token, "input"),
+        }
+    }
+
+    /// The left delimiter is past.
+    fn action(&mut self) -> Parse<Parsed> {
+        let token = self.next_non_space();
+        let node = match token.kind {
+            Kind::Block => self.block()?,
+            Kind::Break => {
+                self.loop_word("{{break}}")?;
+                Node::Break { pos: token.pos as Pos }
+            }
+            Kind::Continue => {
+                self.loop_word("{{continue}}")?;
+                Node::Continue { pos: token.pos as Pos }
+            }
+            Kind::Else => return self.else_control().map(Parsed::End),
+            Kind::End => {
+                self.expect(Kind::RightDelim, "end")?;
+                return Ok(Parsed::End(End::End));
+            }
+            Kind::If => self.control(Control::If)?,
+            Kind::Range => self.control(Control::Range)?,
+            Kind::With => self.control(Control::With)?,
+            Kind::Template => self.template()?,
+            _ => {
+                self.backup();
+                let pos = self.peek().pos as Pos;
+                // Variables declared here last until the enclosing end.
+                let pipe = self.pipeline("command", Kind::RightDelim)?;
+                Node::Action { pos, pipe }
+            }
+        };
+        Ok(Parsed::Node(node))
+    }
+
+    fn loop_word(&mut self, word: &str) -> Parse<()> {
+        let token = self.next_non_space();
+        if token.kind != Kind::RightDelim {
+            return self.unexpected(&token, word);
+        }
+        if self.ranges == 0 {
+            return self.error(format!("{word} outside {{{{range}}}}"));
+        }
+        Ok(())
+    }
+
+    fn pipeline(&mut self, context: &str, end: Kind) -> Parse<Pipe> {
+        let pos = self.peek_non_space().pos as Pos;
+        let mut pipe = Pipe { pos, is_assign: false, decl: Vec::new(), cmds: Vec::new() };
+        self.declarations(&mut pipe, context)?;
+        loop {
+            let token = self.next_non_space();
+            match token.kind {
+                k if k == end => {
+                    self.check_pipeline(&pipe, context)?;
+                    return Ok(pipe);
+                }
+                Kind::Bool
+                | Kind::CharConstant
+                | Kind::Complex
+                | Kind::Dot
+                | Kind::Field
+                | Kind::Identifier
+                | Kind::Number
+                | Kind::Nil
+                | Kind::RawString
+                | Kind::String
+                | Kind::Variable
+                | Kind::LeftParen => {
+                    self.backup();
+                    let command = self.command()?;
+                    pipe.cmds.push(command);
+                }
+                _ => return self.unexpected(&token, context),
+            }
+        }
+    }
+
+    /// `$x :=`, `$x =`, and in a range `$i, $x :=`.
+    fn declarations(&mut self, pipe: &mut Pipe, context: &str) -> Parse<()> {
+        while self.peek_non_space().kind == Kind::Variable {
+            let v = self.next();
+            // Space is a token, so three tokens are needed: in "$x foo", "foo" (and not ":=") tells that $x is an argument.
+            let after = self.peek().clone();
+            let next = self.peek_non_space().clone();
+            match next.kind {
+                Kind::Assign | Kind::Declare => {
+                    pipe.is_assign = next.kind == Kind::Assign;
+                    self.next_non_space();
+                    self.declare(pipe, &v);
+                    return Ok(());
+                }
+                Kind::Char if *next.val == *b"," => {
+                    self.next_non_space();
+                    self.declare(pipe, &v);
+                    if context != "range" || pipe.decl.len() >= 2 {
+                        return self.error(format!("too many declarations in {context}"));
+                    }
+                    if !matches!(self.peek_non_space().kind, Kind::Variable | Kind::RightDelim | Kind::RightParen) {
+                        return self.error("range can only initialize variables");
+                    }
+                }
+                _ if after.kind == Kind::Space => {
+                    self.backup3(v, after);
+                    return Ok(());
+                }
+                _ => {
+                    self.backup2(v);
+                    return Ok(());
+                }
+            }
+        }
+        Ok(())
+    }
+
+    fn declare(&mut self, pipe: &mut Pipe, v: &Item) {
+        pipe.decl.push(Variable { pos: v.pos as Pos, idents: split(&v.val) });
+        self.vars.push(Str::new(&*v.val));
+    }
+
+    fn check_pipeline(&self, pipe: &Pipe, context: &str) -> Parse<()> {
+        if pipe.cmds.is_empty() {
+            return self.error(format!("missing value for {context}"));
+        }
+        // Only the first command may start with something that cannot be executed.
+        for (i, c) in pipe.cmds.iter().enumerate().skip(1) {
+            if c.args.first().is_some_and(is_literal) {
+                return self.error(format!("non executable command in pipeline stage {}", i + 1));
+            }
+        }
+        Ok(())
+    }
+
+    /// `if`, `range`, `with`: the keyword is past.
+    fn control(&mut self, control: Control) -> Parse<Node> {
+        if self.sh.controls >= MAX_CONTROLS {
+            return self.error("max nesting of control structures exceeded");
+        }
+        self.sh.controls += 1;
+        let vars = self.vars.len();
+        let pipe = self.pipeline(control.word(), Kind::RightDelim)?;
+        let is_range = usize::from(matches!(control, Control::Range));
+        self.ranges += is_range;
+        let (list, end) = self.list()?;
+        self.ranges -= is_range;
+        let else_list = match end {
+            End::End => None,
+            End::Else(pos) => Some(self.else_list(control, pos)?),
+        };
+        self.vars.truncate(vars);
+        self.sh.controls -= 1;
+        let branch = Branch { pos: pipe.pos, pipe, list, else_list };
+        Ok(match control {
+            Control::If => Node::If(branch),
+            Control::Range => Node::Range(branch),
+            Control::With => Node::With(branch),
+        })
+    }
+
+    /// After `{{else`. `{{else if b}}…{{end}}` means `{{else}}{{if b}}…{{end}}{{end}}`, and likewise `with`: the one `end` closes
+    /// both.
+    fn else_list(&mut self, control: Control, pos: Pos) -> Parse<List> {
+        let chained = match control {
+            Control::If => Some(Kind::If),
+            Control::With => Some(Kind::With),
+            Control::Range => None,
+        };
+        if chained == Some(self.peek().kind) {
+            self.next();
+            let node = self.control(control)?;
+            return Ok(List { pos, nodes: vec![node] });
+        }
+        let (list, end) = self.list()?;
+        if !matches!(end, End::End) {
+            return self.error(format!("expected end; found {}", end.text()));
+        }
+        Ok(list)
+    }
+
+    fn else_control(&mut self) -> Parse<End> {
+        let peek = self.peek_non_space();
+        if matches!(peek.kind, Kind::If | Kind::With) {
+            return Ok(End::Else(peek.pos as Pos));
+        }
+        let token = self.expect(Kind::RightDelim, "else")?;
+        Ok(End::Else(token.pos as Pos))
+    }
+
+    fn block(&mut self) -> Parse<Node> {
+        const CONTEXT: &str = "block clause";
+        if self.sh.controls >= MAX_CONTROLS {
+            return self.error("max nesting of control structures exceeded");
+        }
+        self.sh.controls += 1;
+        let token = self.next_non_space();
+        let name = self.template_name(&token, CONTEXT)?;
+        let pipe = self.pipeline(CONTEXT, Kind::RightDelim)?;
+        Parser::new(self.sh).body(name.clone(), CONTEXT)?;
+        self.sh.controls -= 1;
+        Ok(Node::Template { pos: token.pos as Pos, name, pipe: Some(pipe) })
+    }
+
+    fn template(&mut self) -> Parse<Node> {
+        const CONTEXT: &str = "template clause";
+        let token = self.next_non_space();
+        let name = self.template_name(&token, CONTEXT)?;
+        let mut pipe = None;
+        if self.next_non_space().kind != Kind::RightDelim {
+            self.backup();
+            pipe = Some(self.pipeline(CONTEXT, Kind::RightDelim)?);
+        }
+        Ok(Node::Template { pos: token.pos as Pos, name, pipe })
+    }
+
+    fn template_name(&self, token: &Item, context: &str) -> Parse<Arc<str>> {
+        if !matches!(token.kind, Kind::String | Kind::RawString) {
+            return self.unexpected(token, context);
+        }
+        Ok(String::from_utf8_lossy(&self.unquoted(token)?).into())
+    }
+
+    fn unquoted(&self, token: &Item) -> Parse<Vec<u8>> {
+        unquote(&token.val).map_or_else(|| self.error("invalid syntax"), Ok)
+    }
+
+    fn command(&mut self) -> Parse<Command> {
+        let pos = self.peek_non_space().pos as Pos;
+        let mut args = Vec::new();
+        loop {
+            self.peek_non_space();
+            if let Some(operand) = self.operand()? {
+                args.push(operand);
+            }
+            let token = self.next();
+            match token.kind {
+                Kind::Space => continue,
+                Kind::RightDelim | Kind::RightParen => self.backup(),
+                Kind::Pipe => {}
+                _ => return self.unexpected(&token, "operand"),
+            }
+            break;
+        }
+        if args.is_empty() {
+            return self.error("empty command");
+        }
+        Ok(Command { pos, args })
+    }
+
+    /// A term with its fields; `None` if what comes is no operand.
+    fn operand(&mut self) -> Parse<Option<Expr>> {
+        let Some(node) = self.term()? else {
+            return Ok(None);
+        };
+        if self.peek().kind != Kind::Field {
+            return Ok(Some(node));
+        }
+        let pos = self.peek().pos as Pos;
+        let mut fields = Vec::new();
+        while self.peek().kind == Kind::Field {
+            let field = self.next();
+            fields.push(Str::new(&field.val[1..]));
+        }
+        Ok(Some(match node {
+            // More fields go to a field or variable itself.
+            Expr::Field { mut idents, .. } => {
+                idents.extend(fields);
+                Expr::Field { pos, idents }
+            }
+            Expr::Variable(Variable { mut idents, .. }) => {
+                idents.extend(fields);
+                Expr::Variable(Variable { pos, idents })
+            }
+            node if is_literal(&node) => {
+                let quoted = strconv::quote(node.text().as_bytes());
+                return self.error(format!("unexpected . after term {quoted}"));
+            }
+            node => Expr::Chain { pos, node: Box::new(node), fields },
+        }))
+    }
+
+    fn term(&mut self) -> Parse<Option<Expr>> {
+        let token = self.next_non_space();
+        let pos = token.pos as Pos;
+        Ok(Some(match token.kind {
+            Kind::Identifier => {
+                let id = std::str::from_utf8(&token.val).ok().and_then(|name| self.sh.funcs.id(name));
+                let Some(id) = id else {
+                    return self.error(format!("function {} not defined", strconv::quote(&token.val)));
+                };
+                Expr::Function { pos, name: Str::new(&*token.val), id }
+            }
+            Kind::Dot => Expr::Dot { pos },
+            Kind::Nil => Expr::Nil { pos },
+            Kind::Variable => self.variable(pos, &token.val)?,
+            Kind::Field => Expr::Field { pos, idents: split(&token.val[1..]) },
+            Kind::Bool => Expr::Bool { pos, value: *token.val == *b"true" },
+            Kind::CharConstant | Kind::Complex | Kind::Number => match number(pos, &token.val, token.kind) {
+                Ok(n) => Expr::Number(Box::new(n)),
+                Err(e) => return self.error(e),
+            },
+            Kind::LeftParen => {
+                if self.parens >= MAX_PARENS {
+                    return self.error("max expression depth exceeded");
+                }
+                self.parens += 1;
+                let pipe = self.pipeline("parenthesized pipeline", Kind::RightParen)?;
+                self.parens -= 1;
+                Expr::Pipe(Box::new(pipe))
+            }
+            Kind::String | Kind::RawString => {
+                let text = self.unquoted(&token)?;
+                Expr::String { pos, quoted: Str::new(&*token.val), text: text.into() }
+            }
+            _ => {
+                self.backup();
+                return Ok(None);
+            }
+        }))
+    }
+
+    fn variable(&self, pos: Pos, name: &[u8]) -> Parse<Expr> {
+        let idents = split(name);
+        if !idents.first().is_some_and(|first| self.vars.contains(first)) {
+            let first = idents.first().map_or(name, |s| s);
+            return self.error(format!("undefined variable {}", strconv::quote(first)));
+        }
+        Ok(Expr::Variable(Variable { pos, idents }))
+    }
+}
+
+#[derive(Clone, Copy)]
+enum Control {
+    If,
+    Range,
+    With,
+}
+
+impl Control {
+    const fn word(self) -> &'static str {
+        match self {
+            Self::If => "if",
+            Self::Range => "range",
+            Self::With => "with",
+        }
+    }
+}
+
+/// What cannot be executed and has no fields.
+const fn is_literal(e: &Expr) -> bool {
+    matches!(e, Expr::Bool { .. } | Expr::Dot { .. } | Expr::Nil { .. } | Expr::Number(_) | Expr::String { .. })
+}
+
+fn split(s: &[u8]) -> Vec<Str> {
+    s.split(|&b| b == b'.').map(Str::new).collect()
+}
+
+#[cfg(test)]
+mod tests;

@@ -1,0 +1,199 @@
+//! Nodes as Go prints them (`Node.String()` of Go 1.26 `text/template/parse/node.go`), and where they are: error texts show both.
+
+use super::ast::{Branch, Command, Expr, List, Node, Pipe, Pos, Variable};
+use super::interim::strconv;
+use crate::value::Str;
+
+/// A node that errors can show.
+pub trait Printed {
+    /// Appends the node as Go's `String()` gives it.
+    fn write_to(&self, out: &mut Vec<u8>);
+
+    /// Its byte offset in the text.
+    fn position(&self) -> Pos;
+
+    /// The node as text, with U+FFFD where its bytes are not UTF-8.
+    fn text(&self) -> String {
+        let mut out = Vec::new();
+        self.write_to(&mut out);
+        String::from_utf8(out).unwrap_or_else(|e| String::from_utf8_lossy(e.as_bytes()).into_owned())
+    }
+}
+
+/// Where a node is, as `NAME:LINE:COL` (1-based line, 0-based byte column), and the node's text (Go's `Tree.ErrorContext`).
+pub fn error_context(parse_name: &str, source: &[u8], node: &impl Printed) -> (String, String) {
+    let (line, col) = line_col(source, node.position());
+    (format!("{parse_name}:{line}:{col}"), node.text())
+}
+
+/// 1-based line and 0-based byte column of an offset.
+pub fn line_col(source: &[u8], pos: Pos) -> (usize, usize) {
+    let before = &source[..source.len().min(pos as usize)];
+    let line = 1 + before.iter().filter(|&&b| b == b'\n').count();
+    let col = before.iter().rev().take_while(|&&b| b != b'\n').count();
+    (line, col)
+}
+
+fn write_fields(fields: &[Str], out: &mut Vec<u8>) {
+    for f in fields {
+        out.push(b'.');
+        out.extend_from_slice(f);
+    }
+}
+
+impl Printed for Variable {
+    fn write_to(&self, out: &mut Vec<u8>) {
+        for (i, ident) in self.idents.iter().enumerate() {
+            if i > 0 {
+                out.push(b'.');
+            }
+            out.extend_from_slice(ident);
+        }
+    }
+
+    fn position(&self) -> Pos {
+        self.pos
+    }
+}
+
+impl Printed for Expr {
+    fn write_to(&self, out: &mut Vec<u8>) {
+        match self {
+            Self::Dot { .. } => out.push(b'.'),
+            Self::Nil { .. } => out.extend_from_slice(b"nil"),
+            Self::Bool { value, .. } => out.extend_from_slice(if *value { b"true" } else { b"false" }),
+            Self::Number(n) => out.extend_from_slice(&n.text),
+            Self::String { quoted, .. } => out.extend_from_slice(quoted),
+            Self::Field { idents, .. } => write_fields(idents, out),
+            Self::Variable(v) => v.write_to(out),
+            Self::Function { name, .. } => out.extend_from_slice(name),
+            Self::Chain { node, fields, .. } => {
+                node.write_operand(out);
+                write_fields(fields, out);
+            }
+            Self::Pipe(p) => p.write_to(out),
+        }
+    }
+
+    fn position(&self) -> Pos {
+        self.pos()
+    }
+}
+
+impl Expr {
+    /// As an argument: a pipeline gets its parentheses.
+    fn write_operand(&self, out: &mut Vec<u8>) {
+        if let Self::Pipe(p) = self {
+            out.push(b'(');
+            p.write_to(out);
+            out.push(b')');
+        } else {
+            self.write_to(out);
+        }
+    }
+}
+
+impl Printed for Command {
+    fn write_to(&self, out: &mut Vec<u8>) {
+        for (i, arg) in self.args.iter().enumerate() {
+            if i > 0 {
+                out.push(b' ');
+            }
+            arg.write_operand(out);
+        }
+    }
+
+    fn position(&self) -> Pos {
+        self.pos
+    }
+}
+
+impl Printed for Pipe {
+    fn write_to(&self, out: &mut Vec<u8>) {
+        for (i, v) in self.decl.iter().enumerate() {
+            if i > 0 {
+                out.extend_from_slice(b", ");
+            }
+            v.write_to(out);
+        }
+        if !self.decl.is_empty() {
+            out.extend_from_slice(if self.is_assign { b" = " } else { b" := " });
+        }
+        for (i, c) in self.cmds.iter().enumerate() {
+            if i > 0 {
+                out.extend_from_slice(b" | ");
+            }
+            c.write_to(out);
+        }
+    }
+
+    fn position(&self) -> Pos {
+        self.pos
+    }
+}
+
+impl Branch {
+    fn write_as(&self, name: &str, out: &mut Vec<u8>) {
+        out.extend_from_slice(b"{{");
+        out.extend_from_slice(name.as_bytes());
+        out.push(b' ');
+        self.pipe.write_to(out);
+        out.extend_from_slice(b"}}");
+        self.list.write_to(out);
+        if let Some(l) = &self.else_list {
+            out.extend_from_slice(b"{{else}}");
+            l.write_to(out);
+        }
+        out.extend_from_slice(b"{{end}}");
+    }
+}
+
+impl Printed for List {
+    fn write_to(&self, out: &mut Vec<u8>) {
+        for n in &self.nodes {
+            n.write_to(out);
+        }
+    }
+
+    fn position(&self) -> Pos {
+        self.pos
+    }
+}
+
+impl Printed for Node {
+    fn write_to(&self, out: &mut Vec<u8>) {
+        match self {
+            Self::Text { text, .. } => out.extend_from_slice(text),
+            Self::Action { pipe, .. } => {
+                out.extend_from_slice(b"{{");
+                pipe.write_to(out);
+                out.extend_from_slice(b"}}");
+            }
+            Self::If(b) => b.write_as("if", out),
+            Self::With(b) => b.write_as("with", out),
+            Self::Range(b) => b.write_as("range", out),
+            Self::Template { name, pipe, .. } => {
+                out.extend_from_slice(b"{{template ");
+                out.extend_from_slice(strconv::quote(name.as_bytes()).as_bytes());
+                if let Some(p) = pipe {
+                    out.push(b' ');
+                    p.write_to(out);
+                }
+                out.extend_from_slice(b"}}");
+            }
+            Self::Break { .. } => out.extend_from_slice(b"{{break}}"),
+            Self::Continue { .. } => out.extend_from_slice(b"{{continue}}"),
+        }
+    }
+
+    fn position(&self) -> Pos {
+        match self {
+            Self::Text { pos, .. }
+            | Self::Action { pos, .. }
+            | Self::Template { pos, .. }
+            | Self::Break { pos }
+            | Self::Continue { pos } => *pos,
+            Self::If(b) | Self::With(b) | Self::Range(b) => b.pos,
+        }
+    }
+}
