@@ -156,7 +156,7 @@ fn improper(text: &[u8]) -> String {
 }
 
 /// Go's `%q`, for the characters that are likely in a constraint.
-fn quote(text: &[u8]) -> String {
+pub(super) fn quote(text: &[u8]) -> String {
     use fmt::Write;
     let mut out = String::from("\"");
     for chunk in text.utf8_chunks() {

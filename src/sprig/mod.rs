@@ -5,6 +5,7 @@
 //! Sprig function becomes the call's error with the panic's text, as text/template's `safeCall` makes it.
 
 mod reflect;
+mod regex;
 pub mod semver;
 
 use crate::gotmpl::FuncTable;
@@ -12,5 +13,6 @@ use crate::gotmpl::FuncTable;
 /// Adds every Sprig function that Helm 4.3 exposes.
 pub fn register(table: &mut FuncTable) {
     reflect::register(table);
+    regex::register(table);
     semver::register(table);
 }
