@@ -15,7 +15,7 @@ pub struct ExecError {
     pub col: usize,
     /// The template being executed.
     pub template: String,
-    /// The node as Go prints it, `%` doubled as Go's `doublePercent` leaves it after formatting. Empty if the error has no node.
+    /// The node as Go prints it. Empty if the error has no node.
     pub node: String,
     pub cause: ExecCause,
 }
@@ -29,14 +29,53 @@ pub enum ExecCause {
     Call { func: String, error: CallError },
 }
 
+impl ExecError {
+    /// The error inside, if this one only passes on what a template below ended with.
+    pub const fn inner(&self) -> Option<&Self> {
+        match &self.cause {
+            ExecCause::Call { error: CallError::Exec(inner), .. } => Some(inner),
+            _ => None,
+        }
+    }
+
+    fn take_inner(&mut self) -> Option<Box<Self>> {
+        match std::mem::replace(&mut self.cause, ExecCause::Msg(String::new())) {
+            ExecCause::Call { error: CallError::Exec(inner), .. } => Some(inner),
+            _ => None,
+        }
+    }
+}
+
+// A chain of includes can be thousands deep: neither printing nor dropping it may recurse.
+
 impl fmt::Display for ExecError {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        if self.node.is_empty() {
-            return write!(f, "template: {}: {}", self.template, self.cause);
+        let mut at = self;
+        loop {
+            if at.node.is_empty() {
+                write!(f, "template: {}: ", at.template)?;
+            } else {
+                write!(
+                    f,
+                    "template: {}:{}:{}: executing {} at <{}>: ",
+                    at.parse_name,
+                    at.line,
+                    at.col,
+                    strconv::quote(at.template.as_bytes()),
+                    at.node
+                )?;
+            }
+            match &at.cause {
+                ExecCause::Msg(msg) => return f.write_str(msg),
+                ExecCause::Call { func, error } => {
+                    write!(f, "error calling {func}: ")?;
+                    match error {
+                        CallError::Msg(msg) | CallError::Limit(msg) => return f.write_str(msg),
+                        CallError::Exec(inner) => at = inner,
+                    }
+                }
+            }
         }
-        let (name, line, col, node) = (&self.parse_name, self.line, self.col, &self.node);
-        let template = strconv::quote(self.template.as_bytes());
-        write!(f, "template: {name}:{line}:{col}: executing {template} at <{node}>: {}", self.cause)
     }
 }
 
@@ -45,8 +84,17 @@ impl std::error::Error for ExecError {}
 impl fmt::Display for ExecCause {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
-            Self::Msg(m) => f.write_str(m),
+            Self::Msg(msg) => f.write_str(msg),
             Self::Call { func, error } => write!(f, "error calling {func}: {error}"),
+        }
+    }
+}
+
+impl Drop for ExecError {
+    fn drop(&mut self) {
+        let mut next = self.take_inner();
+        while let Some(mut error) = next {
+            next = error.take_inner();
         }
     }
 }
@@ -54,8 +102,10 @@ impl fmt::Display for ExecCause {
 impl fmt::Display for CallError {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
-            Self::Msg(m) | Self::Limit(m) => f.write_str(m),
-            Self::Exec(e) => e.fmt(f),
+            Self::Msg(msg) | Self::Limit(msg) => f.write_str(msg),
+            Self::Exec(error) => error.fmt(f),
         }
     }
 }
+
+impl std::error::Error for CallError {}

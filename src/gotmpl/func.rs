@@ -86,6 +86,7 @@ pub struct Func {
 pub struct FuncTable {
     funcs: Vec<Func>,
     by_name: HashMap<&'static str, usize>,
+    values_methods: Vec<Func>,
 }
 
 impl FuncTable {
@@ -109,6 +110,20 @@ impl FuncTable {
 
     pub fn get(&self, id: usize) -> &Func {
         &self.funcs[id]
+    }
+
+    /// Adds a method of maps seen as `common.Values`: a function whose first parameter is the receiver.
+    pub fn add_values_method(&mut self, f: Func) {
+        self.values_methods.push(f);
+    }
+
+    /// The method of `common.Values` with this name. Go looks for methods before it looks for keys.
+    pub fn values_method(&self, name: &[u8]) -> Option<&Func> {
+        // Methods are exported: most keys are ruled out by their first letter.
+        if !name.first().is_some_and(u8::is_ascii_uppercase) {
+            return None;
+        }
+        self.values_methods.iter().find(|f| f.name.as_bytes() == name)
     }
 
     pub fn names(&self) -> impl Iterator<Item = &'static str> + '_ {

@@ -1,6 +1,6 @@
 //! Stands in for `golang::strconv` and `golang::unicode` until they are there; simple, and exact only for plain text.
 
-pub(super) mod strconv {
+pub(crate) mod strconv {
     pub fn is_print(r: char) -> bool {
         !r.is_control() && r != '\u{a0}'
     }

@@ -5,13 +5,16 @@
 
 pub mod ast;
 mod error;
+pub mod exec;
 mod func;
 mod host;
 mod interim;
+mod interim_print;
 mod lex;
 mod number;
 mod parse;
 mod print;
+mod set;
 mod state;
 mod unquote;
 
@@ -21,4 +24,6 @@ pub use host::{FixedHost, Host, SystemHost};
 pub use number::Complex;
 pub use parse::{ParseError, is_empty_tree, parse};
 pub use print::{Printed, error_context, line_col};
+pub use set::{Parsed, TemplateSet};
 pub use state::{Limits, State};
+pub(crate) use interim::strconv::quote as interim_quote;

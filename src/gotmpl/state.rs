@@ -1,9 +1,12 @@
 //! What lives as long as one render: the heap, the host, the limits and what was used of them.
 
+use std::any::Any;
+use std::collections::HashMap;
 use std::sync::Arc;
 
+use super::set::{Parsed, TemplateSet};
 use super::{CallError, Host};
-use crate::value::Heap;
+use crate::value::{Heap, Str, Value};
 
 /// Bounds of a render. A template that reaches one ends with an error that names it.
 #[derive(Clone, Copy, Debug)]
@@ -16,11 +19,14 @@ pub struct Limits {
     pub heap: usize,
     /// Nesting of templates, `include` and `tpl` together. Default 100,000 for `template` (as Go has it).
     pub depth: u32,
+    /// Bytes of native stack that nested templates may use, from the first template on. Default 1 MiB, which is safe on any
+    /// thread; a render that runs on a thread of [`super::exec::STACK_SIZE`] sets [`super::exec::STACK_BUDGET`].
+    pub stack: usize,
 }
 
 impl Default for Limits {
     fn default() -> Self {
-        Self { output: 1 << 30, steps: 1_000_000_000, heap: 50_000_000, depth: 100_000 }
+        Self { output: 1 << 30, steps: 1_000_000_000, heap: 50_000_000, depth: 100_000, stack: 1 << 20 }
     }
 }
 
@@ -31,11 +37,45 @@ pub struct State {
     pub limits: Limits,
     /// Bytes charged so far against [`Limits::output`].
     pub charged: u64,
+    /// Nodes executed so far, against [`Limits::steps`].
+    pub steps: u64,
+    /// The templates that functions such as Helm's `include` see: those of the template that is being executed.
+    pub set: Option<Arc<TemplateSet>>,
+    /// Whatever the embedder's functions need of this render (Helm's `lookup`: the cluster).
+    pub extension: Option<Arc<dyn Any + Send + Sync>>,
+    /// Per template name, how many executions of it by `include` are under way.
+    pub nesting: HashMap<Str, u32>,
+    /// Texts parsed while rendering (`tpl`): each text once.
+    pub(super) parsed: HashMap<Str, Arc<Parsed>>,
+    /// How many executions (not counting `template`) are nested now.
+    pub(super) depth: u32,
+    /// Where the native stack stood when the outermost execution began; 0 outside.
+    pub(super) stack_base: usize,
+    /// True once a limit's message tells its place.
+    pub(super) limit_placed: bool,
+    /// Emptied buffers, to be used again.
+    pub(super) arg_pool: Vec<Vec<Value>>,
+    pub(super) buffer_pool: Vec<Vec<u8>>,
 }
 
 impl State {
     pub fn new(host: Arc<dyn Host>, limits: Limits) -> Self {
-        Self { heap: Heap::new(), host, limits, charged: 0 }
+        Self {
+            heap: Heap::new(),
+            host,
+            limits,
+            charged: 0,
+            steps: 0,
+            set: None,
+            extension: None,
+            nesting: HashMap::new(),
+            parsed: HashMap::new(),
+            depth: 0,
+            stack_base: 0,
+            limit_placed: false,
+            arg_pool: Vec::new(),
+            buffer_pool: Vec::new(),
+        }
     }
 
     /// To be called **before** a function makes a text or list of about `bytes` bytes: refuses what would go over the limit.
@@ -48,5 +88,18 @@ impl State {
             )));
         }
         Ok(())
+    }
+
+    /// An empty buffer, from the pool if there is one.
+    pub fn take_buffer(&mut self) -> Vec<u8> {
+        self.buffer_pool.pop().unwrap_or_default()
+    }
+
+    /// Gives a buffer back for later use.
+    pub fn give_buffer(&mut self, mut buffer: Vec<u8>) {
+        if self.buffer_pool.len() < 64 && buffer.capacity() <= 1 << 20 {
+            buffer.clear();
+            self.buffer_pool.push(buffer);
+        }
     }
 }

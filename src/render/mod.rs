@@ -1,2 +1,3 @@
 //! (room)
 pub mod errors;
+pub mod control;

@@ -39,6 +39,18 @@ pub trait Object: Debug + Send + Sync {
         None
     }
 
+    /// The Go types of a method's parameters (`["string"]`), so that text/template can count and convert the arguments. `None`: the
+    /// object does not tell, and its [`Self::method`] checks what it gets.
+    fn method_params(&self, _name: &str) -> Option<&'static [&'static str]> {
+        None
+    }
+
+    /// What a function gets when this is passed to it, if that differs: Go passes copies, and a copied struct has lost the methods
+    /// that need its address.
+    fn copied(&self) -> Option<ObjectRef> {
+        None
+    }
+
     /// What `String()` or `Error()` returns: how `print` and `%v` show the value. `None`: the type has neither.
     fn string(&self) -> Option<String> {
         None

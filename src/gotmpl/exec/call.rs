@@ -1,0 +1,149 @@
+//! Calls: counting and converting arguments, `and` and `or`, and what comes back.
+
+use super::super::ast::Expr;
+use super::super::{CallError, Func, Printed, Ty};
+use super::{At, Exec, Res, Val};
+use crate::value::Value;
+
+impl<'t> Exec<'t, '_> {
+    /// A function by its id. `node` is what an error of the call names.
+    pub(super) fn eval_function(
+        &mut self,
+        dot: &Val,
+        id: usize,
+        node: At<'t>,
+        args: &'t [Expr],
+        fin: Option<Val>,
+    ) -> Res<Val> {
+        let func = self.funcs.get(id);
+        self.check_count(func, 0, args.len(), fin.is_some())?;
+        let special = self.set.special;
+        if id == special.and || id == special.or {
+            return self.eval_and_or(dot, id == special.or, args, fin);
+        }
+        self.step()?;
+        let base = self.args.len();
+        let mut last = Val::INVALID;
+        let only_len = id == special.len;
+        for (i, expr) in args.iter().enumerate() {
+            let arg = self.eval_arg(dot, param(func, i), expr)?;
+            if only_len {
+                last = arg.clone();
+            }
+            self.args.push(arg.v);
+        }
+        if let Some(fin) = fin {
+            let arg = self.validate(fin, param(func, args.len()))?;
+            if only_len {
+                last = arg.clone();
+            }
+            self.args.push(arg.v);
+        }
+        if only_len && last.v.is_nil() {
+            // What Go's reflection says of the two kinds of nil.
+            let msg =
+                if last.iface { "len of nil pointer" } else { "reflect: call of reflect.Value.Type on zero Value" };
+            self.at = node;
+            return Err(self.call_failed(func.name, CallError::msg(msg)));
+        }
+        if id == special.call {
+            let msg = self.call_of_value(args.first(), base);
+            self.at = node;
+            return Err(self.call_failed(func.name, CallError::Msg(msg)));
+        }
+        self.finish(func, base, node)
+    }
+
+    /// A method of `common.Values`: a function whose first parameter is the receiver.
+    pub(super) fn call_method(
+        &mut self,
+        dot: &Val,
+        method: &'t Func,
+        receiver: Value,
+        node: At<'t>,
+        args: &'t [Expr],
+        fin: Option<Val>,
+    ) -> Res<Val> {
+        self.check_count(method, 1, args.len(), fin.is_some())?;
+        self.step()?;
+        let base = self.args.len();
+        self.args.push(receiver);
+        for (i, expr) in args.iter().enumerate() {
+            let arg = self.eval_arg(dot, param(method, i + 1), expr)?;
+            self.args.push(arg.v);
+        }
+        if let Some(fin) = fin {
+            let arg = self.validate(fin, param(method, args.len() + 1))?;
+            self.args.push(arg.v);
+        }
+        self.finish(method, base, node)
+    }
+
+    fn finish(&mut self, func: &'t Func, base: usize, node: At<'t>) -> Res<Val> {
+        let result = (func.call)(self.st, &self.args[base..]);
+        self.args.truncate(base);
+        match result {
+            Ok(v) => Ok(Val { v, iface: func.ret == Ty::Any }),
+            Err(error) => {
+                self.at = node;
+                Err(self.call_failed(func.name, error))
+            }
+        }
+    }
+
+    /// `bound` parameters are filled already (a method's receiver).
+    fn check_count(&self, func: &Func, bound: usize, args: usize, fin: bool) -> Res<()> {
+        let given = args + usize::from(fin);
+        let want = func.params.len() - bound;
+        let name = func.name;
+        if func.variadic {
+            if given + 1 < want {
+                let at_least = want - 1;
+                return Err(
+                    self.errorf(format!("wrong number of args for {name}: want at least {at_least} got {args}"))
+                );
+            }
+        } else if given != want {
+            return Err(self.errorf(format!("wrong number of args for {name}: want {want} got {given}")));
+        }
+        Ok(())
+    }
+
+    /// `and` and `or` evaluate only as many arguments as they need.
+    fn eval_and_or(&mut self, dot: &Val, is_or: bool, args: &'t [Expr], fin: Option<Val>) -> Res<Val> {
+        let mut val = Val::INVALID;
+        for expr in args {
+            val = self.eval_arg(dot, Ty::Any, expr)?;
+            if val.v.truth(&self.st.heap) == is_or {
+                return Ok(val);
+            }
+        }
+        match fin {
+            Some(fin) => self.validate(fin, Ty::Any),
+            None => Ok(val),
+        }
+    }
+
+    /// `call`: no value of a template is ever a function.
+    fn call_of_value(&self, first: Option<&Expr>, base: usize) -> String {
+        let Some(value) = self.args.get(base).filter(|v| !v.is_nil()) else {
+            return "call of nil".into();
+        };
+        let ty = value.go_type(&self.st.heap);
+        let name = match (first, value) {
+            (Some(expr), _) => expr.text(),
+            // Go's `reflect.Value.String`.
+            (None, Value::Str(s)) => s.to_string(),
+            (None, _) => format!("<{ty} Value>"),
+        };
+        format!("non-function {name} of type {ty}")
+    }
+}
+
+/// The type of the i-th parameter; a variadic one goes on for ever.
+fn param(func: &Func, i: usize) -> Ty {
+    match func.params.get(i) {
+        Some(ty) => *ty,
+        None => func.params.last().copied().unwrap_or(Ty::Any),
+    }
+}

@@ -1,0 +1,210 @@
+//! Pipelines, commands, and arguments with their types.
+
+use super::super::ast::{Command, Expr, Number, Pipe};
+use super::super::{Printed, Ty};
+use super::{At, Exec, Res, Val, copied};
+use crate::gotmpl::interim::strconv;
+use crate::value::{Elem, List, Map, MapType, Str, Value};
+
+impl<'t> Exec<'t, '_> {
+    /// Evaluates a pipeline and declares or sets its variables. The result is never in an `interface {}`.
+    pub(super) fn eval_pipeline(&mut self, dot: &Val, pipe: &'t Pipe) -> Res<Val> {
+        self.at = At::Pipe(pipe);
+        let mut value: Option<Val> = None;
+        for command in &pipe.cmds {
+            let mut result = self.eval_command(dot, command, value)?;
+            result.iface = false;
+            value = Some(result);
+        }
+        let value = value.unwrap_or_default();
+        for variable in &pipe.decl {
+            if pipe.is_assign {
+                self.set_var(&variable.idents[0], value.clone())?;
+            } else {
+                self.push_var(&variable.idents[0], value.clone());
+            }
+        }
+        Ok(value)
+    }
+
+    /// `fin` is the value of the command before in the pipeline, if there is one.
+    fn eval_command(&mut self, dot: &Val, command: &'t Command, fin: Option<Val>) -> Res<Val> {
+        let [first, args @ ..] = &command.args[..] else {
+            return Ok(Val::INVALID);
+        };
+        match first {
+            Expr::Field { idents, .. } => {
+                self.at = At::Expr(first);
+                self.eval_field_chain(dot, dot, first, idents, args, fin)
+            }
+            Expr::Chain { node, fields, .. } => self.eval_chain(dot, first, node, fields, args, fin),
+            Expr::Function { id, .. } => {
+                self.at = At::Expr(first);
+                self.eval_function(dot, *id, At::Command(command), args, fin)
+            }
+            Expr::Pipe(pipe) => {
+                // The arguments are all inside the parentheses.
+                self.not_a_function(first, args, fin.as_ref())?;
+                self.check_depth()?;
+                self.eval_pipeline(dot, pipe)
+            }
+            Expr::Variable(variable) => self.eval_variable(dot, variable, first, args, fin),
+            _ => {
+                self.at = At::Expr(first);
+                self.not_a_function(first, args, fin.as_ref())?;
+                match first {
+                    Expr::Dot { .. } => Ok(dot.clone()),
+                    Expr::Nil { .. } => Err(self.errorf("nil is not a command")),
+                    _ => self.literal(first),
+                }
+            }
+        }
+    }
+
+    pub(super) fn not_a_function(&self, first: &Expr, args: &[Expr], fin: Option<&Val>) -> Res<()> {
+        if args.is_empty() && fin.is_none() {
+            return Ok(());
+        }
+        Err(self.errorf(format!("can't give argument to non-function {}", first.text())))
+    }
+
+    /// A constant where any type will do.
+    fn literal(&mut self, expr: &'t Expr) -> Res<Val> {
+        self.at = At::Expr(expr);
+        Ok(Val::plain(match expr {
+            Expr::Bool { value, .. } => Value::Bool(*value),
+            Expr::String { text, .. } => Value::Str(text.clone()),
+            Expr::Number(number) => match &number.ideal {
+                Ok(v) => v.clone(),
+                Err(msg) => return Err(self.errorf(msg.as_str())),
+            },
+            other => {
+                return Err(self.errorf(format!("can't evaluate command {}", strconv::quote(other.text().as_bytes()))));
+            }
+        }))
+    }
+
+    /// Evaluates an argument and makes it a value of the parameter's type.
+    pub(super) fn eval_arg(&mut self, dot: &Val, ty: Ty, expr: &'t Expr) -> Res<Val> {
+        self.at = At::Expr(expr);
+        match expr {
+            Expr::Nil { .. } => match self.nil_of(ty) {
+                Some(v) => Ok(Val::plain(v)),
+                None => Err(self.errorf(format!("cannot assign nil to {}", ty.go_type()))),
+            },
+            Expr::Bool { .. } | Expr::String { .. } | Expr::Number(_) => self.eval_constant(ty, expr),
+            _ => {
+                let val = self.eval_operand(dot, expr)?;
+                self.validate(val, ty)
+            }
+        }
+    }
+
+    /// An operand that is neither nil nor a literal, without a type asked for.
+    pub(super) fn eval_operand(&mut self, dot: &Val, expr: &'t Expr) -> Res<Val> {
+        match expr {
+            Expr::Dot { .. } => Ok(dot.clone()),
+            Expr::Field { idents, .. } => {
+                self.at = At::Expr(expr);
+                self.eval_field_chain(dot, dot, expr, idents, &[], None)
+            }
+            Expr::Variable(variable) => self.eval_variable(dot, variable, expr, &[], None),
+            Expr::Pipe(pipe) => {
+                self.check_depth()?;
+                self.eval_pipeline(dot, pipe)
+            }
+            Expr::Function { id, .. } => {
+                self.at = At::Expr(expr);
+                self.eval_function(dot, *id, At::Expr(expr), &[], None)
+            }
+            Expr::Chain { node, fields, .. } => self.eval_chain(dot, expr, node, fields, &[], None),
+            Expr::Nil { .. } => Ok(Val::INVALID),
+            Expr::Bool { .. } | Expr::String { .. } | Expr::Number(_) => self.literal(expr),
+        }
+    }
+
+    /// A literal for a parameter of a type: what fits is decided by the syntax, not by the value's type.
+    fn eval_constant(&mut self, ty: Ty, expr: &'t Expr) -> Res<Val> {
+        let v = match (ty, expr) {
+            (Ty::Any, _) => return self.literal(expr),
+            (Ty::Bool, Expr::Bool { value, .. }) => Value::Bool(*value),
+            (Ty::Str, Expr::String { text, .. }) => Value::Str(text.clone()),
+            (Ty::Int, Expr::Number(number)) if let Number { int: Some(n), .. } = **number => Value::Int(n),
+            (Ty::Int64, Expr::Number(number)) if let Number { int: Some(n), .. } = **number => Value::Int64(n),
+            (Ty::Float, Expr::Number(number)) if let Number { float: Some(f), .. } = **number => Value::Float(f),
+            (Ty::Bool, _) => return Err(self.errorf(format!("expected bool; found {}", expr.text()))),
+            (Ty::Str, _) => return Err(self.errorf(format!("expected string; found {}", expr.text()))),
+            (Ty::Int | Ty::Int64, _) => return Err(self.errorf(format!("expected integer; found {}", expr.text()))),
+            (Ty::Float, _) => return Err(self.errorf(format!("expected float; found {}", expr.text()))),
+            (Ty::List | Ty::Map | Ty::Object(_), _) => {
+                return Err(self.errorf(format!("can't handle {} for arg of type {}", expr.text(), ty.go_type())));
+            }
+        };
+        Ok(Val::plain(v))
+    }
+
+    /// Go's `reflect.Zero` of a type that can be nil.
+    fn nil_of(&mut self, ty: Ty) -> Option<Value> {
+        match ty {
+            Ty::Any => Some(Value::Nil),
+            Ty::Map => {
+                let mut map = Map::default();
+                map.nil = true;
+                Some(Value::Map(self.st.heap.add_map(map)))
+            }
+            Ty::List => {
+                let list = List { elem: Elem::Any, nil: true, items: Vec::new() };
+                Some(Value::List(self.st.heap.add_list(list)))
+            }
+            // Pointers, containers, and the one interface with methods that a parameter has.
+            Ty::Object(name) if name.starts_with(['*', '[']) || name.starts_with("map[") || name == "io.Writer" => {
+                Some(Value::Nil)
+            }
+            Ty::Object(_) | Ty::Str | Ty::Int | Ty::Int64 | Ty::Float | Ty::Bool => None,
+        }
+    }
+
+    /// Go's `validateType`: the value must be assignable to the type.
+    pub(super) fn validate(&mut self, val: Val, ty: Ty) -> Res<Val> {
+        let fits = match (ty, &val.v) {
+            (Ty::Any, Value::Object(_)) => return Ok(Val { v: copied(val.v), iface: val.iface }),
+            (Ty::Any, _)
+            | (Ty::Str, Value::Str(_))
+            | (Ty::Int, Value::Int(_))
+            | (Ty::Int64, Value::Int64(_))
+            | (Ty::Float, Value::Float(_))
+            | (Ty::Bool, Value::Bool(_)) => true,
+            (Ty::Map, Value::Map(m)) => self.st.heap.map(*m).ty == MapType::Any,
+            (Ty::List, Value::List(l)) => self.st.heap.list(*l).elem == Elem::Any,
+            (Ty::Object(name), Value::Object(o)) => o.go_type() == name,
+            _ => false,
+        };
+        if fits {
+            return Ok(val);
+        }
+        if val.v.is_nil() && !val.iface {
+            return match self.nil_of(ty) {
+                Some(v) => Ok(Val::plain(v)),
+                None => Err(self.errorf(format!("invalid value; expected {}", ty.go_type()))),
+            };
+        }
+        let got = if val.v.is_nil() { "interface {}".into() } else { val.v.go_type(&self.st.heap) };
+        Err(self.errorf(format!("wrong type for value; expected {}; got {got}", ty.go_type())))
+    }
+
+    pub(super) fn push_var(&mut self, name: &'t Str, val: Val) {
+        self.vars.push(super::Var { name, val });
+    }
+
+    /// Sets the variable of this name that was declared last.
+    pub(super) fn set_var(&mut self, name: &Str, val: Val) -> Res<()> {
+        if let Some(var) = self.vars[self.vars_base..].iter_mut().rev().find(|var| var.name == name) {
+            var.val = val;
+        } else if *name == "$" {
+            self.root = val;
+        } else {
+            return Err(self.errorf(format!("undefined variable: {name}")));
+        }
+        Ok(())
+    }
+}

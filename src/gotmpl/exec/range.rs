@@ -1,0 +1,163 @@
+//! `range`: over lists, maps in key order, and numbers.
+
+use super::super::ast::Branch;
+use super::{Exec, Flow, Res, Val};
+use crate::gotmpl::interim_print as print;
+use crate::value::{Elem, Kind, MapType, Value};
+
+impl<'t> Exec<'t, '_> {
+    pub(super) fn walk_range(&mut self, dot: &Val, branch: &'t Branch) -> Res<Flow> {
+        self.check_depth()?;
+        let mark = self.vars.len();
+        let val = self.eval_pipeline(dot, &branch.pipe)?.v;
+        // What the pipeline declared stays for all iterations; what the body declares goes after each.
+        let body_mark = self.vars.len();
+        let flow = self.range_value(dot, branch, &val, body_mark)?;
+        self.vars.truncate(mark);
+        // Go catches a break around the whole, the `else` list included.
+        Ok(if flow == Flow::Break { Flow::Next } else { flow })
+    }
+
+    fn range_value(&mut self, dot: &Val, branch: &'t Branch, val: &Value, mark: usize) -> Res<Flow> {
+        let ran = match val {
+            Value::Int(n) | Value::Int64(n) => {
+                let make = if matches!(val, Value::Int(_)) { Value::Int } else { Value::Int64 };
+                self.range_int(branch, val, i128::from(*n), mark, |i| make(i as i64))?
+            }
+            Value::OtherInt(kind, n) => {
+                let kind = *kind;
+                self.range_int(branch, val, *n, mark, |i| Value::OtherInt(kind, i))?
+            }
+            Value::List(l) => {
+                let list = self.st.heap.list(*l);
+                let iface = list.elem == Elem::Any;
+                let len = list.items.len();
+                for i in 0..len {
+                    // The body may change elements, so each is read when its turn comes.
+                    let elem = self.st.heap.list(*l).items.get(i).cloned().unwrap_or_default();
+                    if !self.one_iteration(branch, mark, || Value::Int(i as i64), Val { v: elem, iface })? {
+                        break;
+                    }
+                }
+                len > 0
+            }
+            Value::Map(m) => {
+                // Go sorts keys and values into a list of their own first.
+                let map = self.st.heap.map(*m);
+                let iface = map.ty == MapType::Any;
+                let entries: Vec<_> = map.iter().map(|(k, v)| (k.clone(), v.clone())).collect();
+                let any = !entries.is_empty();
+                for (key, v) in entries {
+                    if !self.one_iteration(branch, mark, || Value::Str(key), Val { v, iface })? {
+                        break;
+                    }
+                }
+                any
+            }
+            Value::Bytes(bytes) => {
+                for (i, b) in bytes.iter().enumerate() {
+                    let elem = Val::plain(Value::OtherInt(Kind::Uint8, i128::from(*b)));
+                    if !self.one_iteration(branch, mark, || Value::Int(i as i64), elem)? {
+                        break;
+                    }
+                }
+                !bytes.is_empty()
+            }
+            Value::Nil => false,
+            Value::Object(o) => {
+                if let Some(elements) = o.elements(&mut self.st.heap) {
+                    let any = !elements.is_empty();
+                    for (key, v) in elements {
+                        if !self.one_iteration(branch, mark, || key, Val::plain(v))? {
+                            break;
+                        }
+                    }
+                    any
+                } else if let Some(n) = o.int() {
+                    self.range_int(branch, val, n, mark, |i| Value::OtherInt(Kind::Int64, i))?
+                } else {
+                    return Err(self.cannot_range("range can't iterate over ", val, ""));
+                }
+            }
+            Value::Bool(_) | Value::Float(_) | Value::Str(_) => {
+                return Err(self.cannot_range("range can't iterate over ", val, ""));
+            }
+        };
+        if ran {
+            return Ok(Flow::Next);
+        }
+        match &branch.else_list {
+            Some(list) => self.walk_list(dot, list),
+            None => Ok(Flow::Next),
+        }
+    }
+
+    /// True if there was an iteration.
+    fn range_int(
+        &mut self,
+        branch: &'t Branch,
+        val: &Value,
+        n: i128,
+        mark: usize,
+        make: impl Fn(i128) -> Value,
+    ) -> Res<bool> {
+        if branch.pipe.decl.len() > 1 {
+            return Err(self.cannot_range("can't use ", val, " to iterate over more than one variable"));
+        }
+        let mut i = 0;
+        while i < n {
+            if !self.one_iteration(branch, mark, || Value::Nil, Val::plain(make(i)))? {
+                break;
+            }
+            i += 1;
+        }
+        Ok(n > 0)
+    }
+
+    /// One turn with its variables set; false after a break.
+    #[inline]
+    fn one_iteration(
+        &mut self,
+        branch: &'t Branch,
+        mark: usize,
+        index: impl FnOnce() -> Value,
+        elem: Val,
+    ) -> Res<bool> {
+        self.step()?;
+        match &branch.pipe.decl[..] {
+            [] => {}
+            [one] => {
+                if branch.pipe.is_assign {
+                    self.set_var(&one.idents[0], elem.clone())?;
+                } else {
+                    self.set_top_var(1, elem.clone());
+                }
+            }
+            [first, second, ..] => {
+                if branch.pipe.is_assign {
+                    self.set_var(&first.idents[0], Val::plain(index()))?;
+                    self.set_var(&second.idents[0], elem.clone())?;
+                } else {
+                    self.set_top_var(1, elem.clone());
+                    self.set_top_var(2, Val::plain(index()));
+                }
+            }
+        }
+        let flow = self.walk_list(&elem, &branch.list)?;
+        self.vars.truncate(mark);
+        Ok(flow != Flow::Break)
+    }
+
+    /// Go's `setTopVar`: the n-th variable from the top.
+    fn set_top_var(&mut self, n: usize, val: Val) {
+        if let Some(var) = self.vars.len().checked_sub(n).and_then(|i| self.vars.get_mut(i)) {
+            var.val = val;
+        }
+    }
+
+    fn cannot_range(&self, before: &str, val: &Value, after: &str) -> Box<super::Stop> {
+        let mut text = Vec::new();
+        print::value(&self.st.heap, val, &mut text);
+        self.errorf(format!("{before}{}{after}", String::from_utf8_lossy(&text)))
+    }
+}

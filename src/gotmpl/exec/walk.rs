@@ -1,0 +1,144 @@
+//! The nodes that make output and control it: text, actions, `if`, `with`, `template`.
+
+use super::super::ast::{Branch, List, Node, Pipe};
+use super::{At, Exec, Flow, MAX_EXEC_DEPTH, Res, Val};
+use crate::gotmpl::interim::strconv;
+use crate::gotmpl::interim_print as print;
+use crate::value::Value;
+
+impl<'t> Exec<'t, '_> {
+    pub(super) fn walk_list(&mut self, dot: &Val, list: &'t List) -> Res<Flow> {
+        for node in &list.nodes {
+            match self.walk(dot, node)? {
+                Flow::Next => {}
+                flow => return Ok(flow),
+            }
+        }
+        Ok(Flow::Next)
+    }
+
+    fn walk(&mut self, dot: &Val, node: &'t Node) -> Res<Flow> {
+        self.at = At::Node(node);
+        self.step()?;
+        match node {
+            Node::Text { text, .. } => {
+                self.write(text)?;
+                Ok(Flow::Next)
+            }
+            Node::Action { pipe, .. } => {
+                // Variables stay declared until the surrounding `end`, so nothing is popped here.
+                let val = self.eval_pipeline(dot, pipe)?;
+                if pipe.decl.is_empty() {
+                    self.at = At::Node(node);
+                    self.print_value(&val.v)?;
+                }
+                Ok(Flow::Next)
+            }
+            Node::If(branch) => self.walk_if_or_with(dot, branch, false),
+            Node::With(branch) => self.walk_if_or_with(dot, branch, true),
+            Node::Range(branch) => self.walk_range(dot, branch),
+            Node::Template { name, pipe, .. } => {
+                self.walk_template(dot, node, name, pipe.as_ref())?;
+                Ok(Flow::Next)
+            }
+            Node::Break { .. } => Ok(Flow::Break),
+            Node::Continue { .. } => Ok(Flow::Continue),
+        }
+    }
+
+    fn walk_if_or_with(&mut self, dot: &Val, branch: &'t Branch, with: bool) -> Res<Flow> {
+        self.check_depth()?;
+        let mark = self.vars.len();
+        let val = self.eval_pipeline(dot, &branch.pipe)?;
+        let flow = if val.v.truth(&self.st.heap) {
+            self.walk_list(if with { &val } else { dot }, &branch.list)?
+        } else if let Some(list) = &branch.else_list {
+            self.walk_list(dot, list)?
+        } else {
+            Flow::Next
+        };
+        self.vars.truncate(mark);
+        Ok(flow)
+    }
+
+    fn walk_template(&mut self, dot: &Val, node: &'t Node, name: &str, pipe: Option<&'t Pipe>) -> Res<()> {
+        let set = self.set;
+        let Some(template) = set.lookup(name) else {
+            return Err(self.errorf(format!("template {} not defined", strconv::quote(name.as_bytes()))));
+        };
+        if self.depth == MAX_EXEC_DEPTH {
+            return Err(self.errorf(format!("exceeded maximum template depth ({MAX_EXEC_DEPTH})")));
+        }
+        self.check_depth()?;
+        // Variables that the pipeline declares stay declared here.
+        let dot = match pipe {
+            Some(pipe) => self.eval_pipeline(dot, pipe)?,
+            None => Val::INVALID,
+        };
+        let mark = self.vars.len();
+        let outer_tmpl = std::mem::replace(&mut self.tmpl, template);
+        let outer_root = std::mem::replace(&mut self.root, dot.clone());
+        let outer_base = std::mem::replace(&mut self.vars_base, mark);
+        self.depth += 1;
+        // No restoring on an error: nobody looks at the state afterwards.
+        self.walk_list(&dot, &template.root)?;
+        self.depth -= 1;
+        self.vars.truncate(mark);
+        self.vars_base = outer_base;
+        self.root = outer_root;
+        self.tmpl = outer_tmpl;
+        self.at = At::Node(node);
+        Ok(())
+    }
+
+    /// Go's `printValue`, fast for what is printed most.
+    fn print_value(&mut self, v: &Value) -> Res<()> {
+        match v {
+            Value::Str(s) => self.write(s),
+            Value::Nil => self.write(b"<no value>"),
+            Value::Bool(true) => self.write(b"true"),
+            Value::Bool(false) => self.write(b"false"),
+            Value::Int(n) | Value::Int64(n) => {
+                let mut digits = [0u8; 20];
+                let digits = decimal(*n, &mut digits);
+                self.write(digits)
+            }
+            other => {
+                let start = self.out.len();
+                print::value(&self.st.heap, other, self.out);
+                self.charge_output(self.out.len() - start)
+            }
+        }
+    }
+}
+
+/// The decimal digits of a number, written to the end of the buffer.
+fn decimal(n: i64, buf: &mut [u8; 20]) -> &[u8] {
+    let mut rest = n.unsigned_abs();
+    let mut at = buf.len();
+    loop {
+        at -= 1;
+        buf[at] = b'0' + (rest % 10) as u8;
+        rest /= 10;
+        if rest == 0 {
+            break;
+        }
+    }
+    if n < 0 {
+        at -= 1;
+        buf[at] = b'-';
+    }
+    &buf[at..]
+}
+
+#[cfg(test)]
+mod tests {
+    use super::decimal;
+
+    #[test]
+    fn decimals() {
+        for n in [0, 7, -7, 10, 1_234_567_890, i64::MAX, i64::MIN] {
+            assert_eq!(decimal(n, &mut [0; 20]), n.to_string().as_bytes());
+        }
+    }
+}
