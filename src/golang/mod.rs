@@ -1,5 +1,6 @@
 //! What Go's standard library and its usual companions do, on plain bytes and numbers.
 
+pub mod duration;
 mod float;
 pub mod path;
 pub mod regexp;
@@ -7,5 +8,6 @@ pub mod semver;
 pub mod semver_constraint;
 pub mod slog;
 pub mod strconv;
+pub mod time;
 pub mod unicode;
 mod unicode_tables;

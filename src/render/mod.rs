@@ -1,3 +1,4 @@
 //! (room)
+pub mod duration_funcs;
 pub mod errors;
 pub mod control;

@@ -4,14 +4,19 @@
 //! what Helm replaces (`toJson`, `fail`, …) is replaced when Helm's own functions are registered afterwards. A Go panic inside a
 //! Sprig function becomes the call's error with the panic's text, as text/template's `safeCall` makes it.
 
+mod date;
+mod hash;
 mod reflect;
 mod regex;
 pub mod semver;
+pub mod time;
 
 use crate::gotmpl::FuncTable;
 
 /// Adds every Sprig function that Helm 4.3 exposes.
 pub fn register(table: &mut FuncTable) {
+    date::register(table);
+    hash::register(table);
     reflect::register(table);
     regex::register(table);
     semver::register(table);

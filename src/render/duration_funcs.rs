@@ -1,0 +1,146 @@
+//! Helm's own duration functions: `mustToDuration`, `durationSeconds` and their kin, new in 4.3.
+//!
+//! Ported from Helm 4.3 `pkg/engine/funcs.go`. Numbers count as seconds, texts as Go durations or as seconds.
+
+use crate::golang::duration;
+use crate::gotmpl::{CallError, FuncTable, pure};
+use crate::sprig::time::{Duration, as_duration};
+use crate::value::{Kind, Value};
+
+pub fn register(table: &mut FuncTable) {
+    table.add(pure("mustToDuration", |v: Value| to_duration(&v).map(Duration).map_err(CallError::Msg)));
+    table.add(pure("durationSeconds", |v: Value| to_duration(&v).map_or(0.0, duration::seconds)));
+    table.add(pure("durationMinutes", |v: Value| to_duration(&v).map_or(0.0, duration::minutes)));
+    table.add(pure("durationHours", |v: Value| to_duration(&v).map_or(0.0, duration::hours)));
+    table.add(pure("durationDays", |v: Value| to_duration(&v).map_or(0.0, |d| duration::hours(d) / 24.0)));
+    table.add(pure("durationWeeks", |v: Value| to_duration(&v).map_or(0.0, |d| duration::hours(d) / 24.0 / 7.0)));
+    table.add(pure("durationMilliseconds", |v: Value| to_duration(&v).unwrap_or(0) / duration::MILLISECOND));
+    table.add(pure("durationMicroseconds", |v: Value| to_duration(&v).unwrap_or(0) / duration::MICROSECOND));
+    table.add(pure("durationNanoseconds", |v: Value| to_duration(&v).unwrap_or(0)));
+    table.add(pure("durationRoundTo", |v: Value, m: Value| Duration(to_multiple(&v, &m, duration::round))));
+    table.add(pure("durationTruncateTo", |v: Value, m: Value| Duration(to_multiple(&v, &m, duration::truncate))));
+}
+
+/// A bad duration is zero, a bad multiple changes nothing.
+fn to_multiple(v: &Value, m: &Value, f: fn(i64, i64) -> i64) -> i64 {
+    match (to_duration(v), to_duration(m)) {
+        (Ok(d), Ok(m)) => f(d, m),
+        (Ok(d), Err(_)) => d,
+        (Err(_), _) => 0,
+    }
+}
+
+/// `asDuration`: nanoseconds of what a template value means.
+fn to_duration(v: &Value) -> Result<i64, String> {
+    if let Some(d) = as_duration(v) {
+        return Ok(d);
+    }
+    match v {
+        Value::Str(s) => from_text(s),
+        Value::Nil => Err("invalid duration".into()),
+        Value::Float(f) => from_float(*f),
+        Value::Int(n) | Value::Int64(n) => from_int(i128::from(*n)),
+        Value::OtherInt(_, n) => from_int(*n),
+        Value::Object(o) => match o.int() {
+            Some(n) => from_int(n),
+            None => Err(format!("unsupported duration type {}", o.go_type())),
+        },
+        other => Err(format!("unsupported duration type {}", type_name(other))),
+    }
+}
+
+fn from_text(text: &[u8]) -> Result<i64, String> {
+    // Go's TrimSpace trims Unicode's spaces too; what is not UTF-8 is no space.
+    let lossy = String::from_utf8_lossy(text);
+    let trimmed = lossy.trim();
+    if trimmed.is_empty() {
+        return Err("empty duration".into());
+    }
+    if let Ok(d) = duration::parse(trimmed.as_bytes()) {
+        return Ok(d);
+    }
+    match parse_float(trimmed) {
+        Some(f) => from_float(f),
+        None => Err(format!("could not parse duration {}", quote(text))),
+    }
+}
+
+fn from_int(seconds: i128) -> Result<i64, String> {
+    let max = i128::from(i64::MAX / duration::SECOND);
+    let min = i128::from(i64::MIN / duration::SECOND);
+    if seconds > max || seconds < min {
+        return Err(format!("duration seconds overflow: {seconds}"));
+    }
+    Ok(seconds as i64 * duration::SECOND)
+}
+
+fn from_float(seconds: f64) -> Result<i64, String> {
+    if seconds.is_nan() || seconds.is_infinite() {
+        return Err(format!("invalid duration seconds: {}", show(seconds)));
+    }
+    let limit = i64::MAX as f64 / duration::SECOND as f64;
+    if seconds > limit || seconds < -limit {
+        return Err(format!("duration seconds overflow: {}", show(seconds)));
+    }
+    let nanos = seconds * duration::SECOND as f64;
+    if nanos > i64::MAX as f64 || nanos < i64::MIN as f64 {
+        return Err(format!("duration nanoseconds overflow: {}", show(nanos)));
+    }
+    // 2^63 itself passes the check above and wraps in Go.
+    Ok(if nanos >= i64::MAX as f64 { i64::MIN } else { nanos as i64 })
+}
+
+const fn type_name(v: &Value) -> &'static str {
+    match v {
+        Value::Map(m) if m.is_values() => "common.Values",
+        Value::Map(_) => "map[string]interface {}",
+        Value::List(_) => "[]interface {}",
+        Value::Bytes(_) => "[]uint8",
+        Value::Bool(_) => Kind::Bool.name(),
+        _ => Kind::Invalid.name(),
+    }
+}
+
+// Until strconv stands in `golang`, the plain forms of three of its functions.
+
+fn parse_float(s: &str) -> Option<f64> {
+    s.parse().ok().filter(|f: &f64| !f.is_infinite() || !s.bytes().any(|c| c.is_ascii_digit()))
+}
+
+fn quote(s: &[u8]) -> String {
+    format!("{:?}", String::from_utf8_lossy(s))
+}
+
+fn show(f: f64) -> String {
+    if f.is_nan() {
+        "NaN".into()
+    } else if f.is_infinite() {
+        if f > 0.0 { "+Inf".into() } else { "-Inf".into() }
+    } else {
+        format!("{f:e}")
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn reads_what_charts_give() {
+        for (v, want) in [
+            (Value::from("1h2m"), Ok(3_720_000_000_000)),
+            (" 90 ".into(), Ok(90_000_000_000)),
+            ("2.5".into(), Ok(2_500_000_000)),
+            (Value::Int(90), Ok(90_000_000_000)),
+            (Value::Float(1.5), Ok(1_500_000_000)),
+            (Value::object(Duration(7)), Ok(7)),
+            ("".into(), Err("empty duration")),
+            ("soon".into(), Err("could not parse duration \"soon\"")),
+            (Value::Nil, Err("invalid duration")),
+            (Value::Bool(true), Err("unsupported duration type bool")),
+            (Value::Int(i64::MAX), Err("duration seconds overflow: 9223372036854775807")),
+        ] {
+            assert_eq!(to_duration(&v), want.map_err(str::to_owned), "{v:?}");
+        }
+    }
+}
