@@ -7,7 +7,7 @@ use std::any::Any;
 use std::borrow::Cow;
 use std::sync::Arc;
 
-use crate::value::{Elem, Heap, Kind, List, Object, Value};
+use crate::value::{Elem, Heap, Kind, List, Object, ObjectRef, Value};
 
 use super::compat::Compat;
 
@@ -181,10 +181,17 @@ impl Object for KubeVersionObject {
     }
     fn method(&self, _heap: &mut Heap, name: &str, args: &[Value]) -> Option<Result<Value, String>> {
         match name {
+            _ if !self.addressable => None,
             "String" => Some(no_args(name, args).map(|()| Value::str(&self.version.normalized))),
             "GitVersion" => Some(no_args(name, args).map(|()| Value::str(&self.version.version))),
             _ => None,
         }
+    }
+    fn method_params(&self, name: &str) -> Option<&'static [&'static str]> {
+        (self.addressable && matches!(name, "String" | "GitVersion")).then_some(&[])
+    }
+    fn copied(&self) -> Option<ObjectRef> {
+        self.addressable.then(|| Arc::new(Self { version: self.version.clone(), addressable: false }) as ObjectRef)
     }
     fn string(&self) -> Option<String> {
         self.addressable.then(|| self.version.normalized.clone())
@@ -232,6 +239,9 @@ impl Object for VersionSet {
             [other] => Err(format!("wrong type for value; expected string; got {}", other.kind().name())),
             _ => Err(format!("wrong number of args for Has: want 1 got {}", args.len())),
         })
+    }
+    fn method_params(&self, name: &str) -> Option<&'static [&'static str]> {
+        (name == "Has").then_some(&["string"])
     }
     fn json(&self, heap: &mut Heap) -> Value {
         Value::List(heap.strings(self.0.iter().map(String::as_str)))

@@ -5,17 +5,13 @@
 
 use std::sync::Arc;
 
-use crate::gotmpl::exec::execute;
-use crate::gotmpl::{CallError, Func, FuncTable, State, Ty, func};
+use crate::gotmpl::{CallError, Func, FuncTable, State, Ty, execute, func};
 use crate::value::{MapId, Str, Value};
+
+use super::errors::warn_wrap;
 
 /// How deep a template may include itself (Helm's `recursionMaxNums`).
 const RECURSION_MAX: u32 = 1000;
-
-/// Around the message of `required` and `fail`: the pipeline cuts out what stands between them.
-pub const WARN_START: &str = "HELM_ERR_START";
-/// See [`WARN_START`].
-pub const WARN_END: &str = "HELM_ERR_END";
 
 /// What text/template prints for a missing value; Helm removes every occurrence from a file's and from `tpl`'s output.
 const NO_VALUE: &[u8] = b"<no value>";
@@ -135,7 +131,7 @@ fn current_set(st: &State) -> Result<Arc<crate::gotmpl::TemplateSet>, CallError>
 }
 
 fn warn(msg: &Str) -> CallError {
-    CallError::Msg(format!("{WARN_START}{msg}{WARN_END}"))
+    CallError::Msg(warn_wrap(&msg.to_text()))
 }
 
 fn required(_st: &mut State, msg: Str, value: Value) -> Result<Value, CallError> {

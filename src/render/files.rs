@@ -90,6 +90,13 @@ impl Object for Files {
             _ => self.flatten(heap, |b| Value::str(base64::engine::general_purpose::STANDARD.encode(b))),
         }))
     }
+    fn method_params(&self, name: &str) -> Option<&'static [&'static str]> {
+        match name {
+            "Get" | "GetBytes" | "Glob" | "Lines" => Some(&["string"]),
+            "AsConfig" | "AsSecrets" => Some(&[]),
+            _ => None,
+        }
+    }
     fn json(&self, heap: &mut Heap) -> Value {
         Value::Map(heap.map_of(self.0.iter().map(|(k, v)| (k.as_str(), Value::Bytes(v.clone())))))
     }

@@ -113,15 +113,14 @@ impl<'t> Exec<'t, '_> {
     fn eval_and_or(&mut self, dot: &Val, is_or: bool, args: &'t [Expr], fin: Option<Val>) -> Res<Val> {
         let mut val = Val::INVALID;
         for expr in args {
-            val = self.eval_arg(dot, Ty::Any, expr)?;
+            // Their parameters are `reflect.Value`s: nothing is copied on the way.
+            self.at = At::Expr(expr);
+            val = self.eval_operand(dot, expr)?;
             if val.v.truth(&self.st.heap) == is_or {
                 return Ok(val);
             }
         }
-        match fin {
-            Some(fin) => self.validate(fin, Ty::Any),
-            None => Ok(val),
-        }
+        Ok(fin.unwrap_or(val))
     }
 
     /// `call`: no value of a template is ever a function.
