@@ -2,6 +2,7 @@
 
 pub mod duration;
 mod float;
+pub mod netip;
 pub mod path;
 pub mod regexp;
 pub mod semver;
@@ -11,3 +12,4 @@ pub mod strconv;
 pub mod time;
 pub mod unicode;
 mod unicode_tables;
+pub mod url;

@@ -4,20 +4,42 @@
 //! what Helm replaces (`toJson`, `fail`, …) is replaced when Helm's own functions are registered afterwards. A Go panic inside a
 //! Sprig function becomes the call's error with the panic's text, as text/template's `safeCall` makes it.
 
+mod case;
+mod convert;
 mod date;
+mod decimal;
+mod defaults;
+mod dicts;
+mod encoding;
 mod hash;
+mod interim;
+mod lists;
+mod math;
+mod merge;
+mod paths;
 mod reflect;
 mod regex;
 pub mod semver;
+mod strings;
 pub mod time;
+mod url;
+mod wrap;
 
 use crate::gotmpl::FuncTable;
 
 /// Adds every Sprig function that Helm 4.3 exposes.
 pub fn register(table: &mut FuncTable) {
     date::register(table);
+    defaults::register(table);
+    dicts::register(table);
+    encoding::register(table);
     hash::register(table);
+    lists::register(table);
+    math::register(table);
+    paths::register(table);
     reflect::register(table);
     regex::register(table);
     semver::register(table);
+    strings::register(table);
+    url::register(table);
 }

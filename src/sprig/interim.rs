@@ -1,0 +1,120 @@
+//! Printing, comparing and copying whole values until the value room has them.
+
+pub mod print {
+    use crate::golang::strconv::format_float;
+    use crate::value::{Heap, Value};
+
+    /// `%v` of the first argument.
+    pub fn format(heap: &mut Heap, _format: &[u8], args: &[Value], out: &mut Vec<u8>) {
+        if let Some(v) = args.first() {
+            value(heap, v, out, 0);
+        }
+    }
+
+    fn value(heap: &Heap, v: &Value, out: &mut Vec<u8>, depth: u32) {
+        if depth > 100 {
+            return;
+        }
+        match v {
+            Value::Nil => out.extend_from_slice(b"<nil>"),
+            Value::Bool(b) => out.extend_from_slice(b.to_string().as_bytes()),
+            Value::Int(n) | Value::Int64(n) => out.extend_from_slice(n.to_string().as_bytes()),
+            Value::OtherInt(_, n) => out.extend_from_slice(n.to_string().as_bytes()),
+            Value::Float(f) => out.extend_from_slice(format_float(*f, b'g', -1, 64).as_bytes()),
+            Value::Str(s) => out.extend_from_slice(s),
+            Value::Bytes(b) => out.extend_from_slice(format!("{b:?}").replace(',', "").as_bytes()),
+            Value::Map(m) => {
+                out.extend_from_slice(b"map[");
+                for (i, (k, v)) in heap.map(*m).iter().enumerate() {
+                    if i > 0 {
+                        out.push(b' ');
+                    }
+                    out.extend_from_slice(k);
+                    out.push(b':');
+                    value(heap, v, out, depth + 1);
+                }
+                out.push(b']');
+            }
+            Value::List(l) => {
+                out.push(b'[');
+                for (i, v) in heap.list(*l).items.iter().enumerate() {
+                    if i > 0 {
+                        out.push(b' ');
+                    }
+                    value(heap, v, out, depth + 1);
+                }
+                out.push(b']');
+            }
+            Value::Object(o) => out.extend_from_slice(o.string().unwrap_or_default().as_bytes()),
+        }
+    }
+}
+
+pub mod equal {
+    use crate::value::{Heap, Value};
+
+    /// `reflect.DeepEqual` on scalars, maps and lists.
+    pub fn deep_equal(heap: &mut Heap, a: &Value, b: &Value) -> bool {
+        same(heap, a, b, 0)
+    }
+
+    fn same(heap: &Heap, a: &Value, b: &Value, depth: u32) -> bool {
+        if depth > 100 {
+            return true;
+        }
+        match (a, b) {
+            (Value::Nil, Value::Nil) => true,
+            (Value::Bool(a), Value::Bool(b)) => a == b,
+            (Value::Int(a), Value::Int(b)) | (Value::Int64(a), Value::Int64(b)) => a == b,
+            (Value::Float(a), Value::Float(b)) => a == b,
+            (Value::Str(a), Value::Str(b)) => a == b,
+            (Value::Bytes(a), Value::Bytes(b)) => a == b,
+            (Value::Map(x), Value::Map(y)) => {
+                let (m, n) = (heap.map(*x), heap.map(*y));
+                a.go_type(heap) == b.go_type(heap)
+                    && m.len() == n.len()
+                    && m.nil == n.nil
+                    && m.iter().zip(n.iter()).all(|((k, v), (l, w))| k == l && same(heap, v, w, depth + 1))
+            }
+            (Value::List(x), Value::List(y)) => {
+                let (m, n) = (heap.list(*x), heap.list(*y));
+                m.elem == n.elem
+                    && m.nil == n.nil
+                    && m.items.len() == n.items.len()
+                    && m.items.iter().zip(&n.items).all(|(v, w)| same(heap, v, w, depth + 1))
+            }
+            _ => false,
+        }
+    }
+}
+
+pub mod copy {
+    use crate::value::{Heap, Value};
+
+    /// A copy that shares no map or list with the original.
+    pub fn deep_copy(heap: &mut Heap, v: &Value) -> Value {
+        copy(heap, v, 0)
+    }
+
+    fn copy(heap: &mut Heap, v: &Value, depth: u32) -> Value {
+        match v {
+            Value::Map(m) if depth < 1000 => {
+                let mut new = heap.map(*m).clone();
+                let keys: Vec<_> = new.iter().map(|(k, v)| (k.clone(), v.clone())).collect();
+                for (k, v) in keys {
+                    let v = copy(heap, &v, depth + 1);
+                    new.insert(k, v);
+                }
+                Value::Map(heap.add_map(new))
+            }
+            Value::List(l) if depth < 1000 => {
+                let mut new = heap.list(*l).clone();
+                for v in &mut new.items {
+                    *v = copy(heap, v, depth + 1);
+                }
+                Value::List(heap.add_list(new))
+            }
+            v => v.clone(),
+        }
+    }
+}

@@ -1,0 +1,122 @@
+//! `merge` and its kin: dario.cat/mergo 1.0.1's `deepMerge` as far as dictionaries reach it.
+//!
+//! The destination is changed in place, nested maps are shared and not copied, and which of two values stays depends on
+//! emptiness: without overwriting, an empty value in the destination gives way; with overwriting, every value of the source
+//! wins (also an empty one), except that two maps are merged. Structs and pointers (times, versions, certificates) that meet
+//! each other are left alone or replaced whole.
+
+use super::convert::fail;
+use crate::gotmpl::{CallError, FuncTable, Rest, State, func};
+use crate::value::{Kind, MapId, MapType, Str, Value};
+
+pub fn register(table: &mut FuncTable) {
+    // The plain forms swallow mergo's error and return "".
+    for (name, overwrite, must) in [
+        ("merge", false, false),
+        ("mustMerge", false, true),
+        ("mergeOverwrite", true, false),
+        ("mustMergeOverwrite", true, true),
+    ] {
+        table.add(func(name, move |st: &mut State, dst: MapId, srcs: Rest<MapId>| {
+            match merge_all(st, dst, &srcs.0, overwrite) {
+                Ok(dst) => Ok(Value::Map(dst)),
+                Err(Stop::Mergo(_)) if !must => Ok(Value::str("")),
+                Err(Stop::Mergo(text)) => fail(text),
+                Err(Stop::Call(e)) => Err(e),
+            }
+        }));
+    }
+}
+
+/// Why a merge ended early.
+enum Stop {
+    /// An error that mergo returns.
+    Mergo(&'static str),
+    /// A panic, or a limit.
+    Call(CallError),
+}
+
+/// How deep maps may nest in a merge. Go would overflow its stack on a map that contains itself.
+const MAX_DEPTH: usize = 2000;
+
+fn merge_all(st: &mut State, dst: MapId, srcs: &[MapId], overwrite: bool) -> Result<MapId, Stop> {
+    let mut dst = dst;
+    for &src in srcs {
+        if st.heap.map(dst).nil && !st.heap.map(src).nil {
+            dst = st.heap.new_map();
+        }
+        deep_merge(st, dst, src, overwrite, 0)?;
+    }
+    Ok(dst)
+}
+
+/// mergo's `isEmptyValue`: nil, false, zero and what has no length; structs are never empty.
+fn is_empty(st: &State, v: &Value) -> bool {
+    !v.truth(&st.heap)
+}
+
+/// Merges the entries of one map into another.
+fn deep_merge(st: &mut State, dst: MapId, src: MapId, overwrite: bool, depth: usize) -> Result<(), Stop> {
+    if depth > MAX_DEPTH {
+        return Err(Stop::Call(CallError::Limit(format!(
+            "merge: maps nested deeper than {MAX_DEPTH}; does one contain itself? (limit: depth)"
+        ))));
+    }
+    if st.heap.map(dst).nil {
+        return Ok(());
+    }
+    let keys: Vec<Str> = st.heap.map(src).keys().cloned().collect();
+    for key in keys {
+        let Some(from) = st.heap.map(src).get(&key).cloned() else { continue };
+        let into = st.heap.map(dst).get(&key).cloned();
+        if from.is_nil() {
+            if overwrite {
+                put(st, dst, src, key, from)?;
+            }
+            continue;
+        }
+        let kind = from.kind();
+        if matches!(kind, Kind::Map | Kind::Struct | Kind::Ptr) {
+            meet(st, into.as_ref(), &from, overwrite, depth)?;
+        }
+        // The destination's own map may have been filled just now, so emptiness is asked after the merge below it.
+        let into_empty = into.as_ref().is_none_or(|v| is_empty(st, v));
+        if kind == Kind::Slice && into.is_some() && st.heap.map(dst).ty == MapType::Strings {
+            return call("reflect: call of reflect.Value.IsNil on string Value");
+        }
+        let both_maps = kind == Kind::Map && into.as_ref().is_some_and(|v| v.kind() == Kind::Map);
+        if !into_empty && (kind == Kind::Slice || both_maps) {
+            // Maps are merged already; a slice is replaced whole or not at all.
+            if kind == Kind::Slice && overwrite {
+                put(st, dst, src, key, from)?;
+            }
+        } else if overwrite || into_empty {
+            put(st, dst, src, key, from)?;
+        }
+    }
+    Ok(())
+}
+
+/// What happens inside a map, struct or pointer of the source when it meets what the destination has.
+fn meet(st: &mut State, into: Option<&Value>, from: &Value, overwrite: bool, depth: usize) -> Result<(), Stop> {
+    match (into, from) {
+        (Some(Value::Map(into)), Value::Map(from)) => deep_merge(st, *into, *from, overwrite, depth + 1),
+        (Some(into), from) if into.kind() == Kind::Ptr && from.kind() != Kind::Ptr && !overwrite => {
+            Err(Stop::Mergo("src and dst must be of same type"))
+        }
+        _ => Ok(()),
+    }
+}
+
+/// Sets an entry as reflection does: an `interface {}` does not fit into a `map[string]string`.
+fn put(st: &mut State, dst: MapId, src: MapId, key: Str, v: Value) -> Result<(), Stop> {
+    if st.heap.map(dst).ty == MapType::Strings && st.heap.map(src).ty != MapType::Strings {
+        return call("reflect.Value.SetMapIndex: value of type interface {} is not assignable to type string");
+    }
+    st.heap.map_mut(dst).insert(key, v);
+    Ok(())
+}
+
+fn call<T>(text: &str) -> Result<T, Stop> {
+    Err(Stop::Call(CallError::msg(text)))
+}

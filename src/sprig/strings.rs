@@ -1,0 +1,294 @@
+//! Texts (Sprig `strings.go` and what it takes straight from Go's `strings`). Texts are bytes: `trunc` and `substr` count bytes
+//! and may cut a character in two, as in Go.
+
+use super::convert::{charge_items, fail, sprint, strval};
+use super::{case, wrap};
+use crate::golang::{strconv, unicode};
+use crate::gotmpl::{CallError, FuncTable, Int, Rest, State, func, pure};
+use crate::value::{Map, MapId, MapType, Str, Value};
+
+pub fn register(table: &mut FuncTable) {
+    table.add(pure("hello", || "Hello!"));
+    table.add(func("toString", |st: &mut State, v: Value| strval(&mut st.heap, &v)));
+    table.add(pure("trim", |s: Str| Str::new(unicode::trim_space(&s))));
+    for name in ["trimAll", "trimall"] {
+        table.add(pure(name, |cutset: Str, s: Str| Str::new(trim_all(&cutset, &s))));
+    }
+    table.add(pure("trimSuffix", |suffix: Str, s: Str| s.strip_suffix(suffix.as_bytes()).map(Str::new).unwrap_or(s)));
+    table.add(pure("trimPrefix", |prefix: Str, s: Str| s.strip_prefix(prefix.as_bytes()).map(Str::new).unwrap_or(s)));
+    table.add(pure("trunc", trunc));
+    table.add(pure("substr", substr));
+    table.add(func("repeat", |st: &mut State, n: Int, s: Str| repeat(st, &s, n.0)));
+    table.add(pure("contains", |sub: Str, s: Str| find(&s, &sub).is_some()));
+    table.add(pure("hasPrefix", |prefix: Str, s: Str| s.starts_with(&prefix)));
+    table.add(pure("hasSuffix", |suffix: Str, s: Str| s.ends_with(&suffix)));
+    table.add(func("quote", quote));
+    table.add(func("squote", squote));
+    table.add(func("cat", cat));
+    table.add(func("indent", |st: &mut State, n: Int, s: Str| indent(st, n.0, &s, b"")));
+    table.add(func("nindent", |st: &mut State, n: Int, s: Str| indent(st, n.0, &s, b"\n")));
+    table.add(func("replace", replace));
+    table.add(pure("plural", |one: Str, many: Str, n: Int| if n.0 == 1 { one } else { many }));
+    table.add(func("split", |st: &mut State, sep: Str, s: Str| numbered(st, &s, &sep, -1)));
+    table.add(func("splitn", |st: &mut State, sep: Str, n: Int, s: Str| numbered(st, &s, &sep, n.0)));
+    table.add(func("splitList", |st: &mut State, sep: Str, s: Str| {
+        let parts = split(&s, &sep, -1);
+        charge_items(st, parts.len())?;
+        Ok::<_, CallError>(st.heap.strings(parts.into_iter().map(Str::new)))
+    }));
+    case::register(table);
+    wrap::register(table);
+}
+
+/// Go's `strings.Trim`: both compared by runes, so that an invalid byte equals any other.
+fn trim_all<'a>(cutset: &[u8], s: &'a [u8]) -> &'a [u8] {
+    let cut = |c: char| unicode::runes(cutset).any(|(_, x, _)| x == c);
+    let mut s = s;
+    while !s.is_empty() {
+        let (c, n) = unicode::decode_rune(s);
+        if !cut(c) {
+            break;
+        }
+        s = &s[n..];
+    }
+    while !s.is_empty() {
+        let (c, n) = unicode::decode_last_rune(s);
+        if !cut(c) {
+            break;
+        }
+        s = &s[..s.len() - n];
+    }
+    s
+}
+
+/// `trunc N S`: the first N bytes, or the last -N.
+fn trunc(n: Int, s: Str) -> Str {
+    let len = s.len() as i64;
+    match n.0 {
+        n if n < 0 && len.wrapping_add(n) > 0 => Str::new(&s[(len + n) as usize..]),
+        n if n >= 0 && len > n => Str::new(&s[..n as usize]),
+        _ => s,
+    }
+}
+
+/// `substr START END S` with the panics of Go's slice expressions.
+fn substr(start: Int, end: Int, s: Str) -> Result<Str, CallError> {
+    let (start, end, len) = (start.0, end.0, s.len() as i64);
+    if start < 0 {
+        if end < 0 {
+            return fail(format!("runtime error: slice bounds out of range [:{end}]"));
+        }
+        if end > len {
+            return fail(format!("runtime error: slice bounds out of range [:{end}] with length {len}"));
+        }
+        return Ok(Str::new(&s[..end as usize]));
+    }
+    let end = if end < 0 || end > len { len } else { end };
+    if start > end {
+        return fail(format!("runtime error: slice bounds out of range [{start}:{end}]"));
+    }
+    Ok(Str::new(&s[start as usize..end as usize]))
+}
+
+/// Go's `strings.Repeat`, within the limits of the render.
+pub(super) fn repeat(st: &mut State, s: &[u8], n: i64) -> Result<Vec<u8>, CallError> {
+    let Ok(n) = usize::try_from(n) else { return fail("strings: negative Repeat count") };
+    if s.is_empty() {
+        return Ok(Vec::new());
+    }
+    let Some(len) = s.len().checked_mul(n).filter(|n| i64::try_from(*n).is_ok()) else {
+        return fail("strings: Repeat output length overflow");
+    };
+    st.charge(len as u64)?;
+    Ok(s.repeat(n))
+}
+
+/// The first place of a text in another.
+pub(super) fn find(s: &[u8], sub: &[u8]) -> Option<usize> {
+    let Some((&first, rest)) = sub.split_first() else { return Some(0) };
+    let mut from = 0;
+    while let Some(i) = s[from..].iter().position(|b| *b == first) {
+        if s[from + i + 1..].starts_with(rest) {
+            return Some(from + i);
+        }
+        from += i + 1;
+    }
+    None
+}
+
+fn quote(st: &mut State, all: Rest<Value>) -> Result<String, CallError> {
+    let mut out = String::new();
+    for v in all.0.iter().filter(|v| !v.is_nil()) {
+        if !out.is_empty() {
+            out.push(' ');
+        }
+        let text = strval(&mut st.heap, v);
+        st.charge(text.len() as u64)?;
+        out.push_str(&strconv::quote(&text));
+    }
+    Ok(out)
+}
+
+fn squote(st: &mut State, all: Rest<Value>) -> Result<Vec<u8>, CallError> {
+    let mut out = Vec::new();
+    for v in all.0.iter().filter(|v| !v.is_nil()) {
+        if !out.is_empty() {
+            out.push(b' ');
+        }
+        let text = sprint(&mut st.heap, v);
+        st.charge(text.len() as u64)?;
+        out.push(b'\'');
+        out.extend_from_slice(&text);
+        out.push(b'\'');
+    }
+    Ok(out)
+}
+
+fn cat(st: &mut State, all: Rest<Value>) -> Result<Vec<u8>, CallError> {
+    let mut out = Vec::new();
+    for (i, v) in all.0.iter().filter(|v| !v.is_nil()).enumerate() {
+        if i > 0 {
+            out.push(b' ');
+        }
+        let text = sprint(&mut st.heap, v);
+        st.charge(text.len() as u64)?;
+        out.extend_from_slice(&text);
+    }
+    Ok(out)
+}
+
+/// Every line, also an empty one, moved to the right.
+fn indent(st: &mut State, n: i64, s: &[u8], before: &[u8]) -> Result<Vec<u8>, CallError> {
+    let Ok(n) = usize::try_from(n) else { return fail("strings: negative Repeat count") };
+    let lines = 1 + s.iter().filter(|b| **b == b'\n').count() as u64;
+    let len = lines.saturating_mul(n as u64).saturating_add(s.len() as u64 + 1);
+    st.charge(len)?;
+    let mut out = Vec::with_capacity(usize::try_from(len).unwrap_or(0));
+    out.extend_from_slice(before);
+    for (i, line) in s.split(|b| *b == b'\n').enumerate() {
+        if i > 0 {
+            out.push(b'\n');
+        }
+        out.resize(out.len() + n, b' ');
+        out.extend_from_slice(line);
+    }
+    Ok(out)
+}
+
+/// `replace OLD NEW S`: all of them; an empty OLD is found before each rune and at the end.
+fn replace(st: &mut State, old: Str, new: Str, s: Str) -> Result<Str, CallError> {
+    if old == new {
+        return Ok(s);
+    }
+    let parts = if old.is_empty() {
+        let mut parts = split(&s, &old, -1);
+        parts.insert(0, &[]);
+        parts.push(&[]);
+        parts
+    } else {
+        split(&s, &old, -1)
+    };
+    if parts.len() == 1 {
+        return Ok(s);
+    }
+    st.charge((parts.len() as u64).saturating_mul(new.len() as u64).saturating_add(s.len() as u64))?;
+    Ok(parts.join(new.as_bytes()).into())
+}
+
+/// Go's `strings.SplitN`: below zero all parts, zero none, an empty separator parts at every rune.
+fn split<'a>(s: &'a [u8], sep: &[u8], n: i64) -> Vec<&'a [u8]> {
+    let most = if n < 0 { usize::MAX } else { usize::try_from(n).unwrap_or(usize::MAX) };
+    let mut parts = Vec::new();
+    if most == 0 || (sep.is_empty() && s.is_empty()) {
+        return parts;
+    }
+    let mut s = s;
+    while parts.len() + 1 < most {
+        let (at, width) = if sep.is_empty() {
+            match unicode::decode_rune(s).1 {
+                width if width < s.len() => (width, 0),
+                _ => break,
+            }
+        } else {
+            match find(s, sep) {
+                Some(i) => (i, sep.len()),
+                None => break,
+            }
+        };
+        parts.push(&s[..at]);
+        s = &s[at + width..];
+    }
+    parts.push(s);
+    parts
+}
+
+/// The parts as a `map[string]string` of `_0`, `_1`, …
+fn numbered(st: &mut State, s: &[u8], sep: &[u8], n: i64) -> Result<MapId, CallError> {
+    let parts = split(s, sep, n);
+    charge_items(st, 2 * parts.len())?;
+    let mut entries: Vec<_> = parts.iter().enumerate().map(|(i, part)| (format!("_{i}"), *part)).collect();
+    // `_10` comes before `_2`: a map takes entries fastest in its own order.
+    entries.sort_unstable();
+    let mut map = Map::default();
+    map.ty = MapType::Strings;
+    for (key, part) in entries {
+        map.insert(key, Value::str(part));
+    }
+    Ok(st.heap.add_map(map))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn texts(parts: Vec<&[u8]>) -> Vec<String> {
+        parts.into_iter().map(|p| String::from_utf8_lossy(p).into_owned()).collect()
+    }
+
+    #[test]
+    fn split_is_go_s() {
+        for (s, sep, n, want) in [
+            ("a/b/c", "/", -1, &["a", "b", "c"][..]),
+            ("a/b/c", "/", 2, &["a", "b/c"]),
+            ("a/b", "/", 0, &[]),
+            ("", "/", -1, &[""]),
+            ("", "", -1, &[]),
+            ("äb", "", -1, &["ä", "b"]),
+            ("abc", "", 2, &["a", "bc"]),
+            ("aXXb", "XX", -1, &["a", "b"]),
+        ] {
+            assert_eq!(texts(split(s.as_bytes(), sep.as_bytes(), n)), want, "{s} {sep} {n}");
+        }
+    }
+
+    #[test]
+    fn trunc_counts_bytes_from_either_end() {
+        for (n, s, want) in
+            [(2, "abc", "ab"), (-2, "abc", "bc"), (-3, "abc", "abc"), (i64::MIN, "abc", "abc"), (9, "a", "a")]
+        {
+            assert_eq!(trunc(Int(n), s.into()), want, "{n} {s}");
+        }
+        assert_eq!(&*trunc(Int(1), "ä".into()), b"\xc3");
+    }
+
+    #[test]
+    fn substr_panics_as_slices_do() {
+        let text = |a, b| match substr(Int(a), Int(b), "abc".into()) {
+            Ok(s) => s.to_text().into_owned(),
+            Err(CallError::Msg(e)) => e,
+            Err(e) => format!("{e:?}"),
+        };
+        assert_eq!(text(0, 2), "ab");
+        assert_eq!(text(1, -1), "bc");
+        assert_eq!(text(-1, 2), "ab");
+        assert_eq!(text(-1, 5), "runtime error: slice bounds out of range [:5] with length 3");
+        assert_eq!(text(-1, -2), "runtime error: slice bounds out of range [:-2]");
+        assert_eq!(text(9, 12), "runtime error: slice bounds out of range [9:3]");
+    }
+
+    #[test]
+    fn cutsets_are_runes() {
+        assert_eq!(trim_all("äx".as_bytes(), "xäbäx".as_bytes()), b"b");
+        assert_eq!(trim_all(b"", b" b "), b" b ");
+    }
+}
