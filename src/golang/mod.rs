@@ -2,6 +2,7 @@
 
 pub mod duration;
 mod float;
+pub mod json;
 pub mod netip;
 pub mod path;
 pub mod regexp;

@@ -9,6 +9,7 @@
 //! `int` is not `int64`, `[]string` is not `[]interface {}`, and strings are bytes that need not be UTF-8.
 
 mod heap;
+pub mod json;
 mod object;
 mod text;
 
