@@ -1,10 +1,11 @@
 //! The nodes that make output and control it: text, actions, `if`, `with`, `template`.
 
-use super::super::ast::{Branch, List, Node, Pipe};
-use super::{At, Exec, Flow, MAX_EXEC_DEPTH, Res, Val};
+use super::super::FuncTable;
+use super::super::ast::{Branch, Expr, List, Node, Pipe};
+use super::{At, Exec, Flow, MAX_EXEC_DEPTH, Res, Val, Var};
 use crate::gotmpl::interim::strconv;
 use crate::gotmpl::interim_print as print;
-use crate::value::Value;
+use crate::value::{Heap, Value};
 
 impl<'t> Exec<'t, '_> {
     pub(super) fn walk_list(&mut self, dot: &Val, list: &'t List) -> Res<Flow> {
@@ -26,6 +27,9 @@ impl<'t> Exec<'t, '_> {
                 Ok(Flow::Next)
             }
             Node::Action { pipe, .. } => {
+                if self.print_in_place(dot, pipe)? {
+                    return Ok(Flow::Next);
+                }
                 // Variables stay declared until the surrounding `end`, so nothing is popped here.
                 let val = self.eval_pipeline(dot, pipe)?;
                 if pipe.decl.is_empty() {
@@ -49,6 +53,12 @@ impl<'t> Exec<'t, '_> {
     fn walk_if_or_with(&mut self, dot: &Val, branch: &'t Branch, with: bool) -> Res<Flow> {
         self.check_depth()?;
         let mark = self.vars.len();
+        if !with && let Some(v) = self.peek(dot, &branch.pipe) {
+            let list = if v.truth(&self.st.heap) { Some(&branch.list) } else { branch.else_list.as_ref() };
+            let flow = list.map_or(Ok(Flow::Next), |list| self.walk_list(dot, list))?;
+            self.vars.truncate(mark);
+            return Ok(flow);
+        }
         let val = self.eval_pipeline(dot, &branch.pipe)?;
         let flow = if val.v.truth(&self.st.heap) {
             self.walk_list(if with { &val } else { dot }, &branch.list)?
@@ -91,6 +101,34 @@ impl<'t> Exec<'t, '_> {
         Ok(())
     }
 
+    /// Prints what the pipeline names without taking hold of it. False if that needs more than this.
+    #[inline]
+    fn print_in_place(&mut self, dot: &Val, pipe: &'t Pipe) -> Res<bool> {
+        // As `peek`, written out so that the heap is borrowed alone.
+        let found = peek(&self.st.heap, self.funcs, &self.vars[self.vars_base..], &self.root, dot, pipe);
+        let mut digits = [0u8; 20];
+        let text: &[u8] = match found {
+            Some(Value::Str(text)) => text,
+            Some(Value::Int(n) | Value::Int64(n)) => decimal(*n, &mut digits),
+            Some(Value::Bool(true)) => b"true",
+            Some(Value::Bool(false)) => b"false",
+            _ => return Ok(false),
+        };
+        let charged = self.st.charged.saturating_add(text.len() as u64);
+        if charged > self.st.limits.output {
+            return Ok(false);
+        }
+        self.st.charged = charged;
+        self.out.extend_from_slice(text);
+        Ok(true)
+    }
+
+    /// The value of a pipeline that only names one: `.a.b`, `$x.a`, `.`. `None` if it does more than that, or fails.
+    #[inline]
+    fn peek<'a>(&'a self, dot: &'a Val, pipe: &'t Pipe) -> Option<&'a Value> {
+        peek(&self.st.heap, self.funcs, &self.vars[self.vars_base..], &self.root, dot, pipe)
+    }
+
     /// Go's `printValue`, fast for what is printed most.
     fn print_value(&mut self, v: &Value) -> Res<()> {
         match v {
@@ -110,6 +148,36 @@ impl<'t> Exec<'t, '_> {
             }
         }
     }
+}
+
+fn peek<'a>(
+    heap: &'a Heap,
+    funcs: &FuncTable,
+    vars: &'a [Var<'_>],
+    root: &'a Val,
+    dot: &'a Val,
+    pipe: &Pipe,
+) -> Option<&'a Value> {
+    let ([], [command]) = (&pipe.decl[..], &pipe.cmds[..]) else { return None };
+    let [operand] = &command.args[..] else { return None };
+    let (start, fields) = match operand {
+        Expr::Field { idents, .. } => (&dot.v, &idents[..]),
+        Expr::Variable(variable) => {
+            let (name, fields) = variable.idents.split_first()?;
+            let start = match vars.iter().rev().find(|var| var.name == name) {
+                Some(var) => &var.val.v,
+                None if *name == "$" => &root.v,
+                None => return None,
+            };
+            (start, fields)
+        }
+        Expr::Dot { .. } => (&dot.v, &[][..]),
+        _ => return None,
+    };
+    fields.iter().try_fold(start, |at, name| match at {
+        Value::Map(m) if !m.is_values() || funcs.values_method(name).is_none() => heap.map(*m).get(name),
+        _ => None,
+    })
 }
 
 /// The decimal digits of a number, written to the end of the buffer.
