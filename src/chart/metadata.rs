@@ -5,8 +5,9 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
+use crate::golang::{path, semver, strconv, unicode};
+
 use super::data::Data;
-use super::stand_in::{path, semver, strconv, unicode};
 
 /// The API version of Helm 2's charts, whose dependencies stand in requirements.yaml.
 pub const API_VERSION_V1: &str = "v1";

@@ -1,15 +1,25 @@
 //! Charts: what their files say, and how they are read from archives and directories.
 //!
-//! Everything here works on files in memory; only the directory loader touches the disk. A loaded [`Chart`] is plain data that renders
+//! Everything here works on files in memory; only [`directory`] touches the disk. A loaded [`Chart`] is plain data that renders
 //! share: its values are a [`data::Table`], not yet on any heap.
 
+pub mod archive;
 pub mod data;
+mod decode;
+pub mod directory;
+pub mod ignore;
+pub mod limits;
+pub mod load;
 mod metadata;
-mod stand_in;
+mod native;
+mod sniff;
+mod tarball;
+pub mod values_file;
 
 use std::sync::Arc;
 
 pub use data::{Data, Table};
+pub use load::LoadError;
 pub use metadata::{API_VERSION_V1, API_VERSION_V2, Dependency, Maintainer, Metadata, Nulls};
 
 /// One file of a chart, its path relative to the chart, with `/`.
@@ -77,12 +87,16 @@ impl Chart {
 
     fn push_crds<'c>(&'c self, full_path: &str, out: &mut Vec<Crd<'c>>) {
         for file in self.files.iter().filter(|f| f.name.starts_with("crds/") && has_manifest_extension(&f.name)) {
-            out.push(Crd { path: stand_in::path::join(&[full_path, &file.name]), file });
+            out.push(Crd { path: join(full_path, &file.name), file });
         }
         for d in &self.dependencies {
             d.push_crds(&format!("{full_path}/charts/{}", d.name()), out);
         }
     }
+}
+
+fn join(dir: &str, name: &str) -> String {
+    String::from_utf8_lossy(&crate::golang::path::join(&[dir, name])).into_owned()
 }
 
 fn has_manifest_extension(name: &str) -> bool {

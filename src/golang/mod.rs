@@ -1,6 +1,7 @@
 //! What Go's standard library and its usual companions do, on plain bytes and numbers.
 
 pub mod duration;
+pub mod errno;
 mod float;
 pub mod json;
 pub mod netip;

@@ -1,0 +1,250 @@
+//! Chart archives: gzipped tarballs with one directory at the top.
+//!
+//! The checks are Helm's: no path may be absolute or leave the chart, and the files together may not be larger than the limit, which
+//! is counted while they are unpacked. Source: Helm 4.3 `pkg/chart/loader/archive/archive.go`.
+
+use std::io::Read;
+use std::sync::Arc;
+
+use crate::golang::{path, strconv};
+
+use super::limits::{MAX_CHART_SIZE, MAX_FILES};
+
+use super::{File, tarball};
+
+/// Why an archive was refused.
+#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
+#[error("{0}")]
+pub struct ArchiveError(pub String);
+
+/// What Go says of bytes that are not gzip.
+pub const NOT_GZIP: &str = "gzip: invalid header";
+
+fn refuse<T>(text: impl Into<String>) -> Result<T, ArchiveError> {
+    Err(ArchiveError(text.into()))
+}
+
+fn too_large<T>() -> Result<T, ArchiveError> {
+    refuse(format!("decompressed chart is larger than the maximum size {MAX_CHART_SIZE}"))
+}
+
+/// Unpacks an archive into memory. Paths lose their first element.
+pub fn read(bytes: &[u8]) -> Result<Vec<File>, ArchiveError> {
+    read_limited(bytes, MAX_CHART_SIZE)
+}
+
+/// [`read`] with another limit than Helm's, in bytes.
+pub(super) fn read_limited(bytes: &[u8], limit: u64) -> Result<Vec<File>, ArchiveError> {
+    if !bytes.starts_with(b"\x1f\x8b\x08") {
+        return refuse(if bytes.is_empty() {
+            "EOF"
+        } else if bytes.len() < 10 {
+            "unexpected EOF"
+        } else {
+            NOT_GZIP
+        });
+    }
+    let mut tar = tarball::Reader::new(flate2::bufread::MultiGzDecoder::new(bytes));
+    let mut files = Vec::new();
+    let mut remaining = limit;
+    while let Some(header) = tar.next_entry().map_err(io_text)? {
+        if header.is_dir() || matches!(header.kind, b'g' | b'x') {
+            continue;
+        }
+        let name = chart_path(&header.name)?;
+        if header.size > remaining || files.len() >= MAX_FILES {
+            return too_large();
+        }
+        // The header is not believed before the bytes are there.
+        let mut data = Vec::with_capacity(usize::try_from(header.size.min(1 << 20)).unwrap_or(0));
+        (&mut tar).take(remaining).read_to_end(&mut data).map_err(io_text)?;
+        remaining = remaining.saturating_sub(data.len() as u64);
+        if (data.len() as u64) < header.size || remaining == 0 {
+            return too_large();
+        }
+        let (secs, nanos) = header.modified;
+        files.push(File {
+            name,
+            data: Arc::from(data.strip_prefix(b"\xef\xbb\xbf").unwrap_or(&data)),
+            modified: jiff::Timestamp::new(secs, nanos).ok(),
+        });
+    }
+    if files.is_empty() {
+        return refuse("no files in chart archive");
+    }
+    Ok(files)
+}
+
+fn io_text(e: std::io::Error) -> ArchiveError {
+    ArchiveError(match e.kind() {
+        std::io::ErrorKind::UnexpectedEof => "unexpected EOF".into(),
+        // Our own tar errors carry Go's words; what the inflater says means what Go calls a corrupt input.
+        _ => {
+            let text = e.to_string();
+            if text.starts_with("archive/tar") { text } else { format!("flate: corrupt input ({text})") }
+        }
+    })
+}
+
+/// The path within the chart of a path in the archive.
+fn chart_path(full: &[u8]) -> Result<String, ArchiveError> {
+    let delimiter = if full.contains(&b'\\') { b'\\' } else { b'/' };
+    let (first, rest) =
+        full.iter().position(|b| *b == delimiter).map_or((full, &[][..]), |i| (&full[..i], &full[i + 1..]));
+    let normal: Vec<u8> = rest.iter().map(|b| if *b == delimiter { b'/' } else { *b }).collect();
+    if normal.starts_with(b"/") {
+        return refuse("chart illegally contains absolute paths");
+    }
+    let clean = path::clean(&normal);
+    if clean == b"." {
+        let quoted = strconv::quote(full);
+        return refuse(format!("chart illegally contains content outside the base directory: {quoted}"));
+    }
+    if clean.starts_with(b"..") {
+        return refuse("chart illegally references parent directory");
+    }
+    if matches!(*clean, [drive, b':', b'/', ..] if drive.is_ascii_alphabetic()) {
+        return refuse("chart contains illegally named files");
+    }
+    if first == b"Chart.yaml" {
+        return refuse("chart yaml not in base directory");
+    }
+    Ok(String::from_utf8_lossy(&clean).into_owned())
+}
+
+/// Says in Helm's words what a file is that should have been an archive.
+///
+/// # Errors
+/// `file 'x' does not appear to be a gzipped archive; got 'text/plain; charset=utf-8'` and the like.
+pub fn ensure(name: &str, bytes: &[u8]) -> Result<(), ArchiveError> {
+    let mut head = [0; 512];
+    let n = bytes.len().min(512);
+    head[..n].copy_from_slice(&bytes[..n]);
+    if head.starts_with(b"\x1f\x8b\x08") {
+        return Ok(());
+    }
+    if name.ends_with(".yml") || name.ends_with(".yaml") {
+        return refuse(format!("file '{name}' seems to be a YAML file, but expected a gzipped archive"));
+    }
+    let got = super::sniff::content_type(&head);
+    refuse(format!("file '{name}' does not appear to be a gzipped archive; got '{got}'"))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use std::io::Write as _;
+
+    fn gzip(bytes: &[u8]) -> Vec<u8> {
+        let mut gz = flate2::write::GzEncoder::new(Vec::new(), flate2::Compression::fast());
+        gz.write_all(bytes).unwrap();
+        gz.finish().unwrap()
+    }
+
+    /// An archive with one-byte files of these names, put there without any check.
+    fn archive(names: &[&str]) -> Vec<u8> {
+        let mut tar = tar::Builder::new(Vec::new());
+        for name in names {
+            let mut h = tar::Header::new_ustar();
+            h.as_old_mut().name[..name.len()].copy_from_slice(name.as_bytes());
+            h.set_size(1);
+            h.set_mode(0o644);
+            h.set_mtime(1_700_000_000);
+            h.set_cksum();
+            tar.append(&h, &b"x"[..]).unwrap();
+        }
+        gzip(&tar.into_inner().unwrap())
+    }
+
+    #[test]
+    fn paths_must_stay_in_the_chart() {
+        for (name, want) in [
+            ("c/Chart.yaml", Ok("Chart.yaml")),
+            ("c/./a//b.yaml", Ok("a/b.yaml")),
+            ("c\\templates\\x.yaml", Ok("templates/x.yaml")),
+            ("c//etc/passwd", Err("chart illegally contains absolute paths")),
+            ("c/../x", Err("chart illegally references parent directory")),
+            ("c/..x", Err("chart illegally references parent directory")),
+            ("c/C:/x", Err("chart contains illegally named files")),
+            ("Chart.yaml/x", Err("chart yaml not in base directory")),
+            ("x", Err("chart illegally contains content outside the base directory: \"x\"")),
+            ("c/a/..", Err("chart illegally contains content outside the base directory: \"c/a/..\"")),
+        ] {
+            let got = read(&archive(&[name])).map(|f| f[0].name.clone()).map_err(|e| e.0);
+            assert_eq!(got.as_deref().map_err(String::as_str), want, "{name}");
+        }
+    }
+
+    #[test]
+    fn long_names_and_times_are_read() {
+        let long = format!("c/templates/{}.yaml", "long".repeat(60));
+        let mut tar = tar::Builder::new(Vec::new());
+        let mut h = tar::Header::new_gnu();
+        h.set_size(1);
+        h.set_mtime(1_700_000_000);
+        tar.append_data(&mut h, &long, &b"x"[..]).unwrap();
+        let record = |k: &str, v: &str| {
+            let rest = format!(" {k}={v}\n");
+            let n = (1..).find(|n| n.to_string().len() + rest.len() == *n).unwrap();
+            format!("{n}{rest}")
+        };
+        let pax = record("path", &long.replace("long", "paxx")) + &record("mtime", "1700000000.25");
+        let mut h = tar::Header::new_ustar();
+        h.set_entry_type(tar::EntryType::XHeader);
+        h.set_size(pax.len() as u64);
+        h.set_cksum();
+        tar.append(&h, pax.as_bytes()).unwrap();
+        let mut h = tar::Header::new_ustar();
+        h.set_path("short").unwrap();
+        h.set_size(3);
+        h.set_cksum();
+        tar.append(&h, &b"pax"[..]).unwrap();
+        let files = read(&gzip(&tar.into_inner().unwrap())).unwrap();
+        assert_eq!(files[0].name, long[2..]);
+        assert_eq!(files[0].modified.unwrap().as_second(), 1_700_000_000);
+        assert_eq!(files[1].name, long[2..].replace("long", "paxx"));
+        assert_eq!(files[1].modified.unwrap().to_string(), "2023-11-14T22:13:20.25Z");
+        assert_eq!(&*files[1].data, b"pax");
+    }
+
+    #[test]
+    fn bombs_are_refused_before_they_are_kept() {
+        let mut tar = tar::Builder::new(Vec::new());
+        let mut h = tar::Header::new_ustar();
+        h.set_path("c/big").unwrap();
+        h.set_size(2000);
+        h.set_cksum();
+        tar.append(&h, &[0; 2000][..]).unwrap();
+        let bytes = gzip(&tar.into_inner().unwrap());
+        let too_large = "decompressed chart is larger than the maximum size 104857600";
+        assert_eq!(read_limited(&bytes, 1999).unwrap_err().0, too_large);
+        // Helm wants a byte to be left.
+        assert_eq!(read_limited(&bytes, 2000).unwrap_err().0, too_large);
+        assert!(read_limited(&bytes, 2001).is_ok());
+    }
+
+    #[test]
+    fn other_files_are_named_for_what_they_are() {
+        let cut = &archive(&["c/x"])[..40];
+        for (bytes, want) in [
+            (&b""[..], "EOF"),
+            (b"abc", "unexpected EOF"),
+            (b"not gzip at all", "gzip: invalid header"),
+            (cut, "unexpected EOF"),
+        ] {
+            assert_eq!(read(bytes).unwrap_err().0, want);
+        }
+        assert_eq!(read(&gzip(&[])).unwrap_err().0, "no files in chart archive");
+        assert_eq!(read(&gzip(&[7; 512])).unwrap_err().0, "archive/tar: invalid tar header");
+        let text = "key: value\n".repeat(60);
+        for (name, bytes, want) in [
+            ("a.yaml", text.as_bytes(), "file 'a.yaml' seems to be a YAML file, but expected a gzipped archive"),
+            ("a", text.as_bytes(), "file 'a' does not appear to be a gzipped archive; got 'text/plain; charset=utf-8'"),
+            // Helm looks at the zeros behind a short text too.
+            ("a", b"short", "file 'a' does not appear to be a gzipped archive; got 'application/octet-stream'"),
+            ("a", b"PK\x03\x04", "file 'a' does not appear to be a gzipped archive; got 'application/zip'"),
+        ] {
+            assert_eq!(ensure(name, bytes).unwrap_err().0, want);
+        }
+    }
+}

@@ -1,0 +1,290 @@
+//! From YAML to Chart.yaml's struct, as Helm does it: go-yaml v2, then JSON, then `encoding/json` into Go structs.
+//!
+//! That detour shows. A number or bool where a text is wanted becomes one (`version: 1.20` is `1.2`), keys match without regard to
+//! case, a second file decoded into the same struct only overrides what it names, and the first mismatch in the order of the sorted
+//! keys is the error, told with Go's type names. Source: `sigs.k8s.io/yaml` 1.6 `yaml.go`, Go 1.26 `encoding/json/decode.go`.
+
+use std::collections::BTreeMap;
+
+use super::data::{Data, Table};
+use super::metadata::{Dependency, Maintainer, Metadata, Nulls};
+use super::{Lock, native};
+
+const PREFIX: &str = "error unmarshaling JSON: while decoding JSON: ";
+
+/// Decodes a YAML text over what the struct holds already. The text of the error is `sigs.k8s.io/yaml`'s.
+pub fn metadata_into(text: &[u8], m: &mut Metadata, nulls: &mut Nulls) -> Result<(), String> {
+    let value = native::read(text)?;
+    let mut d = Decoder::default();
+    d.structure(&value, "v2.Metadata", |d, t| d.metadata(t, m, nulls));
+    d.finish()
+}
+
+/// Decodes a lock file; `None` if it holds nothing.
+pub fn lock(text: &[u8]) -> Result<Option<Lock>, String> {
+    let value = native::read(text)?;
+    if value == Data::Nil {
+        return Ok(None);
+    }
+    let mut lock = Lock::default();
+    let mut d = Decoder::default();
+    d.structure(&value, "v2.Lock", |d, t| d.lock(t, &mut lock));
+    d.finish()?;
+    Ok(Some(lock))
+}
+
+/// The `apiVersion` alone: what decides which kind of chart this is.
+pub fn api_version(text: &[u8]) -> Result<String, String> {
+    let value = native::read(text)?;
+    let mut version = String::new();
+    let mut d = Decoder::default();
+    d.structure(&value, "loader.chartBase", |d, t| {
+        d.fields(t, "chartBase", &["apiVersion"], |d, _, v| d.string(v, &mut version));
+    });
+    d.finish()?;
+    Ok(version)
+}
+
+/// The first error, and where in the structs the decoder stands.
+#[derive(Default)]
+struct Decoder {
+    error: Option<String>,
+    structure: &'static str,
+    path: Vec<&'static str>,
+}
+
+impl Decoder {
+    fn finish(self) -> Result<(), String> {
+        self.error.map_or(Ok(()), |e| Err(format!("{PREFIX}{e}")))
+    }
+
+    fn mismatch(&mut self, value: &Data, go_type: &str) {
+        let kind = match value {
+            Data::Nil => return,
+            Data::Bool(_) => "bool",
+            Data::Int(_) | Data::Uint(_) | Data::Float(_) => "number",
+            Data::Str(_) => "string",
+            Data::List(_) => "array",
+            Data::Table(_) | Data::Strings(_) => "object",
+        };
+        let place = if self.path.is_empty() {
+            "Go value".to_string()
+        } else {
+            format!("Go struct field {}.{}", self.structure, self.path.join("."))
+        };
+        self.error.get_or_insert_with(|| format!("json: cannot unmarshal {kind} into {place} of type {go_type}"));
+    }
+
+    fn structure(&mut self, value: &Data, go_type: &str, read: impl FnOnce(&mut Self, &Table)) {
+        match value {
+            Data::Table(t) => read(self, t),
+            other => self.mismatch(other, go_type),
+        }
+    }
+
+    /// Calls `read` with each known field that the table names, in the order of the table's keys.
+    fn fields(
+        &mut self,
+        table: &Table,
+        structure: &'static str,
+        names: &[&'static str],
+        mut read: impl FnMut(&mut Self, &'static str, &Data),
+    ) {
+        let outer = std::mem::replace(&mut self.structure, structure);
+        for (key, value) in table {
+            let exact = names.iter().find(|n| n.as_bytes() == key.as_bytes());
+            let Some(name) = exact.or_else(|| names.iter().find(|n| n.as_bytes().eq_ignore_ascii_case(key))) else {
+                continue;
+            };
+            self.path.push(name);
+            read(self, name, value);
+            self.path.pop();
+            self.structure = structure;
+        }
+        self.structure = outer;
+    }
+
+    fn string(&mut self, value: &Data, out: &mut String) {
+        match text_of(value) {
+            Some(s) => *out = s,
+            None => self.mismatch(value, "string"),
+        }
+    }
+
+    fn boolean(&mut self, value: &Data, out: &mut bool) {
+        match value {
+            Data::Bool(b) => *out = *b,
+            other => self.mismatch(other, "bool"),
+        }
+    }
+
+    /// A slice: elements are decoded over the ones that were there.
+    fn list<T: Default>(
+        &mut self,
+        value: &Data,
+        go: &str,
+        out: &mut Vec<T>,
+        mut read: impl FnMut(&mut Self, &Data, &mut T),
+    ) {
+        match value {
+            Data::Nil => out.clear(),
+            Data::List(items) => {
+                out.truncate(items.len());
+                out.resize_with(items.len(), T::default);
+                for (item, slot) in items.iter().zip(out) {
+                    read(self, item, slot);
+                }
+            }
+            other => self.mismatch(other, go),
+        }
+    }
+
+    fn strings(&mut self, value: &Data, out: &mut Vec<String>) {
+        self.list(value, "[]string", out, Self::string);
+    }
+
+    fn string_map(&mut self, value: &Data, out: &mut Option<BTreeMap<String, String>>) {
+        match value {
+            Data::Nil => *out = None,
+            Data::Table(t) => {
+                let map = out.get_or_insert_default();
+                for (k, v) in t {
+                    let mut text = String::new();
+                    self.string(v, &mut text);
+                    map.insert(k.to_text().into_owned(), text);
+                }
+            }
+            other => self.mismatch(other, "map[string]string"),
+        }
+    }
+
+    fn metadata(&mut self, t: &Table, m: &mut Metadata, nulls: &mut Nulls) {
+        const NAMES: &[&str] = &[
+            "name",
+            "home",
+            "sources",
+            "version",
+            "description",
+            "keywords",
+            "maintainers",
+            "icon",
+            "apiVersion",
+            "condition",
+            "tags",
+            "appVersion",
+            "deprecated",
+            "annotations",
+            "kubeVersion",
+            "dependencies",
+            "type",
+        ];
+        self.fields(t, "Metadata", NAMES, |d, name, v| match name {
+            "name" => d.string(v, &mut m.name),
+            "home" => d.string(v, &mut m.home),
+            "sources" => d.strings(v, &mut m.sources),
+            "version" => d.string(v, &mut m.version),
+            "description" => d.string(v, &mut m.description),
+            "keywords" => d.strings(v, &mut m.keywords),
+            "maintainers" => {
+                nulls.maintainer = has_null(v).is_some();
+                d.list(v, "[]*v2.Maintainer", &mut m.maintainers, |d, v, out| {
+                    d.structure(v, "v2.Maintainer", |d, t| d.maintainer(t, out));
+                });
+            }
+            "icon" => d.string(v, &mut m.icon),
+            "apiVersion" => d.string(v, &mut m.api_version),
+            "condition" => d.string(v, &mut m.condition),
+            "tags" => d.string(v, &mut m.tags),
+            "appVersion" => d.string(v, &mut m.app_version),
+            "deprecated" => d.boolean(v, &mut m.deprecated),
+            "annotations" => d.string_map(v, &mut m.annotations),
+            "kubeVersion" => d.string(v, &mut m.kube_version),
+            "dependencies" => {
+                nulls.dependency = has_null(v);
+                m.dependencies_nil = *v == Data::Nil;
+                d.dependencies(v, &mut m.dependencies);
+            }
+            _ => d.string(v, &mut m.chart_type),
+        });
+    }
+
+    fn maintainer(&mut self, t: &Table, m: &mut Maintainer) {
+        self.fields(t, "Maintainer", &["name", "email", "url"], |d, name, v| match name {
+            "name" => d.string(v, &mut m.name),
+            "email" => d.string(v, &mut m.email),
+            _ => d.string(v, &mut m.url),
+        });
+    }
+
+    fn dependencies(&mut self, v: &Data, out: &mut Vec<Dependency>) {
+        self.list(v, "[]*v2.Dependency", out, |d, v, out| {
+            d.structure(v, "v2.Dependency", |d, t| d.dependency(t, out));
+        });
+    }
+
+    fn dependency(&mut self, t: &Table, out: &mut Dependency) {
+        const NAMES: &[&str] =
+            &["name", "version", "repository", "condition", "tags", "enabled", "import-values", "alias"];
+        self.fields(t, "Dependency", NAMES, |d, name, v| match name {
+            "name" => d.string(v, &mut out.name),
+            "version" => d.string(v, &mut out.version),
+            "repository" => d.string(v, &mut out.repository),
+            "condition" => d.string(v, &mut out.condition),
+            "tags" => d.strings(v, &mut out.tags),
+            "enabled" => d.boolean(v, &mut out.enabled),
+            "import-values" => d.list(v, "[]interface {}", &mut out.import_values, |_, v, out| *out = as_json(v)),
+            _ => d.string(v, &mut out.alias),
+        });
+    }
+
+    fn lock(&mut self, t: &Table, lock: &mut Lock) {
+        self.fields(t, "Lock", &["generated", "digest", "dependencies"], |d, name, v| match name {
+            "generated" => match v {
+                Data::Nil => {}
+                Data::Str(s) if s.to_text().parse::<jiff::Timestamp>().is_ok() => {
+                    lock.generated = s.to_text().into_owned()
+                }
+                Data::Str(s) => {
+                    let s = crate::golang::strconv::quote(s);
+                    let e = format!("parsing time {s} as \"2006-01-02T15:04:05Z07:00\": cannot parse {s} as \"2006\"");
+                    d.error.get_or_insert(e);
+                }
+                _ => {
+                    d.error.get_or_insert_with(|| "Time.UnmarshalJSON: input is not a JSON string".into());
+                }
+            },
+            "digest" => d.string(v, &mut lock.digest),
+            _ => d.dependencies(v, &mut lock.dependencies),
+        });
+    }
+}
+
+fn has_null(list: &Data) -> Option<usize> {
+    match list {
+        Data::List(items) => items.iter().position(|v| *v == Data::Nil),
+        _ => None,
+    }
+}
+
+/// The text that `sigs.k8s.io/yaml` makes of a scalar for a string field; floats in 32 bits, as there.
+fn text_of(value: &Data) -> Option<String> {
+    Some(match value {
+        Data::Str(s) => s.to_text().into_owned(),
+        Data::Bool(b) => b.to_string(),
+        Data::Int(n) => n.to_string(),
+        Data::Uint(n) => n.to_string(),
+        Data::Float(f) => crate::golang::strconv::format_float(*f, b'g', -1, 32),
+        _ => return None,
+    })
+}
+
+/// The value after the way through JSON: all numbers are floats.
+fn as_json(value: &Data) -> Data {
+    match value {
+        Data::Int(n) => Data::Float(*n as f64),
+        Data::Uint(n) => Data::Float(*n as f64),
+        Data::List(items) => Data::List(items.iter().map(as_json).collect()),
+        Data::Table(t) => Data::Table(t.iter().map(|(k, v)| (k.clone(), as_json(v))).collect()),
+        other => other.clone(),
+    }
+}

@@ -1,0 +1,177 @@
+//! Charts in directories: the one file here that reads the disk.
+//!
+//! Files come in lexical order, symbolic links are followed and told about, and `.helmignore` decides what is left out.
+//! Source: Helm 4.3 `pkg/chart/v2/loader/directory.go`, `internal/sympath/walk.go`, `pkg/chart/loader/archive/budget.go`.
+
+use std::fs::{self, Metadata};
+use std::io::{self, Read};
+use std::path::{Component, Path, PathBuf};
+use std::sync::Arc;
+
+use crate::diagnostic::LogLine;
+use crate::golang::errno;
+
+use super::ignore::Rules;
+use super::limits::{MAX_CHART_SIZE, MAX_FILES};
+use super::load::{self, LoadError};
+use super::{Chart, File};
+
+/// Loads the chart that lies at a path: a directory or an archive.
+///
+/// # Errors
+/// Helm's text; `stat x: no such file or directory` if there is nothing.
+pub fn load(path: &Path, log: &mut Vec<LogLine>) -> Result<Chart, LoadError> {
+    let name = path.display().to_string();
+    let meta = fs::metadata(path).map_err(|e| errno::path_error("stat", &name, &e))?;
+    if meta.is_dir() {
+        return load_directory(path, log);
+    }
+    let bytes = fs::read(path).map_err(|e| errno::path_error("open", &name, &e))?;
+    load::archive_file(&name, &bytes, log)
+}
+
+/// Loads the chart in a directory.
+///
+/// # Errors
+/// Helm's text.
+pub fn load_directory(dir: &Path, log: &mut Vec<LogLine>) -> Result<Chart, LoadError> {
+    let top = absolute(dir).map_err(|e| errno::text(&e))?;
+    let chart_yaml = top.join("Chart.yaml");
+    let shown = chart_yaml.display().to_string();
+    let text = fs::read(&chart_yaml)
+        .map_err(|e| format!("unable to detect chart at {shown}: {}", errno::path_error("open", &shown, &e)))?;
+    load::check_api_version(&text)?;
+    Ok(load::files(read_files(&top, log)?, log)?)
+}
+
+/// The files of a chart's directory, without the ignored ones.
+///
+/// # Errors
+/// Helm's text: an unreadable or irregular file, a broken link, or more than [`MAX_CHART_SIZE`] bytes.
+pub fn read_files(dir: &Path, log: &mut Vec<LogLine>) -> Result<Vec<File>, String> {
+    let top = absolute(dir).map_err(|e| errno::text(&e))?;
+    let ignore_file = top.join(".helmignore");
+    let mut rules = Rules::default();
+    if fs::metadata(&ignore_file).is_ok() {
+        let shown = ignore_file.display().to_string();
+        let text = fs::read(&ignore_file).map_err(|e| errno::path_error("open", &shown, &e))?;
+        rules = Rules::parse(&text)?;
+    }
+    rules.add_defaults();
+    let mut walk = Walk { top, rules, files: Vec::new(), remaining: MAX_CHART_SIZE, visited: 0, log };
+    let top = walk.top.clone();
+    // Helm walks the directory with a slash behind it, so that a link to a chart is followed without a word.
+    let info = fs::metadata(&top).map_err(|e| errno::path_error("lstat", &top.display().to_string(), &e))?;
+    walk.visit(&top, &info)?;
+    Ok(walk.files)
+}
+
+/// Go's `filepath.Abs`: clean, without looking at links.
+fn absolute(path: &Path) -> io::Result<PathBuf> {
+    let mut clean = PathBuf::new();
+    for part in std::path::absolute(path)?.components() {
+        match part {
+            Component::ParentDir => {
+                clean.pop();
+            }
+            Component::CurDir => {}
+            other => clean.push(other),
+        }
+    }
+    Ok(clean)
+}
+
+struct Walk<'l> {
+    top: PathBuf,
+    rules: Rules,
+    files: Vec<File>,
+    /// How many bytes may still be read.
+    remaining: u64,
+    visited: usize,
+    log: &'l mut Vec<LogLine>,
+}
+
+impl Walk<'_> {
+    /// Visits what lies at a path; links lead to what they point to, under their own name.
+    fn visit(&mut self, path: &Path, info: &Metadata) -> Result<(), String> {
+        self.visited += 1;
+        // Links that lead back into the chart make many names of few files.
+        if self.visited > MAX_FILES {
+            return Err(format!("chart has more than {MAX_FILES} files: {}", path.display()));
+        }
+        if info.is_symlink() {
+            let resolved = resolve(path)?;
+            self.log.push(
+                LogLine::info("found symbolic link in path. Contents of linked file included and used")
+                    .with("path", path.display().to_string())
+                    .with("resolved", resolved.display().to_string()),
+            );
+            let info = fs::symlink_metadata(&resolved)
+                .map_err(|e| errno::path_error("lstat", &resolved.display().to_string(), &e))?;
+            return self.visit(path, &info);
+        }
+        let name = path.strip_prefix(&self.top).unwrap_or(path).display().to_string();
+        if info.is_dir() {
+            if self.rules.ignores(&name, true, self.log) {
+                return Ok(());
+            }
+            return self.visit_directory(path);
+        }
+        if self.rules.ignores(&name, false, self.log) {
+            return Ok(());
+        }
+        if !info.is_file() {
+            let path = path.display();
+            return Err(format!("cannot load irregular file {path} as it has file mode type bits set"));
+        }
+        let data = self.read(path, info.len()).map_err(|e| format!("error reading {name}: {e}"))?;
+        let modified = info.modified().ok().and_then(|t| jiff::Timestamp::try_from(t).ok());
+        let data = Arc::from(data.strip_prefix(b"\xef\xbb\xbf").unwrap_or(&data));
+        self.files.push(File { name, data, modified });
+        Ok(())
+    }
+
+    fn visit_directory(&mut self, dir: &Path) -> Result<(), String> {
+        let shown = dir.display().to_string();
+        let entries = fs::read_dir(dir).map_err(|e| errno::path_error("open", &shown, &e))?;
+        let mut names = Vec::new();
+        for entry in entries {
+            names.push(entry.map_err(|e| errno::path_error("readdirent", &shown, &e))?.file_name());
+        }
+        names.sort_unstable();
+        for name in names {
+            let path = dir.join(name);
+            let info =
+                fs::symlink_metadata(&path).map_err(|e| errno::path_error("lstat", &path.display().to_string(), &e))?;
+            self.visit(&path, &info)?;
+        }
+        Ok(())
+    }
+
+    fn read(&mut self, path: &Path, size: u64) -> Result<Vec<u8>, String> {
+        let too_large = || format!("chart exceeds maximum decompressed size of {MAX_CHART_SIZE} bytes");
+        if size > self.remaining {
+            return Err(too_large());
+        }
+        let shown = path.display().to_string();
+        let file = fs::File::open(path).map_err(|e| errno::path_error("open", &shown, &e))?;
+        let mut data = Vec::with_capacity(usize::try_from(size).unwrap_or(0));
+        file.take(self.remaining + 1).read_to_end(&mut data).map_err(|e| errno::path_error("read", &shown, &e))?;
+        self.remaining = self.remaining.checked_sub(data.len() as u64).ok_or_else(too_large)?;
+        Ok(data)
+    }
+}
+
+/// Go's `filepath.EvalSymlinks`.
+fn resolve(path: &Path) -> Result<PathBuf, String> {
+    fs::canonicalize(path).map_err(|e| {
+        let why = if errno::text(&e) == "too many levels of symbolic links" {
+            "EvalSymlinks: too many links".to_string()
+        } else {
+            let target = fs::read_link(path).unwrap_or_default();
+            let target = absolute(&path.parent().unwrap_or(path).join(target)).unwrap_or_default();
+            errno::path_error("lstat", &target.display().to_string(), &e)
+        };
+        format!("error evaluating symlink {}: {why}", path.display())
+    })
+}

@@ -1,0 +1,232 @@
+//! From files to a chart with its subcharts.
+//!
+//! Source: Helm 4.3 `pkg/chart/v2/loader/load.go` and `pkg/chart/loader/load.go`. Helm goes through the subcharts of `charts/` in
+//! random order; here they come in byte order of their directory or archive names.
+
+use std::collections::BTreeMap;
+use std::sync::Arc;
+
+use crate::diagnostic::LogLine;
+
+use super::limits::{Budget, MAX_CHART_DEPTH, MAX_CHART_SIZE};
+use super::metadata::{API_VERSION_V1, API_VERSION_V2, Metadata, Nulls};
+use super::{Chart, File, archive, decode, values_file};
+
+/// Why a chart could not be loaded.
+#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
+#[error("{message}")]
+pub struct LoadError {
+    /// Helm's text.
+    pub message: String,
+    /// What Helm knows but does not say.
+    pub detail: Option<String>,
+}
+
+impl From<String> for LoadError {
+    fn from(message: String) -> Self {
+        Self { message, detail: None }
+    }
+}
+impl From<&str> for LoadError {
+    fn from(message: &str) -> Self {
+        message.to_string().into()
+    }
+}
+
+/// Loads a packaged chart as `helm template FILE` does. `name` is the path as the user gave it; `log` receives Helm's log lines.
+///
+/// # Errors
+/// Helm's text; for archives that cannot be unpacked Helm says only `unable to load chart archive`, and the reason is the detail.
+pub fn archive_file(name: &str, bytes: &[u8], log: &mut Vec<LogLine>) -> Result<Chart, LoadError> {
+    archive::ensure(name, bytes).map_err(|e| e.0)?;
+    let files = archive::read(bytes).map_err(|e| {
+        if e.0 == archive::NOT_GZIP {
+            LoadError::from(format!("file '{name}' does not appear to be a valid chart file (details: {e})"))
+        } else {
+            LoadError { message: "unable to load chart archive".into(), detail: Some(e.0) }
+        }
+    })?;
+    detected(files, log)
+}
+
+/// Loads a packaged chart from memory, as Flux does.
+///
+/// # Errors
+/// Helm's text, with the reason: `unable to load chart archive: …`.
+pub fn archive_bytes(bytes: &[u8], log: &mut Vec<LogLine>) -> Result<Chart, LoadError> {
+    let files = archive::read(bytes).map_err(|e| {
+        if e.0 == archive::NOT_GZIP {
+            format!("stream does not appear to be a valid chart file (details: {e})")
+        } else {
+            format!("unable to load chart archive: {e}")
+        }
+    })?;
+    detected(files, log)
+}
+
+/// Looks at the first Chart.yaml's `apiVersion`, then loads.
+fn detected(files: Vec<File>, log: &mut Vec<LogLine>) -> Result<Chart, LoadError> {
+    let Some(chart_yaml) = files.iter().find(|f| f.name == "Chart.yaml") else {
+        return Err("unable to detect chart version, no Chart.yaml found".into());
+    };
+    check_api_version(&chart_yaml.data)?;
+    Ok(files_at(files, log, &mut Budget::default())?)
+}
+
+/// Refuses the versions that Helm's releases refuse. An empty one means `v1`.
+pub(super) fn check_api_version(chart_yaml: &[u8]) -> Result<(), String> {
+    let version = decode::api_version(chart_yaml).map_err(|e| format!("cannot load Chart.yaml: {e}"))?;
+    match version.as_str() {
+        "" | API_VERSION_V1 | API_VERSION_V2 => Ok(()),
+        // Helm 4.3 reads these experimental charts, and then no action takes them.
+        "v3" => Err("invalid chart apiVersion".into()),
+        _ => Err("unsupported chart version".into()),
+    }
+}
+
+/// Makes a chart of its files, their paths relative to the chart.
+///
+/// # Errors
+/// Helm's text: `Chart.yaml file is missing`, `cannot load Chart.yaml: …`, `validation: …`, `error unpacking subchart …`.
+pub fn files(files: Vec<File>, log: &mut Vec<LogLine>) -> Result<Chart, String> {
+    files_at(files, log, &mut Budget::default())
+}
+
+/// A chart while its files are sorted into it.
+#[derive(Default)]
+struct Loading {
+    chart: Chart,
+    nulls: Nulls,
+    has_metadata: bool,
+    /// What lies in `charts/`, by the first part of the path.
+    subcharts: BTreeMap<String, Vec<File>>,
+}
+
+fn files_at(files: Vec<File>, log: &mut Vec<LogLine>, budget: &mut Budget) -> Result<Chart, String> {
+    let mut l = Loading::default();
+    l.chart.metadata.dependencies_nil = true;
+    for f in files.iter().filter(|f| f.name == "Chart.yaml") {
+        l.has_metadata = true;
+        let m = &mut l.chart.metadata;
+        decode::metadata_into(&f.data, m, &mut l.nulls).map_err(|e| format!("cannot load Chart.yaml: {e}"))?;
+        if m.api_version.is_empty() {
+            m.api_version = API_VERSION_V1.into();
+        }
+        l.chart.modified = f.modified;
+    }
+    l.chart.raw = files.clone();
+    for f in files {
+        l.take(f, log)?;
+    }
+    if !l.has_metadata {
+        return Err("Chart.yaml file is missing".into());
+    }
+    l.chart.metadata.validate(l.nulls)?;
+    let Loading { mut chart, subcharts, .. } = l;
+    for (name, files) in subcharts {
+        if name.starts_with(['_', '.']) {
+            continue;
+        }
+        let parent = chart.name().to_string();
+        let sub = subchart(&name, &parent, files, log, budget)?;
+        chart.dependencies.push(sub);
+    }
+    Ok(chart)
+}
+
+impl Loading {
+    fn take(&mut self, f: File, log: &mut Vec<LogLine>) -> Result<(), String> {
+        let chart = &mut self.chart;
+        let is_v1 = |m: &Metadata| m.api_version == API_VERSION_V1;
+        match f.name.as_str() {
+            "Chart.yaml" => {}
+            "Chart.lock" => {
+                chart.lock = decode::lock(&f.data).map_err(|e| format!("cannot load Chart.lock: {e}"))?;
+            }
+            "values.yaml" => {
+                let values = values_file::read(&f.data).map_err(|e| format!("cannot load values.yaml: {e}"))?;
+                chart.values = Some(Arc::new(values));
+            }
+            "values.schema.json" => {
+                chart.schema = Some(f.data);
+                chart.schema_modified = f.modified;
+            }
+            "requirements.yaml" => {
+                self.has_metadata = true;
+                if !is_v1(&chart.metadata) {
+                    log.push(LogLine::info(
+                        "Warning: Dependencies are handled in Chart.yaml since apiVersion \"v2\". \
+                         We recommend migrating dependencies to Chart.yaml.",
+                    ));
+                }
+                decode::metadata_into(&f.data, &mut chart.metadata, &mut self.nulls)
+                    .map_err(|e| format!("cannot load requirements.yaml: {e}"))?;
+                if is_v1(&chart.metadata) {
+                    chart.files.push(f);
+                }
+            }
+            "requirements.lock" => {
+                chart.lock = decode::lock(&f.data).map_err(|e| format!("cannot load requirements.lock: {e}"))?;
+                self.has_metadata = true;
+                if is_v1(&chart.metadata) {
+                    chart.files.push(f);
+                } else {
+                    log.push(LogLine::info(
+                        "Warning: Dependency locking is handled in Chart.lock since apiVersion \"v2\". \
+                         We recommend migrating to Chart.lock.",
+                    ));
+                }
+            }
+            name if name.starts_with("templates/") => chart.templates.push(f),
+            name if name.starts_with("charts/") => {
+                if name.ends_with(".prov") {
+                    chart.files.push(f);
+                } else {
+                    let inner = &name["charts/".len()..];
+                    let sub = inner.split('/').next().unwrap_or_default().to_string();
+                    let inner = inner.to_string();
+                    self.subcharts.entry(sub).or_default().push(File { name: inner, ..f });
+                }
+            }
+            _ => chart.files.push(f),
+        }
+        Ok(())
+    }
+}
+
+fn subchart(
+    name: &str,
+    parent: &str,
+    files: Vec<File>,
+    log: &mut Vec<LogLine>,
+    budget: &mut Budget,
+) -> Result<Chart, String> {
+    budget.depth += 1;
+    let loaded = if budget.depth > MAX_CHART_DEPTH {
+        Err(format!("charts are nested more than {MAX_CHART_DEPTH} deep"))
+    } else if name.ends_with(".tgz") {
+        let first = files.first().map(|f| (f.name.clone(), f.data.clone())).unwrap_or_default();
+        if first.0 != name {
+            let found = first.0;
+            return Err(format!("error unpacking subchart tar in {parent}: expected {name}, got {found}"));
+        }
+        unpack(&first.1, budget).and_then(|files| files_at(files, log, budget))
+    } else {
+        // What lies in charts/ itself without being a chart has no second part and is left out.
+        let inner = files.into_iter().filter_map(|f| {
+            let (_, rest) = f.name.split_once('/')?;
+            Some(File { name: rest.to_string(), ..f })
+        });
+        files_at(inner.collect(), log, budget)
+    };
+    budget.depth -= 1;
+    loaded.map_err(|e| format!("error unpacking subchart {name} in {parent}: {e}"))
+}
+
+/// Unpacks an archive that lies within a chart; all of them share one budget.
+fn unpack(bytes: &[u8], budget: &mut Budget) -> Result<Vec<File>, String> {
+    let files = archive::read_limited(bytes, MAX_CHART_SIZE.min(budget.nested)).map_err(|e| e.0)?;
+    let size: u64 = files.iter().map(|f| f.data.len() as u64).sum();
+    budget.nested = budget.nested.saturating_sub(size);
+    Ok(files)
+}

@@ -1,0 +1,107 @@
+//! Values files: one or more YAML documents, merged in order.
+//!
+//! Source: Helm 4.3 `pkg/chart/v2/loader/load.go` (`LoadValues`, `MergeMaps`) and `k8s.io/apimachinery/pkg/util/yaml`'s
+//! `YAMLReader`, which cuts at lines that begin with `---`.
+
+use std::borrow::Cow;
+
+use super::data::{Data, Table};
+use super::native;
+
+/// Reads values.yaml or a file of `-f`.
+///
+/// # Errors
+/// Helm's text, without the file's name: `cannot unmarshal yaml document: …`.
+pub fn read(text: &[u8]) -> Result<Table, String> {
+    let mut values = Table::new();
+    for document in documents(text)? {
+        let table = native::table(&document).map_err(|e| format!("cannot unmarshal yaml document: {e}"))?;
+        if values.is_empty() {
+            values = table;
+        } else {
+            merge(&mut values, table);
+        }
+    }
+    Ok(values)
+}
+
+/// Reads a text as one document, whatever separators it has: the rest is not looked at.
+///
+/// # Errors
+/// The YAML reader's text.
+pub fn read_one(text: &[u8]) -> Result<Table, String> {
+    native::table(text)
+}
+
+/// Lays `over` on top: tables are merged, everything else is replaced, a null too.
+pub fn merge(base: &mut Table, over: Table) {
+    for (key, value) in over {
+        match (base.get_mut(&key), value) {
+            (Some(Data::Table(below)), Data::Table(above)) => merge(below, above),
+            (Some(slot), value) => *slot = value,
+            (None, value) => {
+                base.insert(key, value);
+            }
+        }
+    }
+}
+
+/// The documents of a text, each with its lines ended by `\n`.
+///
+/// A separator may be followed by blanks or a comment only. One that opens the text stays part of its document, as in the original.
+fn documents(text: &[u8]) -> Result<Vec<Cow<'_, [u8]>>, String> {
+    if text.is_empty() {
+        return Ok(Vec::new());
+    }
+    let simple = !text.windows(2).any(|w| w == b"\r\n") && !text.split(|b| *b == b'\n').any(|l| l.starts_with(b"---"));
+    if simple {
+        return Ok(vec![Cow::Borrowed(text)]);
+    }
+    let mut out = Vec::new();
+    let mut current = Vec::new();
+    let body = text.strip_suffix(b"\n").unwrap_or(text);
+    for line in body.split(|b| *b == b'\n') {
+        let line = line.strip_suffix(b"\r").unwrap_or(line);
+        if let Some(rest) = line.strip_prefix(b"---") {
+            let rest = String::from_utf8_lossy(rest);
+            let rest = rest.trim();
+            if !rest.is_empty() && !rest.starts_with('#') {
+                return Err(format!("error reading yaml document: invalid Yaml document separator: {rest}"));
+            }
+            if !current.is_empty() {
+                out.push(Cow::Owned(std::mem::take(&mut current)));
+                continue;
+            }
+        }
+        current.extend_from_slice(line);
+        current.push(b'\n');
+    }
+    if !current.is_empty() {
+        out.push(Cow::Owned(current));
+    }
+    Ok(out)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn documents_are_cut_at_separators() {
+        for (text, want) in [
+            ("", vec![]),
+            ("a: 1", vec!["a: 1"]),
+            ("a: 1\n---\nb: 2\n", vec!["a: 1\n", "b: 2\n"]),
+            ("---\na: 1\n--- # x\r\nb: 2\n---\n", vec!["---\na: 1\n", "b: 2\n"]),
+            ("---\n---\na: 1", vec!["---\n", "a: 1\n"]),
+        ] {
+            let got = documents(text.as_bytes()).unwrap();
+            let got: Vec<_> = got.iter().map(|d| String::from_utf8_lossy(d)).collect();
+            assert_eq!(got, want, "{text:?}");
+        }
+        assert_eq!(
+            documents(b"--- a: 1\n").unwrap_err(),
+            "error reading yaml document: invalid Yaml document separator: a: 1"
+        );
+    }
+}

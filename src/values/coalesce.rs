@@ -1,0 +1,240 @@
+//! Coalescing: the user's values over a chart's defaults, for the chart and all its subcharts.
+//!
+//! The rules in short: what the user gives wins; tables are merged, lists and scalars replaced; a null removes a default (unless
+//! values are only merged); and `global` goes down to every subchart. The details, with what is shared and what is copied, are
+//! those of Helm 4.3 `pkg/chart/common/util/coalesce.go`. Helm visits keys in random order, which shows in the order of its log
+//! lines only; here it is byte order.
+
+use crate::chart::{Chart, Data, Table};
+use crate::diagnostic::LogLine;
+use crate::golang::strconv;
+use crate::value::{Heap, MapId, Str, Value};
+
+use super::GLOBAL;
+use super::stand_in::print;
+use super::tables::{as_table, deep_copy_map, globals_of};
+
+/// The user's values over the defaults of the chart and its subcharts. The user's map is not changed.
+///
+/// # Errors
+/// `type mismatch on sub: …` where the values of a subchart are not a table.
+pub fn coalesce_values(heap: &mut Heap, chart: &Chart, values: MapId, log: &mut Vec<LogLine>) -> Result<MapId, String> {
+    Coalescer { heap, log, merge: false }.run(chart, values)
+}
+
+/// As [`coalesce_values`], but nulls are kept, for steps after which values are coalesced again.
+///
+/// # Errors
+/// As [`coalesce_values`].
+pub fn merge_values(heap: &mut Heap, chart: &Chart, values: MapId, log: &mut Vec<LogLine>) -> Result<MapId, String> {
+    Coalescer { heap, log, merge: true }.run(chart, values)
+}
+
+/// The values that templates see: coalesced, then checked by `validate` (the chart's JSON schemas; leave it out to skip that).
+///
+/// # Errors
+/// Helm's text, with what `validate` said behind it.
+pub fn to_render_values(
+    heap: &mut Heap,
+    chart: &Chart,
+    values: MapId,
+    log: &mut Vec<LogLine>,
+    validate: Option<&dyn Fn(&mut Heap, &Chart, MapId) -> Result<(), String>>,
+) -> Result<MapId, String> {
+    let values = coalesce_values(heap, chart, values, log)?;
+    if let Some(validate) = validate {
+        validate(heap, chart, values).map_err(|e| {
+            format!("values don't meet the specifications of the schema(s) in the following chart(s):\n{e}")
+        })?;
+    }
+    Ok(values)
+}
+
+/// Merges `src` into `dst`, which has precedence; nulls of `dst` remove. `src` may be changed, and its tables are shared.
+pub fn coalesce_tables(heap: &mut Heap, dst: MapId, src: MapId, log: &mut Vec<LogLine>) {
+    Coalescer { heap, log, merge: false }.tables(dst, src, "", false);
+}
+
+/// As [`coalesce_tables`], but nulls are kept.
+pub fn merge_tables(heap: &mut Heap, dst: MapId, src: MapId, log: &mut Vec<LogLine>) {
+    Coalescer { heap, log, merge: true }.tables(dst, src, "", true);
+}
+
+struct Coalescer<'a> {
+    heap: &'a mut Heap,
+    log: &'a mut Vec<LogLine>,
+    merge: bool,
+}
+
+fn join(prefix: &str, key: &str) -> String {
+    if prefix.is_empty() { key.to_string() } else { format!("{prefix}.{key}") }
+}
+
+impl Coalescer<'_> {
+    fn run(&mut self, chart: &Chart, values: MapId) -> Result<MapId, String> {
+        let dest = deep_copy_map(self.heap, values);
+        self.chart(chart, dest, "")?;
+        Ok(dest)
+    }
+
+    fn say(&mut self, text: String) {
+        self.log.push(LogLine::info(text));
+    }
+
+    /// `%v` of a value.
+    fn show(&mut self, value: &Value) -> String {
+        let mut out = Vec::new();
+        print::format(self.heap, b"%v", std::slice::from_ref(value), &mut out);
+        String::from_utf8_lossy(&out).into_owned()
+    }
+
+    fn chart(&mut self, chart: &Chart, dest: MapId, prefix: &str) -> Result<(), String> {
+        self.defaults(chart, dest, prefix);
+        let sub_prefix = join(prefix, chart.name());
+        for sub in &chart.dependencies {
+            let table = match self.heap.map(dest).get(sub.name()).cloned() {
+                None => {
+                    let table = self.heap.new_map();
+                    self.heap.map_mut(dest).insert(sub.name(), Value::Map(table));
+                    table
+                }
+                Some(v) => match as_table(self.heap, &v) {
+                    Some(table) => table,
+                    None => {
+                        let mut out = Vec::new();
+                        print::format(self.heap, b"%t", &[v], &mut out);
+                        return Err(format!("type mismatch on {}: {}", sub.name(), String::from_utf8_lossy(&out)));
+                    }
+                },
+            };
+            self.globals(table, dest, &sub_prefix);
+            self.chart(sub, table, &sub_prefix)?;
+        }
+        Ok(())
+    }
+
+    /// Hands the globals of `src` down to `dest`, whose own ones yield.
+    fn globals(&mut self, dest: MapId, src: MapId, prefix: &str) {
+        let Some(own) = globals_of(self.heap, dest) else {
+            return self.say(format!("warning: skipping globals because destination {GLOBAL} is not a table."));
+        };
+        let Some(from) = globals_of(self.heap, src) else {
+            return self.say(format!("warning: skipping globals because source {GLOBAL} is not a table."));
+        };
+        let entries: Vec<(Str, Value)> = self.heap.map(from).iter().map(|(k, v)| (k.clone(), v.clone())).collect();
+        for (key, value) in entries {
+            let below = self.heap.map(own).get(&key).cloned();
+            if let Some(table) = as_table(self.heap, &value) {
+                // Copied one level deep: tables within stay shared with the parent.
+                let copy = self.heap.map(table).clone();
+                let copy = self.heap.add_map(copy);
+                match &below {
+                    None => {}
+                    Some(v) => match as_table(self.heap, v) {
+                        Some(v) => self.tables(copy, v, &join(prefix, &key.to_text()), true),
+                        None => {
+                            let key = strconv::quote(&key);
+                            self.say(format!("Conflict: cannot merge map onto non-map for {key}. Skipping."));
+                            continue;
+                        }
+                    },
+                }
+                self.heap.map_mut(own).insert(key, Value::Map(copy));
+            } else if below.is_some_and(|v| as_table(self.heap, &v).is_some()) {
+                self.say(format!("key {} is table. Skipping", key.to_text()));
+            } else {
+                self.heap.map_mut(own).insert(key, value);
+            }
+        }
+        self.heap.map_mut(dest).insert(GLOBAL, Value::Map(own));
+    }
+
+    /// Lays the chart's defaults under `dest`.
+    fn defaults(&mut self, chart: &Chart, dest: MapId, prefix: &str) {
+        let Some(defaults) = &chart.values else { return };
+        let sub_prefix = join(prefix, chart.name());
+        for (key, default) in defaults.iter() {
+            match self.heap.map(dest).get(key).cloned() {
+                Some(Value::Nil) if !self.merge => {
+                    self.heap.map_mut(dest).remove(key);
+                }
+                Some(own) => {
+                    let Some(table) = as_table(self.heap, &own) else { continue };
+                    match default {
+                        Data::Table(t) => {
+                            let merge = self.merge || chart.dependencies.iter().any(|d| key == d.name());
+                            let src = self.put(t, !merge);
+                            self.tables(table, src, &join(&sub_prefix, &key.to_text()), merge);
+                        }
+                        Data::Nil => {}
+                        _ => {
+                            let key = key.to_text();
+                            self.say(format!("warning: skipped value for {sub_prefix}.{key}: Not a table."));
+                        }
+                    }
+                }
+                None => {
+                    let value = match default {
+                        Data::Nil if !self.merge => continue,
+                        Data::Table(t) => Value::Map(self.put(t, !self.merge)),
+                        other => other.to_value(self.heap),
+                    };
+                    self.heap.map_mut(dest).insert(key.clone(), value);
+                }
+            }
+        }
+    }
+
+    /// A copy of a table of defaults on the heap; without the nulls of its tables if `clean` (those in lists stay).
+    fn put(&mut self, table: &Table, clean: bool) -> MapId {
+        let mut map = crate::value::Map::default();
+        for (k, v) in table {
+            let v = match v {
+                Data::Nil if clean => continue,
+                Data::Table(t) => Value::Map(self.put(t, clean)),
+                other => other.to_value(self.heap),
+            };
+            map.insert(k.clone(), v);
+        }
+        self.heap.add_map(map)
+    }
+
+    /// `coalesceTablesFullKey`: `src` under `dst`.
+    fn tables(&mut self, dst: MapId, src: MapId, prefix: &str, merge: bool) {
+        if dst == src {
+            return;
+        }
+        // A null in the destination removes a default only where the source had one before the nulls below were copied into it.
+        let nulls: Vec<Str> = self.heap.map(dst).iter().filter(|(_, v)| v.is_nil()).map(|(k, _)| k.clone()).collect();
+        let mut removes = Vec::new();
+        for key in nulls {
+            let had = self.heap.map_mut(src).insert(key.clone(), Value::Nil);
+            if had.is_some_and(|v| !v.is_nil()) {
+                removes.push(key);
+            }
+        }
+        let entries: Vec<(Str, Value)> = self.heap.map(src).iter().map(|(k, v)| (k.clone(), v.clone())).collect();
+        for (key, value) in entries {
+            let Some(own) = self.heap.map(dst).get(&key).cloned() else {
+                self.heap.map_mut(dst).insert(key, value);
+                continue;
+            };
+            if !merge && own.is_nil() && removes.contains(&key) {
+                self.heap.map_mut(dst).remove(&key);
+                continue;
+            }
+            match (as_table(self.heap, &value), as_table(self.heap, &own)) {
+                (Some(value), Some(own)) => self.tables(own, value, &join(prefix, &key.to_text()), merge),
+                (Some(_), None) => {
+                    let (full, shown) = (join(prefix, &key.to_text()), self.show(&value));
+                    self.say(format!("warning: cannot overwrite table with non table for {full} ({shown})"));
+                }
+                (None, Some(_)) if !value.is_nil() => {
+                    let (full, shown) = (join(prefix, &key.to_text()), self.show(&value));
+                    self.say(format!("warning: destination for {full} is a table. Ignoring non-table value ({shown})"));
+                }
+                _ => {}
+            }
+        }
+    }
+}

@@ -1,0 +1,103 @@
+//! Small operations on maps of a heap: copying, merging, and looking up by dotted paths.
+//!
+//! Source: Helm 4.3 `pkg/chart/v2/loader/load.go` (`MergeMaps`), `pkg/chart/common/values.go`, `internal/copystructure`.
+
+use crate::chart::data::MAX_DEPTH;
+use crate::value::{Heap, List, Map, MapId, MapType, Value};
+
+use super::GLOBAL;
+
+/// The map, if this is a `map[string]interface {}`: what Helm calls a table.
+pub fn as_table(heap: &Heap, value: &Value) -> Option<MapId> {
+    match value {
+        Value::Map(m) if heap.map(*m).ty == MapType::Any => Some(m.plain()),
+        _ => None,
+    }
+}
+
+/// A deep copy: no table or list of the result is shared with anything.
+pub fn deep_copy_map(heap: &mut Heap, map: MapId) -> MapId {
+    match copy_value(heap, &Value::Map(map), 0) {
+        Value::Map(m) => m,
+        _ => heap.new_map(),
+    }
+}
+
+/// Deeper than the depth that a text can have there is only a cycle, which no reader makes: the copy ends there.
+fn copy_value(heap: &mut Heap, value: &Value, depth: usize) -> Value {
+    match value {
+        _ if depth > MAX_DEPTH => Value::Nil,
+        Value::Map(m) => {
+            let source = heap.map(*m).clone();
+            let mut copy = Map::default();
+            (copy.ty, copy.nil) = (source.ty, source.nil);
+            for (k, v) in source.iter() {
+                let v = copy_value(heap, v, depth + 1);
+                copy.insert(k.clone(), v);
+            }
+            Value::Map(heap.add_map(copy))
+        }
+        Value::List(l) => {
+            let List { elem, nil, items } = heap.list(*l).clone();
+            let items = items.iter().map(|v| copy_value(heap, v, depth + 1)).collect();
+            Value::List(heap.add_list(List { elem, nil, items }))
+        }
+        other => other.clone(),
+    }
+}
+
+/// Lays `b` over `a` in a new map. Tables that both have are merged into new ones; everything else is shared with its source.
+pub fn merge_maps(heap: &mut Heap, a: MapId, b: MapId) -> MapId {
+    merge_at(heap, a, b, 0)
+}
+
+fn merge_at(heap: &mut Heap, a: MapId, b: MapId, depth: usize) -> MapId {
+    let mut out = heap.map(a).clone();
+    let over: Vec<_> = heap.map(b).iter().map(|(k, v)| (k.clone(), v.clone())).collect();
+    for (key, value) in over {
+        let tables = as_table(heap, &value).zip(out.get(&key).and_then(|v| as_table(heap, v)));
+        match tables {
+            Some((above, below)) if depth < MAX_DEPTH => {
+                let merged = merge_at(heap, below, above, depth + 1);
+                out.insert(key, Value::Map(merged));
+            }
+            _ => {
+                out.insert(key, value);
+            }
+        }
+    }
+    heap.add_map(out)
+}
+
+/// `Values.Table`: the table at a dotted path.
+///
+/// # Errors
+/// `"name" is not a table`, naming the part of the path that is none.
+pub fn lookup_table(heap: &Heap, values: MapId, path: &str) -> Result<MapId, String> {
+    let mut at = values;
+    for part in path.split('.') {
+        at = heap
+            .map(at)
+            .get(part)
+            .and_then(|v| as_table(heap, v))
+            .ok_or_else(|| format!("{} is not a table", crate::golang::strconv::quote(part.as_bytes())))?;
+    }
+    Ok(at)
+}
+
+/// `Values.PathValue`: what stands at a dotted path, if it is there and not a table.
+pub fn lookup_path(heap: &Heap, values: MapId, path: &str) -> Option<Value> {
+    let (table, key) = match path.rsplit_once('.') {
+        Some((table, key)) => (lookup_table(heap, values, table).ok()?, key),
+        None => (values, path),
+    };
+    heap.map(table).get(key).filter(|v| as_table(heap, v).is_none()).cloned()
+}
+
+/// The globals of a table: made if missing, `None` if something else stands there.
+pub(super) fn globals_of(heap: &mut Heap, values: MapId) -> Option<MapId> {
+    match heap.map(values).get(GLOBAL).cloned() {
+        None => Some(heap.new_map()),
+        Some(v) => as_table(heap, &v),
+    }
+}
