@@ -3,7 +3,7 @@
 use std::fmt;
 
 use super::CallError;
-use super::interim::strconv;
+use crate::golang::strconv;
 
 /// An error at a place in a template: Go's `template: NAME:LINE:COL: executing "TEMPLATE" at <NODE>: MESSAGE`.
 #[derive(Debug)]

@@ -5,7 +5,7 @@
 
 use std::borrow::Cow;
 
-use super::interim::{strconv, unicode};
+use crate::golang::{strconv, unicode};
 
 /// The kinds of token. Everything after `Keyword` is one.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]

@@ -7,7 +7,7 @@ use std::any::Any;
 use std::borrow::Cow;
 
 use super::ast::{Number, Pos};
-use super::interim::strconv;
+use crate::golang::strconv;
 use super::lex::Kind;
 use super::unquote::unquote_char;
 use crate::value::{Object, Str, Value};

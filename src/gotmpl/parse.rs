@@ -12,7 +12,7 @@ use std::sync::Arc;
 
 use super::FuncTable;
 use super::ast::{Branch, Command, Expr, List, Node, Pipe, Pos, Template, Variable};
-use super::interim::strconv;
+use crate::golang::strconv;
 use super::lex::{Item, Kind, Lexer};
 use super::number::number;
 use super::print::Printed;

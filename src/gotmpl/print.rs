@@ -1,7 +1,7 @@
 //! Nodes as Go prints them (`Node.String()` of Go 1.26 `text/template/parse/node.go`), and where they are: error texts show both.
 
 use super::ast::{Branch, Command, Expr, List, Node, Pipe, Pos, Variable};
-use super::interim::strconv;
+use crate::golang::strconv;
 use crate::value::Str;
 
 /// A node that errors can show.

@@ -3,7 +3,7 @@
 //! They work on bytes and not on `str` because a template's text need not be UTF-8: a raw string keeps bad bytes, a quoted one
 //! turns each into U+FFFD.
 
-use super::interim::unicode;
+use crate::golang::unicode;
 
 /// What a `"…"` or `` `…` `` literal means; `None` is Go's `invalid syntax`.
 pub(super) fn unquote(quoted: &[u8]) -> Option<Vec<u8>> {

@@ -3,7 +3,7 @@
 use super::super::ast::{Command, Expr, Number, Pipe};
 use super::super::{Printed, Ty};
 use super::{At, Exec, Res, Val, copied};
-use crate::gotmpl::interim::strconv;
+use crate::golang::strconv;
 use crate::value::{Elem, List, Map, MapType, Str, Value};
 
 impl<'t> Exec<'t, '_> {

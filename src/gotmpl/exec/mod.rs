@@ -24,7 +24,7 @@ use std::sync::Arc;
 use super::ast::{Command, Expr, Node, Pipe, Template, Variable};
 use super::set::TemplateSet;
 use super::{CallError, ExecCause, ExecError, FuncTable, Printed, Rest, State, line_col, pure};
-use crate::gotmpl::interim::strconv;
+use crate::golang::strconv;
 use crate::value::{Str, Value};
 
 /// The stack that a thread needs so that templates can nest as deep as Go lets them.

@@ -3,7 +3,7 @@
 use super::super::FuncTable;
 use super::super::ast::{Branch, Expr, List, Node, Pipe};
 use super::{At, Exec, Flow, MAX_EXEC_DEPTH, Res, Val, Var};
-use crate::gotmpl::interim::strconv;
+use crate::golang::strconv;
 use crate::gotmpl::interim_print as print;
 use crate::value::{Heap, Value};
 
