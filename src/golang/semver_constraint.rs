@@ -11,6 +11,7 @@ use std::sync::LazyLock;
 use regex::bytes::{Captures, Regex};
 
 use super::semver::{Version, compare_prerelease};
+use super::strconv;
 
 /// The longest text that is read at all, in bytes.
 const MAX_LEN: usize = 512;
@@ -152,30 +153,7 @@ impl fmt::Display for Constraint {
 }
 
 fn improper(text: &[u8]) -> String {
-    format!("improper constraint: {}", quote(text))
-}
-
-/// Go's `%q`, for the characters that are likely in a constraint.
-pub(super) fn quote(text: &[u8]) -> String {
-    use fmt::Write;
-    let mut out = String::from("\"");
-    for chunk in text.utf8_chunks() {
-        for c in chunk.valid().chars() {
-            match c {
-                '"' | '\\' => out.extend(['\\', c]),
-                '\n' => out.push_str("\\n"),
-                '\r' => out.push_str("\\r"),
-                '\t' => out.push_str("\\t"),
-                c if c.is_control() => _ = write!(out, "\\x{:02x}", u32::from(c)),
-                c => out.push(c),
-            }
-        }
-        for b in chunk.invalid() {
-            _ = write!(out, "\\x{b:02x}");
-        }
-    }
-    out.push('"');
-    out
+    format!("improper constraint: {}", strconv::quote(text))
 }
 
 /// `1.2 - 1.4` becomes `>= 1.2, <= 1.4 `, in place of the first text that looks the same, as the library does it.

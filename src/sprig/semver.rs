@@ -60,19 +60,23 @@ impl Object for VersionObject {
         if self.pointer { Kind::Ptr } else { Kind::Struct }
     }
 
+    fn method_params(&self, name: &str) -> Option<&'static [&'static str]> {
+        match name {
+            "Major" | "Minor" | "Patch" | "Prerelease" | "Metadata" | "String" | "IncMajor" | "IncMinor"
+            | "IncPatch" | "MarshalJSON" | "MarshalText" | "Value" => Some(&[]),
+            "SetPrerelease" | "SetMetadata" => Some(&["string"]),
+            "Original" if self.pointer => Some(&[]),
+            "Compare" | "Equal" | "LessThan" | "LessThanEqual" | "GreaterThan" | "GreaterThanEqual" if self.pointer => {
+                Some(&["*semver.Version"])
+            }
+            _ => None,
+        }
+    }
+
     fn method(&self, _heap: &mut Heap, name: &str, args: &[Value]) -> Option<Result<Value, String>> {
         let v = &self.version;
         let uint = |n: u64| Value::OtherInt(Kind::Uint64, n.into());
-        let want = match name {
-            "Major" | "Minor" | "Patch" | "Prerelease" | "Metadata" | "String" | "IncMajor" | "IncMinor"
-            | "IncPatch" | "MarshalJSON" | "MarshalText" | "Value" => 0,
-            "SetPrerelease" | "SetMetadata" => 1,
-            "Original" if self.pointer => 0,
-            "Compare" | "Equal" | "LessThan" | "LessThanEqual" | "GreaterThan" | "GreaterThanEqual" if self.pointer => {
-                1
-            }
-            _ => return None,
-        };
+        let want = self.method_params(name)?.len();
         if args.len() != want {
             return Some(Err(format!("wrong number of args for {name}: want {want} got {}", args.len())));
         }

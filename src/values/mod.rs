@@ -8,6 +8,7 @@ pub mod compose;
 pub mod dependencies;
 pub mod files;
 mod stand_in;
+pub mod strvals;
 mod tables;
 
 pub use coalesce::{coalesce_values, merge_values, to_render_values};

@@ -18,6 +18,8 @@ use std::sync::{Arc, LazyLock, Mutex, PoisonError};
 
 use regex::{CaptureLocations, Regex, RegexBuilder};
 
+use super::{strconv, unicode};
+
 /// The most bytes of a pattern in the crate's syntax.
 const MAX_PATTERN: usize = 8 << 20;
 /// The most memory of a compiled pattern.
@@ -259,8 +261,7 @@ fn reference(s: &[u8]) -> Option<(&[u8], &[u8])> {
     let inner = s.strip_prefix(b"{").unwrap_or(s);
     let mut n = 0;
     while let Some((c, size)) = decode(&inner[n..]) {
-        // Go takes letters and digits of all Unicode here.
-        if !(c == '_' || if c.is_ascii() { c.is_ascii_alphanumeric() } else { is_letter_or_digit(c) }) {
+        if c != '_' && !unicode::is_letter(c) && !unicode::is_digit(c) {
             break;
         }
         n += size;
@@ -273,11 +274,6 @@ fn reference(s: &[u8]) -> Option<(&[u8], &[u8])> {
         return Some((name, rest));
     }
     rest.strip_prefix(b"}").map(|rest| (name, rest))
-}
-
-fn is_letter_or_digit(c: char) -> bool {
-    static LETTERS: LazyLock<Option<Regex>> = LazyLock::new(|| Regex::new(r"^[\pL\p{Nd}]").ok());
-    LETTERS.as_ref().is_some_and(|r| r.is_match(c.encode_utf8(&mut [0; 4])))
 }
 
 /// The number that a name is; `None` for a word. Names with leading zeros and huge numbers are words.
@@ -302,11 +298,7 @@ pub fn quote_meta(text: &[u8]) -> Vec<u8> {
 
 /// A pattern as `MustCompile` shows it in its panic: in back quotes if it can stand there.
 pub fn quote_pattern(text: &[u8]) -> String {
-    let plain = |c: char| !matches!(c, '\u{FEFF}' | '`' | '\x7F') && (c >= ' ' || c == '\t');
-    match std::str::from_utf8(text) {
-        Ok(s) if s.chars().all(plain) => format!("`{s}`"),
-        _ => super::semver_constraint::quote(text),
-    }
+    if strconv::can_backquote(text) { format!("`{}`", String::from_utf8_lossy(text)) } else { strconv::quote(text) }
 }
 
 /// The character at the beginning of `s` and its width; `None` at the end and where the bytes are not UTF-8.

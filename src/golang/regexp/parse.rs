@@ -575,9 +575,7 @@ fn repeat_is_valid(node: &Node, mut n: u32) -> bool {
         if m > n {
             return false;
         }
-        if m > 0 {
-            n /= m;
-        }
+        n /= m.max(1);
     }
     node.subs.iter().all(|sub| repeat_is_valid(sub, n))
 }
