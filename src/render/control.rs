@@ -5,6 +5,7 @@
 
 use std::sync::Arc;
 
+use crate::golang::strconv;
 use crate::gotmpl::{CallError, Func, FuncTable, State, Ty, execute, func};
 use crate::value::{MapId, Str, Value};
 
@@ -112,7 +113,7 @@ fn tpl(st: &mut State, text: Str, data: Value) -> Result<Str, CallError> {
             if inner.len() + text.len() > MAX_QUOTED {
                 return CallError::Limit("the text of an error inside nested tpl calls exceeds 16 MiB".into());
             }
-            CallError::Msg(format!("{what} {}: {inner}", crate::golang::strconv::quote(&text)))
+            CallError::Msg(format!("{what} {}: {inner}", strconv::quote(&text)))
         }
     };
     let set = outer.with_text(st, &text).map_err(|e| wrap("cannot parse template", e))?;
@@ -168,7 +169,7 @@ fn values_table(st: &mut State, values: MapId, path: Str) -> Result<MapId, CallE
     let mut at = values;
     for part in path.split(|b| *b == b'.') {
         at = sub_table(st, at, part)
-            .ok_or_else(|| CallError::Msg(format!("{} is not a table", crate::golang::strconv::quote(part))))?;
+            .ok_or_else(|| CallError::Msg(format!("{} is not a table", strconv::quote(part))))?;
     }
     Ok(at.as_values())
 }
@@ -187,7 +188,7 @@ fn path_value(st: &mut State, values: MapId, path: Str) -> Result<Value, CallErr
     }
     let parts: Vec<&[u8]> = path.split(|b| *b == b'.').collect();
     let (key, tables) = parts.split_last().map_or((&b""[..], &[][..]), |(k, t)| (*k, t));
-    let no_value = || CallError::Msg(format!("{} is not a value", crate::golang::strconv::quote(key)));
+    let no_value = || CallError::Msg(format!("{} is not a value", strconv::quote(key)));
     let mut at = values;
     for part in tables {
         at = sub_table(st, at, part).ok_or_else(no_value)?;
