@@ -40,6 +40,12 @@ macro_rules! named_int {
             fn json(&self, _heap: &mut Heap) -> Value {
                 Value::Int64(self.0)
             }
+            fn method_params(&self, name: &str) -> Option<&'static [&'static str]> {
+                match name {
+                    "Round" | "Truncate" if $kind == Kind::Int64 => Some(&["time.Duration"]),
+                    _ => None,
+                }
+            }
             fn method(&self, _heap: &mut Heap, name: &str, args: &[Value]) -> Option<Result<Value, String>> {
                 self.call(name, args)
             }
@@ -206,6 +212,17 @@ impl Object for Time {
 
     fn json(&self, _heap: &mut Heap) -> Value {
         self.rfc3339().map_or(Value::Nil, Value::from)
+    }
+
+    fn method_params(&self, name: &str) -> Option<&'static [&'static str]> {
+        match name {
+            "Format" => Some(&["string"]),
+            "Add" | "Round" | "Truncate" => Some(&["time.Duration"]),
+            "AddDate" => Some(&["int", "int", "int"]),
+            "Before" | "After" | "Equal" | "Compare" | "Sub" => Some(&["time.Time"]),
+            "In" => Some(&["*time.Location"]),
+            _ => None,
+        }
     }
 
     fn method(&self, _heap: &mut Heap, name: &str, args: &[Value]) -> Option<Result<Value, String>> {

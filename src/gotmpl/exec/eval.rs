@@ -132,9 +132,15 @@ impl<'t> Exec<'t, '_> {
             (Ty::Int, Expr::Number(number)) if let Number { int: Some(n), .. } = **number => Value::Int(n),
             (Ty::Int64, Expr::Number(number)) if let Number { int: Some(n), .. } = **number => Value::Int64(n),
             (Ty::Float, Expr::Number(number)) if let Number { float: Some(f), .. } = **number => Value::Float(f),
+            // Types whose kind is an integer's take integer literals.
+            (Ty::Object("time.Duration"), Expr::Number(number)) if let Number { int: Some(n), .. } = **number => {
+                Value::Int64(n)
+            }
             (Ty::Bool, _) => return Err(self.errorf(format!("expected bool; found {}", expr.text()))),
             (Ty::Str, _) => return Err(self.errorf(format!("expected string; found {}", expr.text()))),
-            (Ty::Int | Ty::Int64, _) => return Err(self.errorf(format!("expected integer; found {}", expr.text()))),
+            (Ty::Int | Ty::Int64 | Ty::Object("time.Duration"), _) => {
+                return Err(self.errorf(format!("expected integer; found {}", expr.text())));
+            }
             (Ty::Float, _) => return Err(self.errorf(format!("expected float; found {}", expr.text()))),
             (Ty::List | Ty::Map | Ty::Object(_), _) => {
                 return Err(self.errorf(format!("can't handle {} for arg of type {}", expr.text(), ty.go_type())));
