@@ -38,7 +38,7 @@ impl Data {
             Self::Str(s) => Value::Str(s.clone()),
             Self::List(items) => {
                 let items = items.iter().map(|v| v.to_value(heap)).collect();
-                Value::List(heap.list_of(items))
+                Value::List(heap.grown_list_of(items))
             }
             Self::Table(t) => Value::Map(table_to_map(heap, t)),
             Self::Strings(t) => {

@@ -127,7 +127,14 @@ pub(super) fn strslice(st: &mut State, v: &Value) -> ListId {
         Value::Nil => st.heap.strings::<Str>([]),
         _ => {
             let texts = texts(st, v);
-            st.heap.strings(texts)
+            let list = st.heap.strings(texts);
+            // Go makes room for all items first, also for the nil ones that it leaves out then.
+            let room = match v {
+                Value::List(l) => st.heap.list(*l).items.len(),
+                _ => 0,
+            };
+            st.heap.set_capacity(list, room);
+            list
         }
     }
 }

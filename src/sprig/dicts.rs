@@ -5,7 +5,7 @@
 use super::convert::{charge_items, fail, strval};
 use super::merge;
 use crate::gotmpl::{CallError, FuncTable, Rest, State, func};
-use crate::value::{Heap, Map, MapId, Str, Value};
+use crate::value::{Elem, Heap, List, Map, MapId, Str, Value};
 
 pub fn register(table: &mut FuncTable) {
     table.add(func("dict", dict));
@@ -20,17 +20,18 @@ pub fn register(table: &mut FuncTable) {
     table.add(func("hasKey", |st: &mut State, d: MapId, key: Str| st.heap.map(d).contains(key)));
     table.add(func("pluck", |st: &mut State, key: Str, dicts: Rest<MapId>| {
         let found = dicts.0.iter().filter_map(|d| st.heap.map(*d).get(&key).cloned()).collect();
-        st.heap.list_of(found)
+        st.heap.grown_list_of(found)
     }));
     table.add(func("keys", |st: &mut State, dicts: Rest<MapId>| {
         let keys: Vec<Str> = dicts.0.iter().flat_map(|d| st.heap.map(*d).keys().cloned()).collect();
         charge_items(st, keys.len())?;
-        Ok::<_, CallError>(st.heap.strings(keys))
+        let keys = keys.into_iter().map(Value::Str).collect();
+        Ok::<_, CallError>(st.heap.add_grown_list(List { elem: Elem::Str, nil: false, items: keys }))
     }));
     table.add(func("values", |st: &mut State, d: MapId| {
         let values: Vec<Value> = st.heap.map(d).iter().map(|(_, v)| v.clone()).collect();
         charge_items(st, values.len())?;
-        Ok::<_, CallError>(st.heap.list_of(values))
+        Ok::<_, CallError>(st.heap.grown_list_of(values))
     }));
     table.add(func("pick", pick));
     table.add(func("omit", omit));

@@ -98,6 +98,10 @@ pub mod copy {
 
     fn copy(heap: &mut Heap, v: &Value, depth: u32) -> Value {
         match v {
+            Value::Map(m) if m.is_values() => match copy(heap, &Value::Map(m.plain()), depth) {
+                Value::Map(m) => Value::Map(m.as_values()),
+                v => v,
+            },
             Value::Map(m) if depth < 1000 => {
                 let mut new = heap.map(*m).clone();
                 let keys: Vec<_> = new.iter().map(|(k, v)| (k.clone(), v.clone())).collect();
@@ -112,7 +116,9 @@ pub mod copy {
                 for v in &mut new.items {
                     *v = copy(heap, v, depth + 1);
                 }
-                Value::List(heap.add_list(new))
+                let (new, room) = (heap.add_list(new), heap.capacity(*l));
+                heap.set_capacity(new, room);
+                Value::List(new)
             }
             v => v.clone(),
         }

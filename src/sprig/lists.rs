@@ -61,14 +61,20 @@ pub fn register(table: &mut FuncTable) {
 
 fn append(st: &mut State, list: Value, v: Value) -> Result<ListId, CallError> {
     let mut items = items_or(st, &list, "Cannot push on")?;
+    let cap = items.len();
     items.push(v);
-    Ok(st.heap.list_of(items))
+    let list = st.heap.list_of(items);
+    st.heap.set_grown_from(list, cap);
+    Ok(list)
 }
 
 fn prepend(st: &mut State, list: Value, v: Value) -> Result<ListId, CallError> {
     let mut items = items_or(st, &list, "Cannot prepend on")?;
     items.insert(0, v);
-    Ok(st.heap.list_of(items))
+    let list = st.heap.list_of(items);
+    // Go appends the old items to a slice of the new one.
+    st.heap.set_grown_from(list, 1);
+    Ok(list)
 }
 
 /// The first or last item; nil of an empty list.
@@ -106,7 +112,7 @@ fn reverse(st: &mut State, list: Value) -> Result<ListId, CallError> {
 fn compact(st: &mut State, list: Value) -> Result<ListId, CallError> {
     let mut items = items_or(st, &list, "Cannot compact on")?;
     items.retain(|v| v.truth(&st.heap));
-    Ok(st.heap.list_of(items))
+    Ok(st.heap.grown_list_of(items))
 }
 
 fn in_list(st: &mut State, haystack: &[Value], needle: &Value) -> bool {
@@ -131,13 +137,13 @@ fn uniq(st: &mut State, list: Value) -> Result<ListId, CallError> {
         }
         out.push(item);
     }
-    Ok(st.heap.list_of(out))
+    Ok(st.heap.grown_list_of(out))
 }
 
 fn without(st: &mut State, list: Value, omit: Rest<Value>) -> Result<ListId, CallError> {
     let mut items = items_or(st, &list, "Cannot find without on")?;
     items.retain(|v| !in_list(st, &omit.0, v));
-    Ok(st.heap.list_of(items))
+    Ok(st.heap.grown_list_of(items))
 }
 
 fn has(st: &mut State, needle: Value, haystack: Value) -> Result<bool, CallError> {
@@ -159,36 +165,36 @@ fn has(st: &mut State, needle: Value, haystack: Value) -> Result<bool, CallError
     Ok(in_list(st, &items, &needle))
 }
 
-/// `slice LIST [START [END]]`, by reflection's rules: the type stays, and the end may reach into the slice's spare capacity.
+/// `slice LIST [START [END]]`, by reflection's rules: the type stays, and the end may lie in the slice's spare room.
 fn slice(st: &mut State, list: Value, indices: Rest<Value>) -> Result<Value, CallError> {
     if list.is_nil() {
         return fail(NIL_DEREF);
     }
-    let Some(mut items) = slice_items(st, &list) else {
-        return fail(format!("list should be type of slice or array but {}", list.kind().name()));
+    let (len, cap) = match &list {
+        Value::List(l) => (st.heap.list(*l).items.len(), st.heap.capacity(*l)),
+        Value::Bytes(b) => (b.len(), b.len()),
+        _ => match slice_items(st, &list) {
+            Some(items) => (items.len(), items.len()),
+            None => return fail(format!("list should be type of slice or array but {}", list.kind().name())),
+        },
     };
-    if items.is_empty() {
+    if len == 0 {
         return Ok(Value::Nil);
     }
-    let len = items.len();
     let start = indices.0.first().map_or(0, to_int64);
     let end = indices.0.get(1).map_or(len as i64, to_int64);
-    let (Ok(start), Ok(end)) = (usize::try_from(start), usize::try_from(end)) else {
-        return fail("reflect.Value.Slice: slice index out of bounds");
+    let (start, end) = match (usize::try_from(start), usize::try_from(end)) {
+        (Ok(start), Ok(end)) if start <= end && end <= cap => (start, end),
+        _ => return fail("reflect.Value.Slice: slice index out of bounds"),
     };
-    if end < start || end > len {
-        return fail("reflect.Value.Slice: slice index out of bounds");
-    }
-    items.truncate(end);
-    items.drain(..start);
-    charge_items(st, items.len())?;
+    charge_items(st, cap - start)?;
     Ok(match &list {
-        Value::List(l) => {
-            let elem = st.heap.list(*l).elem;
-            Value::List(st.heap.add_list(List { elem, nil: false, items }))
-        }
+        Value::List(l) => st.heap.slice(*l, start, end).map(Value::List).unwrap_or_default(),
         Value::Bytes(b) => Value::Bytes(b[start..end].into()),
-        _ => Value::List(st.heap.list_of(items)),
+        _ => {
+            let items = slice_items(st, &list).unwrap_or_default();
+            Value::List(st.heap.list_of(items[start..end].to_vec()))
+        }
     })
 }
 
@@ -236,7 +242,7 @@ fn concat(st: &mut State, lists: Rest<Value>) -> Result<Value, CallError> {
             None => return fail(format!("Cannot concat type {} as list", list.kind().name())),
         }
     }
-    Ok(Value::List(if all.is_empty() { nil_list(st) } else { st.heap.list_of(all) }))
+    Ok(Value::List(if all.is_empty() { nil_list(st) } else { st.heap.grown_list_of(all) }))
 }
 
 /// `sortAlpha`: a `[]string` is sorted in place (whoever holds it sees that), other slices by their texts; what is no slice

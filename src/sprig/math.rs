@@ -186,7 +186,7 @@ fn until_step(st: &mut State, start: Int, stop: Int, step: Int) -> Result<ListId
     let n = steps(start.0, stop.0, step.0);
     charge_items(st, usize::try_from(n).unwrap_or(usize::MAX))?;
     let items = (0..n as i64).map(|i| Value::Int(start.0.wrapping_add(i.wrapping_mul(step.0)))).collect();
-    Ok(st.heap.add_list(List { elem: Elem::Int, nil: false, items }))
+    Ok(st.heap.add_grown_list(List { elem: Elem::Int, nil: false, items }))
 }
 
 /// `seq [FIRST [STEP]] LAST` as the shell has it, as one text with spaces between.

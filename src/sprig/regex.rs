@@ -74,11 +74,17 @@ fn strings(st: &mut State, items: Option<Vec<&[u8]>>) -> Result<Strings, CallErr
 
 fn find_all(st: &mut State, regex: &Arc<Regexp>, s: &Str, n: Int) -> Result<Strings, CallError> {
     let found: Vec<&[u8]> = regex.find_all(s, n.0).into_iter().map(|m| &s[m]).collect();
-    strings(st, (!found.is_empty()).then_some(found))
+    let list = strings(st, (!found.is_empty()).then_some(found))?;
+    // Go's regexp makes room for ten matches and appends.
+    st.heap.set_appended_from(list.0, if st.heap.list(list.0).nil { 0 } else { 10 });
+    Ok(list)
 }
 
 fn split(st: &mut State, regex: &Arc<Regexp>, s: &Str, n: Int) -> Result<Strings, CallError> {
-    strings(st, regex.split(s, n.0))
+    let list = strings(st, regex.split(s, n.0))?;
+    // Go's regexp makes room for as many parts as there are matches; the part after the last one comes on top.
+    st.heap.set_grown_from(list.0, st.heap.list(list.0).items.len().saturating_sub(1));
+    Ok(list)
 }
 
 fn replace(st: &mut State, regex: &Arc<Regexp>, s: &Str, with: &Str, literal: bool) -> Result<Vec<u8>, CallError> {

@@ -1,6 +1,8 @@
 //! Where maps and lists live: one heap for a render, ids instead of pointers.
 
-use super::{Str, Value};
+use std::collections::HashMap;
+
+use super::{Str, Value, capacity};
 
 /// Reference to a map of a [`Heap`].
 ///
@@ -187,6 +189,10 @@ pub struct List {
 pub struct Heap {
     maps: Vec<Map>,
     lists: Vec<List>,
+    /// The capacities of lists that have more room than items.
+    roomy: HashMap<ListId, usize>,
+    /// What lies behind the end of a list that is part of another.
+    behind: HashMap<ListId, Vec<Value>>,
 }
 
 impl Heap {
@@ -228,6 +234,76 @@ impl Heap {
         let id = ListId(u32::try_from(self.lists.len()).unwrap_or(u32::MAX));
         self.lists.push(list);
         id
+    }
+
+    /// A list that Go would have made by appending its items one at a time, so with the room that `append` leaves.
+    pub fn add_grown_list(&mut self, list: List) -> ListId {
+        let cap = capacity::appended(list.elem, 0, list.items.len());
+        let id = self.add_list(list);
+        self.set_capacity(id, cap);
+        id
+    }
+
+    /// A `[]interface {}` like that: what a reader of JSON or YAML makes.
+    pub fn grown_list_of(&mut self, items: Vec<Value>) -> ListId {
+        self.add_grown_list(List { elem: Elem::Any, nil: false, items })
+    }
+
+    /// How many items the list has room for in Go; its length, if nobody said otherwise.
+    pub fn capacity(&self, id: ListId) -> usize {
+        let len = self.list(id).items.len();
+        self.roomy.get(&id).map_or(len, |cap| *cap.max(&len))
+    }
+
+    /// Says how many items the list has room for in Go.
+    pub fn set_capacity(&mut self, id: ListId, cap: usize) {
+        if cap > self.list(id).items.len() {
+            self.roomy.insert(id, cap);
+        }
+    }
+
+    /// Says that Go had to make room for the list's items when it had room for `cap`.
+    pub fn set_grown_from(&mut self, id: ListId, cap: usize) {
+        let list = self.list(id);
+        let cap = capacity::grow(list.elem, cap, list.items.len());
+        self.set_capacity(id, cap);
+    }
+
+    /// Says that the list's items were appended one at a time to an empty slice with room for `cap`.
+    pub fn set_appended_from(&mut self, id: ListId, cap: usize) {
+        let list = self.list(id);
+        let cap = capacity::appended(list.elem, cap, list.items.len());
+        self.set_capacity(id, cap);
+    }
+
+    /// Go's `list[start:end]`, whose end may lie in the room behind the items. The part can look behind its own end as well.
+    /// `None`: the bounds are wrong.
+    pub fn slice(&mut self, id: ListId, start: usize, end: usize) -> Option<ListId> {
+        let cap = self.capacity(id);
+        if start > end || end > cap {
+            return None;
+        }
+        let list = self.list(id);
+        let (elem, len) = (list.elem, list.items.len());
+        let zero = match elem {
+            Elem::Str => Value::str(""),
+            Elem::Int => Value::Int(0),
+            Elem::Any | Elem::Slice | Elem::Map | Elem::Named(_) => Value::Nil,
+        };
+        let empty = Vec::new();
+        let behind = self.behind.get(&id).unwrap_or(&empty);
+        // What is known of the whole backing array from `start` on; the rest is zero.
+        let mut items: Vec<Value> = list.items.iter().chain(behind).skip(start).cloned().collect();
+        if end > start + items.len() {
+            items.resize(end - start, zero);
+        }
+        let rest = items.split_off(end - start);
+        let part = self.add_list(List { elem, nil: false, items });
+        self.set_capacity(part, cap - start);
+        if end < len || !rest.is_empty() {
+            self.behind.insert(part, rest);
+        }
+        Some(part)
     }
 
     /// A `[]interface {}` of these items.

@@ -263,7 +263,7 @@ fn read(heap: &mut Heap, text: &[u8], range: &mut Option<String>) -> Result<Valu
             }
             Token::EndObject | Token::EndArray => match open.pop() {
                 Some(Reading::Map(map, _)) => Value::Map(heap.add_map(map)),
-                Some(Reading::List(items)) => Value::List(heap.list_of(items)),
+                Some(Reading::List(items)) => Value::List(heap.grown_list_of(items)),
                 None => Value::Nil,
             },
             Token::Str(s) => Value::from(s),

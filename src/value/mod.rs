@@ -8,6 +8,7 @@
 //! Charts also see Go's types (`typeOf`, `kindIs`, `printf "%T"`, `eq 1 1.0` is an error), so the kinds are kept apart:
 //! `int` is not `int64`, `[]string` is not `[]interface {}`, and strings are bytes that need not be UTF-8.
 
+mod capacity;
 mod heap;
 pub mod json;
 mod object;

@@ -309,7 +309,7 @@ impl Parser<'_, '_> {
                 Stop::At(_) => {
                     self.scanner.accept(',');
                     items.push(self.read(&text)?);
-                    return Ok(Read::Value(Value::List(self.heap.list_of(items))));
+                    return Ok(Read::Value(Value::List(self.heap.grown_list_of(items))));
                 }
             }
         }

@@ -40,7 +40,9 @@ fn copy_value(heap: &mut Heap, value: &Value, depth: usize) -> Value {
         Value::List(l) => {
             let List { elem, nil, items } = heap.list(*l).clone();
             let items = items.iter().map(|v| copy_value(heap, v, depth + 1)).collect();
-            Value::List(heap.add_list(List { elem, nil, items }))
+            let copy = heap.add_list(List { elem, nil, items });
+            heap.set_capacity(copy, heap.capacity(*l));
+            Value::List(copy)
         }
         other => other.clone(),
     }

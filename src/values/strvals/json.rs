@@ -24,7 +24,7 @@ fn decode(heap: &mut Heap, text: &[u8]) -> Result<Value, String> {
             serde_json::Value::String(s) => Value::str(s),
             serde_json::Value::Array(items) => {
                 let items = items.into_iter().map(|v| value(heap, v)).collect();
-                Value::List(heap.list_of(items))
+                Value::List(heap.grown_list_of(items))
             }
             serde_json::Value::Object(entries) => {
                 let entries: Vec<_> = entries.into_iter().map(|(k, v)| (k, value(heap, v))).collect();
