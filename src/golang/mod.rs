@@ -3,6 +3,7 @@
 pub mod duration;
 pub mod errno;
 mod float;
+pub mod fmt;
 pub mod json;
 pub mod netip;
 pub mod path;

@@ -177,6 +177,10 @@ impl Object for Complex {
         self.re != 0.0 || self.im != 0.0
     }
 
+    fn complex(&self) -> Option<(f64, f64)> {
+        Some((self.re, self.im))
+    }
+
     fn string(&self) -> Option<String> {
         let part = |f: f64| strconv::format_float(f, b'g', -1, 64);
         let im = part(self.im);

@@ -34,6 +34,11 @@ impl MapId {
     const fn index(self) -> usize {
         (self.0 & !Self::VALUES) as usize
     }
+
+    /// What tells this map from every other of its heap.
+    pub const fn number(self) -> u64 {
+        self.index() as u64
+    }
 }
 
 impl PartialEq for MapId {
@@ -51,6 +56,13 @@ impl std::hash::Hash for MapId {
 /// Reference to a list of a [`Heap`].
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 pub struct ListId(u32);
+
+impl ListId {
+    /// What tells this list from every other of its heap.
+    pub const fn number(self) -> u64 {
+        self.0 as u64
+    }
+}
 
 /// The Go type of a map whose keys are strings.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Default)]

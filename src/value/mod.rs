@@ -12,6 +12,7 @@ mod capacity;
 mod heap;
 pub mod json;
 mod object;
+pub mod print;
 mod text;
 
 pub use heap::{Elem, Heap, List, ListId, Map, MapId, MapType};

@@ -75,4 +75,9 @@ pub trait Object: Debug + Send + Sync {
     fn int(&self) -> Option<i128> {
         None
     }
+
+    /// For Go's complex numbers: real and imaginary part.
+    fn complex(&self) -> Option<(f64, f64)> {
+        None
+    }
 }
