@@ -1,0 +1,194 @@
+//! From decoded YAML to values as Helm has them: sigs.k8s.io/yaml 1.6 goes through JSON, so keys become strings and numbers floats.
+//!
+//! The JSON text itself is never made. What would fail there (an infinite number, a map key that has no text) is noted while
+//! the values are built, and the message is worked out afterwards.
+
+use super::data::{Data, DataBuild, SHOWN_DEPTH};
+use super::decode::{self, Build, TOO_DEEP};
+use super::resolve::Scalar;
+use super::tree::Tree;
+use super::{go_syntax, number, reader, tree};
+use crate::value::{Heap, Map, MapId, Str, Value};
+
+/// Builds values on a heap.
+struct HeapBuild<'h> {
+    heap: &'h mut Heap,
+    /// A float that JSON cannot write was seen.
+    unwritable: bool,
+    /// A map key was seen that has no text.
+    bad_key: bool,
+}
+
+impl<'a> Build<'a> for HeapBuild<'_> {
+    type Out = Value;
+
+    fn scalar(&mut self, scalar: Scalar<'a>) -> Value {
+        match scalar {
+            Scalar::Null => Value::Nil,
+            Scalar::Bool(b) => Value::Bool(b),
+            Scalar::Int(n) => Value::Float(n as f64),
+            Scalar::Uint(n) => Value::Float(n as f64),
+            Scalar::Float(f) => {
+                self.unwritable |= !f.is_finite();
+                Value::Float(f)
+            }
+            Scalar::Str(s) => Value::Str(text(&s)),
+        }
+    }
+
+    fn list(&mut self, items: Vec<Value>, _depth: usize) -> Value {
+        Value::List(self.heap.list_of(items))
+    }
+
+    fn map(&mut self, entries: Vec<(Scalar<'a>, Value)>, _depth: usize) -> Value {
+        let mut keyed: Vec<(Str, Value)> = Vec::with_capacity(entries.len());
+        let mut sorted = true;
+        for (k, v) in entries {
+            let key = match &k {
+                Scalar::Str(s) => text(s),
+                other => match key_text(other) {
+                    Some(s) => Str::new(s),
+                    None => {
+                        self.bad_key = true;
+                        continue;
+                    }
+                },
+            };
+            sorted &= keyed.last().is_none_or(|(last, _)| *last < key);
+            keyed.push((key, v));
+        }
+        if !sorted {
+            keyed.sort_by(|a, b| a.0.cmp(&b.0));
+        }
+        let mut map = Map::default();
+        // Stable order: the last of equal keys is inserted last.
+        for (k, v) in keyed {
+            map.insert(k, v);
+        }
+        Value::Map(self.heap.add_map(map))
+    }
+}
+
+/// A string as it comes out of JSON: bytes that are not UTF-8 become U+FFFD, each on its own.
+fn text(s: &[u8]) -> Str {
+    if std::str::from_utf8(s).is_ok() { Str::new(s) } else { Str::new(valid_utf8(s)) }
+}
+
+/// Go's way to repair UTF-8: one U+FFFD for every byte that does not belong to a character.
+pub fn valid_utf8(s: &[u8]) -> Vec<u8> {
+    let mut out = Vec::with_capacity(s.len() + 8);
+    for chunk in s.utf8_chunks() {
+        out.extend_from_slice(chunk.valid().as_bytes());
+        for _ in chunk.invalid() {
+            out.extend_from_slice("\u{fffd}".as_bytes());
+        }
+    }
+    out
+}
+
+/// A map key as sigs.k8s.io/yaml writes it, if it can.
+pub fn key_text(key: &Scalar<'_>) -> Option<String> {
+    match key {
+        Scalar::Str(s) => Some(String::from_utf8_lossy(s).into_owned()),
+        Scalar::Int(n) => Some(n.to_string()),
+        Scalar::Bool(b) => Some(b.to_string()),
+        Scalar::Float(f) => Some(match number::go_float32(*f).as_str() {
+            "+Inf" => ".inf".into(),
+            "-Inf" => "-.inf".into(),
+            "NaN" => ".nan".into(),
+            s => s.into(),
+        }),
+        Scalar::Null | Scalar::Uint(_) => None,
+    }
+}
+
+/// The first error that sigs.k8s.io/yaml would meet between YAML and JSON.
+pub fn json_error(tree: &Tree<'_>) -> Option<String> {
+    let mut build = DataBuild { max_depth: SHOWN_DEPTH };
+    let data = decode::decode(tree, tree.root, &mut build, None).ok().flatten()?;
+    bad_key(&data).or_else(|| unwritable(&data))
+}
+
+fn bad_key(data: &Data<'_>) -> Option<String> {
+    match data {
+        Data::Scalar(_) => None,
+        Data::List(items) => items.iter().find_map(bad_key),
+        Data::Map(entries) => entries.iter().find_map(|(k, v)| {
+            if key_text(k).is_some() {
+                return bad_key(v);
+            }
+            let (mut key, mut value) = (String::new(), String::new());
+            go_syntax::scalar(k, true, &mut key);
+            go_syntax::write(v, true, &mut value);
+            let ty = if matches!(k, Scalar::Uint(_)) { "uint64" } else { "%!s(<nil>)" };
+            Some(format!("unsupported map key of type: {ty}, key: {key}, value: {value}"))
+        }),
+    }
+}
+
+/// encoding/json goes through maps in the order of their keys.
+fn unwritable(data: &Data<'_>) -> Option<String> {
+    match data {
+        Data::Scalar(Scalar::Float(f)) if !f.is_finite() => {
+            Some(format!("json: unsupported value: {}", number::go_float(*f)))
+        }
+        Data::Scalar(_) => None,
+        Data::List(items) => items.iter().find_map(unwritable),
+        Data::Map(entries) => {
+            let mut keyed: Vec<_> = entries.iter().filter_map(|(k, v)| Some((key_text(k)?, v))).collect();
+            keyed.sort_by(|a, b| a.0.cmp(&b.0));
+            keyed.into_iter().find_map(|(_, v)| unwritable(v))
+        }
+    }
+}
+
+/// Prefix of errors before the JSON step.
+const TO_JSON: &str = "error converting YAML to JSON: ";
+
+/// Prefix of errors when the JSON is read.
+pub const FROM_JSON: &str = "error unmarshaling JSON: while decoding JSON: ";
+
+/// The first document of a text as values: `yaml.Unmarshal` into an `interface{}` (sigs.k8s.io/yaml 1.6 over go-yaml 2.4).
+///
+/// Every number is a float64; no document, or a null, is nil. Errors have sigs.k8s.io/yaml's whole text.
+pub fn to_value(heap: &mut Heap, text: &[u8]) -> Result<Value, String> {
+    let (text, bad) = reader::decode(text);
+    let tree = tree::parse(&text, bad).map_err(|e| format!("{TO_JSON}{e}"))?;
+    let mut build = HeapBuild { heap, unwritable: false, bad_key: false };
+    let value = match decode::decode(&tree, tree.root, &mut build, None) {
+        Ok(value) => value.unwrap_or(Value::Nil),
+        Err(e) if e == TOO_DEEP => return Err(format!("{FROM_JSON}{e}")),
+        Err(e) => return Err(format!("{TO_JSON}{e}")),
+    };
+    if (build.unwritable || build.bad_key)
+        && let Some(e) = json_error(&tree)
+    {
+        return Err(format!("{TO_JSON}{e}"));
+    }
+    Ok(value)
+}
+
+/// JSON's word for the kind of a value, as its errors use it.
+pub fn json_kind(value: &Value) -> &'static str {
+    match value {
+        Value::Nil => "null",
+        Value::Bool(_) => "bool",
+        Value::Str(_) => "string",
+        Value::List(_) => "array",
+        Value::Map(_) => "object",
+        _ => "number",
+    }
+}
+
+/// The first document of a text as a map: `yaml.Unmarshal` into a `map[string]interface {}`. A null, or no document, is an empty
+/// map. Errors have sigs.k8s.io/yaml's whole text.
+pub fn to_map(heap: &mut Heap, text: &[u8]) -> Result<MapId, String> {
+    match to_value(heap, text)? {
+        Value::Map(m) => Ok(m),
+        Value::Nil => Ok(heap.new_map()),
+        other => Err(format!(
+            "{FROM_JSON}json: cannot unmarshal {} into Go value of type map[string]interface {{}}",
+            json_kind(&other)
+        )),
+    }
+}
