@@ -14,7 +14,7 @@
 use std::collections::HashMap;
 
 use super::State;
-use crate::value::{ListId, MapId, Str, Value};
+use crate::value::{Kind, ListId, MapId, Str, Value};
 
 /// Why a call failed.
 #[derive(Debug)]
@@ -41,6 +41,8 @@ pub enum Ty {
     Str,
     Int,
     Int64,
+    /// `uint32`: the counter of `derivePassword`
+    Uint32,
     Float,
     Bool,
     /// `[]interface {}`
@@ -58,6 +60,7 @@ impl Ty {
             Self::Str => "string",
             Self::Int => "int",
             Self::Int64 => "int64",
+            Self::Uint32 => "uint32",
             Self::Float => "float64",
             Self::Bool => "bool",
             Self::List => "[]interface {}",
@@ -179,6 +182,7 @@ arg!(Value, Ty::Any, v => v.clone());
 arg!(Str, Ty::Str, Value::Str(s) => s.clone());
 arg!(Int, Ty::Int, Value::Int(n) => Self(*n));
 arg!(i64, Ty::Int64, Value::Int64(n) => *n);
+arg!(u32, Ty::Uint32, Value::OtherInt(Kind::Uint32, n) => *n as Self);
 arg!(f64, Ty::Float, Value::Float(f) => *f);
 arg!(bool, Ty::Bool, Value::Bool(b) => *b);
 // `common.Values` is assignable to `map[string]interface {}`, and inside the function it is that.

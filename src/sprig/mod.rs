@@ -6,6 +6,7 @@
 
 mod case;
 mod convert;
+mod crypto;
 mod date;
 mod decimal;
 mod defaults;
@@ -17,6 +18,7 @@ mod lists;
 mod math;
 mod merge;
 mod paths;
+mod random;
 mod reflect;
 mod regex;
 pub mod semver;
@@ -29,6 +31,7 @@ use crate::gotmpl::FuncTable;
 
 /// Adds every Sprig function that Helm 4.3 exposes.
 pub fn register(table: &mut FuncTable) {
+    crypto::register(table);
     date::register(table);
     defaults::register(table);
     dicts::register(table);
@@ -37,6 +40,7 @@ pub fn register(table: &mut FuncTable) {
     lists::register(table);
     math::register(table);
     paths::register(table);
+    random::register(table);
     reflect::register(table);
     regex::register(table);
     semver::register(table);

@@ -4,7 +4,7 @@ use super::super::ast::{Command, Expr, Number, Pipe};
 use super::super::{Printed, Ty};
 use super::{At, Exec, Res, Val, copied};
 use crate::golang::strconv;
-use crate::value::{Elem, List, Map, MapType, Str, Value};
+use crate::value::{Elem, Kind, List, Map, MapType, Str, Value};
 
 impl<'t> Exec<'t, '_> {
     /// Evaluates a pipeline and declares or sets its variables. The result is never in an `interface {}`.
@@ -131,6 +131,10 @@ impl<'t> Exec<'t, '_> {
             (Ty::Str, Expr::String { text, .. }) => Value::Str(text.clone()),
             (Ty::Int, Expr::Number(number)) if let Number { int: Some(n), .. } = **number => Value::Int(n),
             (Ty::Int64, Expr::Number(number)) if let Number { int: Some(n), .. } = **number => Value::Int64(n),
+            (Ty::Uint32, Expr::Number(number)) if let Number { uint: Some(n), .. } = **number => {
+                // Go's `SetUint` keeps the low bits.
+                Value::OtherInt(Kind::Uint32, i128::from(n as u32))
+            }
             (Ty::Float, Expr::Number(number)) if let Number { float: Some(f), .. } = **number => Value::Float(f),
             // Types whose kind is an integer's take integer literals.
             (Ty::Object("time.Duration"), Expr::Number(number)) if let Number { int: Some(n), .. } = **number => {
@@ -141,6 +145,7 @@ impl<'t> Exec<'t, '_> {
             (Ty::Int | Ty::Int64 | Ty::Object("time.Duration"), _) => {
                 return Err(self.errorf(format!("expected integer; found {}", expr.text())));
             }
+            (Ty::Uint32, _) => return Err(self.errorf(format!("expected unsigned integer; found {}", expr.text()))),
             (Ty::Float, _) => return Err(self.errorf(format!("expected float; found {}", expr.text()))),
             (Ty::List | Ty::Map | Ty::Object(_), _) => {
                 return Err(self.errorf(format!("can't handle {} for arg of type {}", expr.text(), ty.go_type())));
@@ -166,7 +171,7 @@ impl<'t> Exec<'t, '_> {
             Ty::Object(name) if name.starts_with(['*', '[']) || name.starts_with("map[") || name == "io.Writer" => {
                 Some(Value::Nil)
             }
-            Ty::Object(_) | Ty::Str | Ty::Int | Ty::Int64 | Ty::Float | Ty::Bool => None,
+            Ty::Object(_) | Ty::Str | Ty::Int | Ty::Int64 | Ty::Uint32 | Ty::Float | Ty::Bool => None,
         }
     }
 
@@ -178,6 +183,7 @@ impl<'t> Exec<'t, '_> {
             | (Ty::Str, Value::Str(_))
             | (Ty::Int, Value::Int(_))
             | (Ty::Int64, Value::Int64(_))
+            | (Ty::Uint32, Value::OtherInt(Kind::Uint32, _))
             | (Ty::Float, Value::Float(_))
             | (Ty::Bool, Value::Bool(_)) => true,
             (Ty::Map, Value::Map(m)) => self.st.heap.map(*m).ty == MapType::Any,
