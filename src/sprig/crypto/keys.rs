@@ -271,12 +271,15 @@ fn parse_pkcs1(der: &[u8]) -> Result<PrivateKey, String> {
     }
 }
 
-fn ec_parts(der: &[u8]) -> Result<(i64, Vec<u8>, Option<Vec<u8>>), String> {
+/// The version, the number, and the curve's identifier if it is there.
+type EcParts<'a> = (i64, &'a [u8], Option<&'a [u8]>);
+
+fn ec_parts(der: &[u8]) -> Result<EcParts<'_>, String> {
     let mut r = Reader(Reader(der).expect(SEQUENCE, "ecPrivateKey")?.content);
     let version = r.small("int")?;
-    let key = r.expect(OCTET_STRING, "")?.content.to_vec();
+    let key = r.expect(OCTET_STRING, "")?.content;
     let named = match r.optional(0xa0) {
-        Some(e) => Some(Reader(e.content).expect(OID, "ObjectIdentifier")?.content.to_vec()),
+        Some(e) => Some(Reader(e.content).expect(OID, "ObjectIdentifier")?.content),
         None => None,
     };
     if let Some(e) = r.optional(0xa1) {
@@ -292,7 +295,7 @@ fn parse_ec(curve: Option<&[u8]>, der: &[u8]) -> Result<PrivateKey, String> {
     if version != 1 {
         return Err(format!("x509: unknown EC private key version {version}"));
     }
-    let id = curve.map(<[u8]>::to_vec).or(named).unwrap_or_default();
+    let id = curve.or(named).unwrap_or_default();
     let other = [&P224, &P384, &P521].into_iter().find(|c| c.oid == id);
     let size = match other {
         Some(curve) => curve.size(),
@@ -301,10 +304,10 @@ fn parse_ec(curve: Option<&[u8]>, der: &[u8]) -> Result<PrivateKey, String> {
     };
     // Zeros too many or too few before the number are let pass.
     while key.len() > size {
-        if key[0] != 0 {
+        let (0, rest) = (key[0], &key[1..]) else {
             return Err("x509: invalid private key length".into());
-        }
-        key.remove(0);
+        };
+        key = rest;
     }
     let mut padded = vec![0; size - key.len()];
     padded.extend(key);
