@@ -81,8 +81,13 @@ fn deep_merge(st: &mut State, dst: MapId, src: MapId, overwrite: bool, depth: us
         }
         // The destination's own map may have been filled just now, so emptiness is asked after the merge below it.
         let into_empty = into.as_ref().is_none_or(|v| is_empty(st, v));
-        if kind == Kind::Slice && into.is_some() && st.heap.map(dst).ty == MapType::Strings {
-            return call("reflect: call of reflect.Value.IsNil on string Value");
+        if kind == Kind::Slice && st.heap.map(dst).ty == MapType::Strings {
+            // Here the original holds the slice itself and not the interface around it.
+            let ty = from.go_type(&st.heap);
+            return call(match into {
+                Some(_) => "reflect: call of reflect.Value.IsNil on string Value".into(),
+                None => format!("reflect.Value.SetMapIndex: value of type {ty} is not assignable to type string"),
+            });
         }
         let both_maps = kind == Kind::Map && into.as_ref().is_some_and(|v| v.kind() == Kind::Map);
         if !into_empty && (kind == Kind::Slice || both_maps) {
@@ -117,6 +122,6 @@ fn put(st: &mut State, dst: MapId, src: MapId, key: Str, v: Value) -> Result<(),
     Ok(())
 }
 
-fn call<T>(text: &str) -> Result<T, Stop> {
+fn call<T>(text: impl Into<String>) -> Result<T, Stop> {
     Err(Stop::Call(CallError::msg(text)))
 }
