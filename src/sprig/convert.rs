@@ -1,9 +1,8 @@
 //! What Sprig does to an `interface{}` before it works with it: spf13/cast's numbers, `strval`, and slices by reflection.
 
-use super::interim::print;
 use crate::golang::strconv;
 use crate::gotmpl::{CallError, State};
-use crate::value::{Elem, Heap, Kind, List, ListId, Str, Value};
+use crate::value::{Elem, Kind, List, ListId, Str, Value, print};
 
 /// The text of Go's panic when a nil interface's type is asked for its kind.
 pub(super) const NIL_DEREF: &str = "runtime error: invalid memory address or nil pointer dereference";
@@ -13,24 +12,26 @@ pub(super) fn fail<T>(text: impl Into<String>) -> Result<T, CallError> {
     Err(CallError::Msg(text.into()))
 }
 
-/// `%v` of a value, as `fmt.Sprint` of that one value prints it.
-pub(super) fn sprint(heap: &mut Heap, v: &Value) -> Vec<u8> {
+/// `%v` of a value, as `fmt.Sprint` of that one value prints it. It is charged.
+pub(super) fn sprint(st: &mut State, v: &Value) -> Result<Vec<u8>, CallError> {
+    let left = usize::try_from(st.limits.output.saturating_sub(st.charged)).unwrap_or(usize::MAX);
     let mut out = Vec::new();
-    print::format(heap, b"%v", std::slice::from_ref(v), &mut out);
-    out
+    print::value_within(&mut st.heap, v, &mut out, left).map_err(|e| CallError::Limit(e.to_string()))?;
+    st.charge(out.len() as u64)?;
+    Ok(out)
 }
 
 /// Sprig's `strval`: strings and bytes as they are, errors and Stringers by their method, the rest as `%v`.
-pub(super) fn strval(heap: &mut Heap, v: &Value) -> Str {
-    match v {
+pub(super) fn strval(st: &mut State, v: &Value) -> Result<Str, CallError> {
+    Ok(match v {
         Value::Str(s) => s.clone(),
         Value::Bytes(b) => Str::new(b),
         Value::Object(o) => match o.string() {
             Some(s) => s.into(),
-            None => sprint(heap, v).into(),
+            None => sprint(st, v)?.into(),
         },
-        _ => sprint(heap, v).into(),
-    }
+        _ => sprint(st, v)?.into(),
+    })
 }
 
 /// Go's conversion of a `float64` to `int64` on amd64: what does not fit, and NaN, become the least integer.
@@ -121,12 +122,12 @@ pub(super) fn charge_items(st: &mut State, n: usize) -> Result<(), CallError> {
 
 /// Sprig's `strslice`: a `[]string` is itself (not a copy), other slices give the texts of their non-nil items, nil gives none,
 /// and anything else a single text.
-pub(super) fn strslice(st: &mut State, v: &Value) -> ListId {
-    match v {
+pub(super) fn strslice(st: &mut State, v: &Value) -> Result<ListId, CallError> {
+    Ok(match v {
         Value::List(l) if st.heap.list(*l).elem == Elem::Str => *l,
         Value::Nil => st.heap.strings::<Str>([]),
         _ => {
-            let texts = texts(st, v);
+            let texts = texts(st, v)?;
             let list = st.heap.strings(texts);
             // Go makes room for all items first, also for the nil ones that it leaves out then.
             let room = match v {
@@ -136,15 +137,15 @@ pub(super) fn strslice(st: &mut State, v: &Value) -> ListId {
             st.heap.set_capacity(list, room);
             list
         }
-    }
+    })
 }
 
 /// The texts of [`strslice`], without making a list of them.
-pub(super) fn texts(st: &mut State, v: &Value) -> Vec<Str> {
+pub(super) fn texts(st: &mut State, v: &Value) -> Result<Vec<Str>, CallError> {
     match slice_items(st, v) {
-        Some(items) => items.iter().filter(|v| !v.is_nil()).map(|v| strval(&mut st.heap, v)).collect(),
-        None if v.is_nil() => Vec::new(),
-        None => vec![strval(&mut st.heap, v)],
+        Some(items) => items.iter().filter(|v| !v.is_nil()).map(|v| strval(st, v)).collect(),
+        None if v.is_nil() => Ok(Vec::new()),
+        None => Ok(vec![strval(st, v)?]),
     }
 }
 

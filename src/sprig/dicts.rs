@@ -40,13 +40,13 @@ pub fn register(table: &mut FuncTable) {
 }
 
 /// `dict KEY VALUE…`: keys become texts; a last key without a value has "".
-fn dict(st: &mut State, v: Rest<Value>) -> MapId {
+fn dict(st: &mut State, v: Rest<Value>) -> Result<MapId, CallError> {
     let mut map = Map::default();
     for pair in v.0.chunks(2) {
-        let key = strval(&mut st.heap, &pair[0]);
+        let key = strval(st, &pair[0])?;
         map.insert(key, pair.get(1).cloned().unwrap_or_else(|| Value::str("")));
     }
-    st.heap.add_map(map)
+    Ok(st.heap.add_map(map))
 }
 
 fn set(st: &mut State, d: MapId, key: Str, v: Value) -> Result<MapId, CallError> {

@@ -250,9 +250,9 @@ fn concat(st: &mut State, lists: Rest<Value>) -> Result<Value, CallError> {
 fn sort_alpha(st: &mut State, list: Value) -> Result<ListId, CallError> {
     let id = match &list {
         Value::List(l) if st.heap.list(*l).elem == Elem::Str => *l,
-        _ if slice_items(st, &list).is_some() => strslice(st, &list),
+        _ if slice_items(st, &list).is_some() => strslice(st, &list)?,
         _ => {
-            let text = strval(&mut st.heap, &list);
+            let text = strval(st, &list)?;
             return Ok(st.heap.strings([text]));
         }
     };
@@ -264,7 +264,7 @@ fn sort_alpha(st: &mut State, list: Value) -> Result<ListId, CallError> {
 }
 
 fn join(st: &mut State, sep: Str, list: Value) -> Result<Vec<u8>, CallError> {
-    let texts = texts(st, &list);
+    let texts = texts(st, &list)?;
     let seps = sep.len().saturating_mul(texts.len().saturating_sub(1));
     st.charge(texts.iter().map(|t| t.len() as u64).sum::<u64>().saturating_add(seps as u64))?;
     Ok(texts.join(sep.as_bytes()))

@@ -56,9 +56,9 @@ fn atoi(s: Str) -> Int {
 }
 
 /// `toDecimal`: an octal number in, for file modes.
-fn to_decimal(st: &mut State, v: Value) -> i64 {
-    let text = sprint(&mut st.heap, &v);
-    std::str::from_utf8(&text).ok().and_then(|s| strconv::parse_int(s, 8, 64).ok()).unwrap_or(0)
+fn to_decimal(st: &mut State, v: Value) -> Result<i64, CallError> {
+    let text = sprint(st, &v)?;
+    Ok(std::str::from_utf8(&text).ok().and_then(|s| strconv::parse_int(s, 8, 64).ok()).unwrap_or(0))
 }
 
 fn divide(a: &Value, b: &Value, op: fn(i64, i64) -> i64) -> Result<i64, CallError> {

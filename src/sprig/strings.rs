@@ -9,7 +9,7 @@ use crate::value::{Map, MapId, MapType, Str, Value};
 
 pub fn register(table: &mut FuncTable) {
     table.add(pure("hello", || "Hello!"));
-    table.add(func("toString", |st: &mut State, v: Value| strval(&mut st.heap, &v)));
+    table.add(func("toString", |st: &mut State, v: Value| strval(st, &v)));
     table.add(pure("trim", |s: Str| Str::new(unicode::trim_space(&s))));
     for name in ["trimAll", "trimall"] {
         table.add(pure(name, |cutset: Str, s: Str| Str::new(trim_all(&cutset, &s))));
@@ -122,7 +122,7 @@ fn quote(st: &mut State, all: Rest<Value>) -> Result<String, CallError> {
         if !out.is_empty() {
             out.push(' ');
         }
-        let text = strval(&mut st.heap, v);
+        let text = strval(st, v)?;
         st.charge(text.len() as u64)?;
         out.push_str(&strconv::quote(&text));
     }
@@ -135,8 +135,7 @@ fn squote(st: &mut State, all: Rest<Value>) -> Result<Vec<u8>, CallError> {
         if !out.is_empty() {
             out.push(b' ');
         }
-        let text = sprint(&mut st.heap, v);
-        st.charge(text.len() as u64)?;
+        let text = sprint(st, v)?;
         out.push(b'\'');
         out.extend_from_slice(&text);
         out.push(b'\'');
@@ -150,8 +149,7 @@ fn cat(st: &mut State, all: Rest<Value>) -> Result<Vec<u8>, CallError> {
         if i > 0 {
             out.push(b' ');
         }
-        let text = sprint(&mut st.heap, v);
-        st.charge(text.len() as u64)?;
+        let text = sprint(st, v)?;
         out.extend_from_slice(&text);
     }
     Ok(out)
