@@ -4,6 +4,7 @@ pub mod duration;
 pub mod errno;
 mod float;
 pub mod fmt;
+pub mod glob;
 pub mod json;
 pub mod netip;
 pub mod path;
