@@ -221,7 +221,7 @@ impl Url {
             out.extend_from_slice(&self.opaque);
         } else {
             let authority = !self.host.is_empty() || self.user.is_some();
-            if (!self.scheme.is_empty() || authority) && (!self.omit_host || authority) {
+            if authority || !self.scheme.is_empty() && !self.omit_host {
                 if authority || !self.path.is_empty() {
                     out.extend_from_slice(b"//");
                 }

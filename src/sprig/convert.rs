@@ -36,7 +36,8 @@ pub(super) fn strval(st: &mut State, v: &Value) -> Result<Str, CallError> {
 
 /// Go's conversion of a `float64` to `int64` on amd64: what does not fit, and NaN, become the least integer.
 pub(super) fn float_to_int(f: f64) -> i64 {
-    if f >= -9_223_372_036_854_775_808.0 && f < 9_223_372_036_854_775_808.0 { f as i64 } else { i64::MIN }
+    const TWO_TO_63: f64 = 9_223_372_036_854_775_808.0;
+    if (-TWO_TO_63..TWO_TO_63).contains(&f) { f as i64 } else { i64::MIN }
 }
 
 /// cast's `trimZeroDecimal`: "8.00" is the integer 8, "8.05" is not one.

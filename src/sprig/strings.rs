@@ -19,7 +19,7 @@ pub fn register(table: &mut FuncTable) {
     table.add(pure("trunc", trunc));
     table.add(pure("substr", substr));
     table.add(func("repeat", |st: &mut State, n: Int, s: Str| repeat(st, &s, n.0)));
-    table.add(pure("contains", |sub: Str, s: Str| find(&s, &sub).is_some()));
+    table.add(pure("contains", |sub: Str, s: Str| contains(&s, &sub)));
     table.add(pure("hasPrefix", |prefix: Str, s: Str| s.starts_with(&prefix)));
     table.add(pure("hasSuffix", |suffix: Str, s: Str| s.ends_with(&suffix)));
     table.add(func("quote", quote));
@@ -32,8 +32,7 @@ pub fn register(table: &mut FuncTable) {
     table.add(func("split", |st: &mut State, sep: Str, s: Str| numbered(st, &s, &sep, -1)));
     table.add(func("splitn", |st: &mut State, sep: Str, n: Int, s: Str| numbered(st, &s, &sep, n.0)));
     table.add(func("splitList", |st: &mut State, sep: Str, s: Str| {
-        let parts = split(&s, &sep, -1);
-        charge_items(st, parts.len())?;
+        let parts = split(st, &s, &sep, -1)?;
         Ok::<_, CallError>(st.heap.strings(parts.into_iter().map(Str::new)))
     }));
     case::register(table);
@@ -103,17 +102,22 @@ pub(super) fn repeat(st: &mut State, s: &[u8], n: i64) -> Result<Vec<u8>, CallEr
     Ok(s.repeat(n))
 }
 
-/// The first place of a text in another.
-pub(super) fn find(s: &[u8], sub: &[u8]) -> Option<usize> {
-    let Some((&first, rest)) = sub.split_first() else { return Some(0) };
-    let mut from = 0;
-    while let Some(i) = s[from..].iter().position(|b| *b == first) {
-        if s[from + i + 1..].starts_with(rest) {
-            return Some(from + i);
-        }
-        from += i + 1;
+/// Where a text, which must not be empty, begins in another, from left to right and without overlaps.
+fn occurrences<'a>(s: &'a [u8], sub: &'a [u8]) -> Box<dyn Iterator<Item = usize> + 'a> {
+    if let (Ok(s), Ok(sub)) = (std::str::from_utf8(s), std::str::from_utf8(sub)) {
+        // The standard library's search takes linear time whatever the texts, but only for UTF-8.
+        return Box::new(s.match_indices(sub).map(|(i, _)| i));
     }
-    None
+    let mut at = 0;
+    Box::new(std::iter::from_fn(move || {
+        let found = at + s.get(at..)?.windows(sub.len()).position(|w| w == sub)?;
+        at = found + sub.len();
+        Some(found)
+    }))
+}
+
+fn contains(s: &[u8], sub: &[u8]) -> bool {
+    sub.is_empty() || occurrences(s, sub).next().is_some()
 }
 
 fn quote(st: &mut State, all: Rest<Value>) -> Result<String, CallError> {
@@ -178,52 +182,54 @@ fn replace(st: &mut State, old: Str, new: Str, s: Str) -> Result<Str, CallError>
     if old == new {
         return Ok(s);
     }
-    let parts = if old.is_empty() {
-        let mut parts = split(&s, &old, -1);
-        parts.insert(0, &[]);
-        parts.push(&[]);
-        parts
-    } else {
-        split(&s, &old, -1)
+    let places = || -> Box<dyn Iterator<Item = usize>> {
+        if old.is_empty() {
+            return Box::new(unicode::runes(&s).map(|(i, _, _)| i).chain([s.len()]));
+        }
+        occurrences(&s, &old)
     };
-    if parts.len() == 1 {
+    let count = places().count();
+    if count == 0 {
         return Ok(s);
     }
-    st.charge((parts.len() as u64).saturating_mul(new.len() as u64).saturating_add(s.len() as u64))?;
-    Ok(parts.join(new.as_bytes()).into())
+    let len =
+        (s.len() as u64).saturating_add((count as u64).saturating_mul(new.len() as u64)) - (count * old.len()) as u64;
+    st.charge(len)?;
+    let mut out = Vec::with_capacity(usize::try_from(len).unwrap_or(0));
+    let mut from = 0;
+    for at in places() {
+        out.extend_from_slice(&s[from..at]);
+        out.extend_from_slice(&new);
+        from = at + old.len();
+    }
+    out.extend_from_slice(&s[from..]);
+    Ok(out.into())
 }
 
-/// Go's `strings.SplitN`: below zero all parts, zero none, an empty separator parts at every rune.
-fn split<'a>(s: &'a [u8], sep: &[u8], n: i64) -> Vec<&'a [u8]> {
+/// Go's `strings.SplitN`: below zero all parts, zero none, an empty separator parts at every rune. The parts are charged as
+/// items of a list.
+fn split<'a>(st: &mut State, s: &'a [u8], sep: &[u8], n: i64) -> Result<Vec<&'a [u8]>, CallError> {
     let most = if n < 0 { usize::MAX } else { usize::try_from(n).unwrap_or(usize::MAX) };
     let mut parts = Vec::new();
     if most == 0 || (sep.is_empty() && s.is_empty()) {
-        return parts;
+        return Ok(parts);
     }
-    let mut s = s;
-    while parts.len() + 1 < most {
-        let (at, width) = if sep.is_empty() {
-            match unicode::decode_rune(s).1 {
-                width if width < s.len() => (width, 0),
-                _ => break,
-            }
-        } else {
-            match find(s, sep) {
-                Some(i) => (i, sep.len()),
-                None => break,
-            }
-        };
-        parts.push(&s[..at]);
-        s = &s[at + width..];
+    let places: Box<dyn Iterator<Item = usize>> =
+        if sep.is_empty() { Box::new(unicode::runes(s).map(|(i, _, _)| i).skip(1)) } else { occurrences(s, sep) };
+    let mut from = 0;
+    for at in places.take(most - 1) {
+        charge_items(st, 1)?;
+        parts.push(&s[from..at]);
+        from = at + sep.len();
     }
-    parts.push(s);
-    parts
+    charge_items(st, 1)?;
+    parts.push(&s[from..]);
+    Ok(parts)
 }
 
 /// The parts as a `map[string]string` of `_0`, `_1`, …
 fn numbered(st: &mut State, s: &[u8], sep: &[u8], n: i64) -> Result<MapId, CallError> {
-    let parts = split(s, sep, n);
-    charge_items(st, 2 * parts.len())?;
+    let parts = split(st, s, sep, n)?;
     let mut entries: Vec<_> = parts.iter().enumerate().map(|(i, part)| (format!("_{i}"), *part)).collect();
     // `_10` comes before `_2`: a map takes entries fastest in its own order.
     entries.sort_unstable();
@@ -238,9 +244,14 @@ fn numbered(st: &mut State, s: &[u8], sep: &[u8], n: i64) -> Result<MapId, CallE
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::gotmpl::{FixedHost, Limits};
 
     fn texts(parts: Vec<&[u8]>) -> Vec<String> {
         parts.into_iter().map(|p| String::from_utf8_lossy(p).into_owned()).collect()
+    }
+
+    fn state() -> State {
+        State::new(std::sync::Arc::new(FixedHost::new(0, 1)), Limits::default())
     }
 
     #[test]
@@ -255,8 +266,32 @@ mod tests {
             ("abc", "", 2, &["a", "bc"]),
             ("aXXb", "XX", -1, &["a", "b"]),
         ] {
-            assert_eq!(texts(split(s.as_bytes(), sep.as_bytes(), n)), want, "{s} {sep} {n}");
+            assert_eq!(texts(split(&mut state(), s.as_bytes(), sep.as_bytes(), n).unwrap()), want, "{s} {sep} {n}");
         }
+    }
+
+    #[test]
+    fn replace_is_go_s() {
+        for (old, new, s, want) in [
+            ("a", "bb", "banana", "bbbnbbnbb"),
+            ("", "-", "äb", "-ä-b-"),
+            ("", "-", "", "-"),
+            ("aa", "b", "aaaaa", "bba"),
+            ("x", "y", "abc", "abc"),
+            ("ana", "", "banana", "bna"),
+        ] {
+            assert_eq!(replace(&mut state(), old.into(), new.into(), s.into()).unwrap(), want, "{old} {new} {s}");
+        }
+        let bytes = replace(&mut state(), Str::new(b"\xff"), "-".into(), Str::new(b"a\xffb\xff")).unwrap();
+        assert_eq!(bytes, "a-b-");
+    }
+
+    #[test]
+    fn huge_texts_meet_the_limit() {
+        let limit = |r: Result<Vec<u8>, CallError>| matches!(r, Err(CallError::Limit(_)));
+        assert!(limit(repeat(&mut state(), b"xy", 1_000_000_000)));
+        assert!(limit(indent(&mut state(), 2_000_000_000, b"x", b"")));
+        assert!(matches!(repeat(&mut state(), b"xy", i64::MAX), Err(CallError::Msg(_))));
     }
 
     #[test]
