@@ -2,3 +2,4 @@
 pub mod duration_funcs;
 pub mod errors;
 pub mod control;
+pub mod encode_funcs;

@@ -7,8 +7,9 @@ use super::data::{Data, DataBuild, SHOWN_DEPTH};
 use super::decode::{self, Build, TOO_DEEP};
 use super::resolve::Scalar;
 use super::tree::Tree;
-use super::{go_syntax, number, reader, tree};
-use crate::value::{Heap, Map, MapId, Str, Value};
+use super::{go_syntax, reader, tree};
+use crate::golang::strconv::format_float;
+use crate::value::{Heap, Kind, ListId, Map, MapId, Str, Value};
 
 /// Builds values on a heap.
 struct HeapBuild<'h> {
@@ -17,6 +18,8 @@ struct HeapBuild<'h> {
     unwritable: bool,
     /// A map key was seen that has no text.
     bad_key: bool,
+    /// Integers stay integers.
+    integral: bool,
 }
 
 impl<'a> Build<'a> for HeapBuild<'_> {
@@ -26,6 +29,8 @@ impl<'a> Build<'a> for HeapBuild<'_> {
         match scalar {
             Scalar::Null => Value::Nil,
             Scalar::Bool(b) => Value::Bool(b),
+            Scalar::Int(n) if self.integral => Value::Int(n),
+            Scalar::Uint(n) if self.integral => Value::OtherInt(Kind::Uint64, i128::from(n)),
             Scalar::Int(n) => Value::Float(n as f64),
             Scalar::Uint(n) => Value::Float(n as f64),
             Scalar::Float(f) => {
@@ -92,7 +97,7 @@ pub fn key_text(key: &Scalar<'_>) -> Option<String> {
         Scalar::Str(s) => Some(String::from_utf8_lossy(s).into_owned()),
         Scalar::Int(n) => Some(n.to_string()),
         Scalar::Bool(b) => Some(b.to_string()),
-        Scalar::Float(f) => Some(match number::go_float32(*f).as_str() {
+        Scalar::Float(f) => Some(match format_float(*f, b'g', -1, 32).as_str() {
             "+Inf" => ".inf".into(),
             "-Inf" => "-.inf".into(),
             "NaN" => ".nan".into(),
@@ -130,7 +135,7 @@ fn bad_key(data: &Data<'_>) -> Option<String> {
 fn unwritable(data: &Data<'_>) -> Option<String> {
     match data {
         Data::Scalar(Scalar::Float(f)) if !f.is_finite() => {
-            Some(format!("json: unsupported value: {}", number::go_float(*f)))
+            Some(format!("json: unsupported value: {}", format_float(*f, b'g', -1, 64)))
         }
         Data::Scalar(_) => None,
         Data::List(items) => items.iter().find_map(unwritable),
@@ -154,18 +159,31 @@ pub const FROM_JSON: &str = "error unmarshaling JSON: while decoding JSON: ";
 pub fn to_value(heap: &mut Heap, text: &[u8]) -> Result<Value, String> {
     let (text, bad) = reader::decode(text);
     let tree = tree::parse(&text, bad).map_err(|e| format!("{TO_JSON}{e}"))?;
-    let mut build = HeapBuild { heap, unwritable: false, bad_key: false };
-    let value = match decode::decode(&tree, tree.root, &mut build, None) {
+    from_tree(heap, &tree)
+}
+
+/// As [`to_value`], from a tree.
+pub fn from_tree(heap: &mut Heap, tree: &Tree<'_>) -> Result<Value, String> {
+    let mut build = HeapBuild { heap, unwritable: false, bad_key: false, integral: false };
+    let value = match decode::decode(tree, tree.root, &mut build, None) {
         Ok(value) => value.unwrap_or(Value::Nil),
         Err(e) if e == TOO_DEEP => return Err(format!("{FROM_JSON}{e}")),
         Err(e) => return Err(format!("{TO_JSON}{e}")),
     };
     if (build.unwritable || build.bad_key)
-        && let Some(e) = json_error(&tree)
+        && let Some(e) = json_error(tree)
     {
         return Err(format!("{TO_JSON}{e}"));
     }
     Ok(value)
+}
+
+/// What go-yaml v2 alone reads from a text that is JSON: integers stay integers. Errors are go-yaml's.
+pub fn to_integral_value(heap: &mut Heap, text: &[u8]) -> Result<Value, String> {
+    let (text, bad) = reader::decode(text);
+    let tree = tree::parse(&text, bad)?;
+    let mut build = HeapBuild { heap, unwritable: false, bad_key: false, integral: true };
+    Ok(decode::decode(&tree, tree.root, &mut build, None)?.unwrap_or(Value::Nil))
 }
 
 /// JSON's word for the kind of a value, as its errors use it.
@@ -180,15 +198,26 @@ pub fn json_kind(value: &Value) -> &'static str {
     }
 }
 
-/// The first document of a text as a map: `yaml.Unmarshal` into a `map[string]interface {}`. A null, or no document, is an empty
-/// map. Errors have sigs.k8s.io/yaml's whole text.
+/// The error for a document that is not what was asked for.
+fn mismatch(found: &Value, want: &str) -> String {
+    format!("{FROM_JSON}json: cannot unmarshal {} into Go value of type {want}", json_kind(found))
+}
+
+/// The first document of a text as a map: `yaml.Unmarshal` into a `map[string]interface {}` that is there. A null, or no
+/// document, leaves it empty. Errors have sigs.k8s.io/yaml's whole text.
 pub fn to_map(heap: &mut Heap, text: &[u8]) -> Result<MapId, String> {
     match to_value(heap, text)? {
         Value::Map(m) => Ok(m),
         Value::Nil => Ok(heap.new_map()),
-        other => Err(format!(
-            "{FROM_JSON}json: cannot unmarshal {} into Go value of type map[string]interface {{}}",
-            json_kind(&other)
-        )),
+        other => Err(mismatch(&other, "map[string]interface {}")),
+    }
+}
+
+/// The first document of a text as a list: `yaml.Unmarshal` into a `[]interface {}` that is there, as [`to_map`].
+pub fn to_list(heap: &mut Heap, text: &[u8]) -> Result<ListId, String> {
+    match to_value(heap, text)? {
+        Value::List(l) => Ok(l),
+        Value::Nil => Ok(heap.list_of(Vec::new())),
+        other => Err(mismatch(&other, "[]interface {}")),
     }
 }

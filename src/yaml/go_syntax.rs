@@ -3,6 +3,7 @@
 use super::data::{self, Data};
 use super::resolve::Scalar;
 use super::tree::{NodeId, Tree};
+use crate::golang::strconv::{self, format_float};
 
 /// The value of a node, as `%#v` prints what go-yaml decodes it to.
 pub fn of_node(tree: &Tree<'_>, id: NodeId) -> String {
@@ -47,24 +48,7 @@ pub fn scalar(s: &Scalar<'_>, top: bool, out: &mut String) {
         Scalar::Bool(b) => out.push_str(&b.to_string()),
         Scalar::Int(n) => out.push_str(&n.to_string()),
         Scalar::Uint(n) => out.push_str(&format!("{n:#x}")),
-        Scalar::Float(f) => out.push_str(&super::number::go_float(*f)),
-        Scalar::Str(s) => out.push_str(&quote(s)),
+        Scalar::Float(f) => out.push_str(&format_float(*f, b'g', -1, 64)),
+        Scalar::Str(s) => out.push_str(&strconv::quote(s)),
     }
-}
-
-/// Go's `strconv.Quote`, for text that is UTF-8.
-fn quote(s: &[u8]) -> String {
-    let mut out = String::from("\"");
-    for c in String::from_utf8_lossy(s).chars() {
-        match c {
-            '"' | '\\' => out.extend(['\\', c]),
-            '\n' => out.push_str("\\n"),
-            '\t' => out.push_str("\\t"),
-            '\r' => out.push_str("\\r"),
-            c if c.is_control() => out.push_str(&format!("\\u{:04x}", u32::from(c))),
-            c => out.push(c),
-        }
-    }
-    out.push('"');
-    out
 }

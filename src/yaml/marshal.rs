@@ -8,12 +8,12 @@ use std::borrow::Cow;
 
 use base64::Engine as _;
 
-use super::convert::valid_utf8;
+use super::convert::{self, valid_utf8};
 use super::emit::{Dialect, Emitter, Place};
-use super::number;
-use super::scanner::Scanner;
 use super::sort;
-use crate::value::{Heap, ListId, MapId, ObjectRef, Str, Value};
+use crate::golang::json;
+use crate::golang::strconv::format_float;
+use crate::value::{Heap, Kind, ListId, MapId, ObjectRef, Str, Value, json as value_json};
 
 /// go-yaml v2 reads no deeper flow nesting, and JSON is nothing else.
 const MAX_DEPTH: usize = 10_000;
@@ -21,14 +21,53 @@ const MAX_DEPTH: usize = 10_000;
 /// From this nesting on encoding/json looks for cycles.
 const CYCLE_DEPTH: usize = 1000;
 
+/// Bytes that [`marshal`] writes at most.
+const MAX_TEXT: u64 = 1 << 30;
+
+/// Why a value cannot be written.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum MarshalError {
+    /// What Go's `Marshal` returns.
+    Unsupported(String),
+    /// The text would be longer than the limit given.
+    TooLong,
+}
+
+impl std::fmt::Display for MarshalError {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        match self {
+            Self::Unsupported(e) => f.write_str(e),
+            Self::TooLong => f.write_str("the YAML text would be too long"),
+        }
+    }
+}
+impl std::error::Error for MarshalError {}
+
 /// `yaml.Marshal` of sigs.k8s.io/yaml 1.6: what `toYaml` trims one newline off. Errors have its text.
 pub fn marshal(heap: &mut Heap, value: &Value) -> Result<Vec<u8>, String> {
-    Walk::new(Dialect::V2).run(heap, value)
+    marshal_within(heap, value, MAX_TEXT).map_err(|e| e.to_string())
+}
+
+/// As [`marshal`], for a text of at most `limit` bytes.
+pub fn marshal_within(heap: &mut Heap, value: &Value, limit: u64) -> Result<Vec<u8>, MarshalError> {
+    match Walk::new(Mode::Json, limit).run(heap, value) {
+        Ok(out) => Ok(out),
+        Err(Stop::Error(e)) => Err(e),
+        Err(Stop::Odd) => by_way_of_text(heap, value, limit),
+    }
 }
 
 /// go-yaml v3's encoder with an indentation of 2, directly on the values: `toYamlPretty`.
 pub fn marshal_pretty(heap: &mut Heap, value: &Value) -> Result<Vec<u8>, String> {
-    Walk::new(Dialect::V3).run(heap, value)
+    marshal_pretty_within(heap, value, MAX_TEXT).map_err(|e| e.to_string())
+}
+
+/// As [`marshal_pretty`], for a text of at most `limit` bytes.
+pub fn marshal_pretty_within(heap: &mut Heap, value: &Value, limit: u64) -> Result<Vec<u8>, MarshalError> {
+    Walk::new(Mode::Pretty, limit).run(heap, value).map_err(|e| match e {
+        Stop::Error(e) => e,
+        Stop::Odd => MarshalError::Unsupported("yaml: unknown problem generating YAML content".into()),
+    })
 }
 
 /// `toYaml`: no trailing newline, and nothing at all if the value cannot be written.
@@ -39,6 +78,45 @@ pub fn to_yaml_or_empty(heap: &mut Heap, value: &Value) -> String {
     }
     // What comes out of JSON is UTF-8.
     String::from_utf8(out).unwrap_or_default()
+}
+
+/// The detour itself: JSON text, read as YAML, written as YAML. For values with characters that do not survive it.
+fn by_way_of_text(heap: &mut Heap, value: &Value, limit: u64) -> Result<Vec<u8>, MarshalError> {
+    let bound = usize::try_from(limit).unwrap_or(usize::MAX);
+    let text = value_json::encode_within(heap, value, true, None, bound).map_err(|e| match e {
+        value_json::EncodeError::Unsupported(e) => MarshalError::Unsupported(format!("{TO_JSON}{e}")),
+        value_json::EncodeError::TooLong => MarshalError::TooLong,
+    })?;
+    let value = convert::to_integral_value(heap, &text).map_err(MarshalError::Unsupported)?;
+    match Walk::new(Mode::Plain, limit).run(heap, &value) {
+        Ok(out) => Ok(out),
+        Err(Stop::Error(e)) => Err(e),
+        Err(Stop::Odd) => Err(MarshalError::Unsupported(DEEP.into())),
+    }
+}
+
+const DEEP: &str = "yaml: exceeded max depth of 10000";
+
+/// What becomes of the values on their way.
+#[derive(Clone, Copy, PartialEq, Eq)]
+enum Mode {
+    /// As if encoding/json wrote and go-yaml v2 read them; then v2's form.
+    Json,
+    /// They have gone that way: v2's form.
+    Plain,
+    /// v3's form.
+    Pretty,
+}
+
+/// Why a walk ended early.
+enum Stop {
+    Error(MarshalError),
+    /// A text which JSON and YAML read differently: the detour must be made in full.
+    Odd,
+}
+
+fn unsupported(text: impl Into<String>) -> Stop {
+    Stop::Error(MarshalError::Unsupported(text.into()))
 }
 
 enum Frame {
@@ -56,28 +134,34 @@ enum Frame {
 
 struct Walk {
     emitter: Emitter,
+    mode: Mode,
     dialect: Dialect,
+    limit: usize,
     frames: Vec<Frame>,
 }
 
 impl Walk {
-    const fn new(dialect: Dialect) -> Self {
-        Self { emitter: Emitter::new(dialect), dialect, frames: Vec::new() }
+    fn new(mode: Mode, limit: u64) -> Self {
+        let dialect = if mode == Mode::Pretty { Dialect::V3 } else { Dialect::V2 };
+        let limit = usize::try_from(limit).unwrap_or(usize::MAX);
+        Self { emitter: Emitter::new(dialect), mode, dialect, limit, frames: Vec::new() }
     }
 
-    fn run(mut self, heap: &mut Heap, value: &Value) -> Result<Vec<u8>, String> {
+    fn run(mut self, heap: &mut Heap, value: &Value) -> Result<Vec<u8>, Stop> {
         self.node(heap, value, Place::Root)?;
         while let Some(frame) = self.frames.last_mut() {
+            if self.emitter.out.len() > self.limit {
+                return Err(Stop::Error(MarshalError::TooLong));
+            }
             let (value, place) = match frame {
                 Frame::Map { id, order, at } => {
                     let entry = order.get(*at).and_then(|i| heap.map(*id).entry_at(*i as usize));
                     *at += 1;
                     match entry {
                         Some((key, value)) => {
-                            let key = match self.dialect {
-                                Dialect::V2 => check_key(key)?,
-                                Dialect::V3 => key.as_bytes(),
-                            };
+                            if self.mode == Mode::Json {
+                                check_key(key)?;
+                            }
                             self.emitter.key(key);
                             (value, Place::Value)
                         }
@@ -116,7 +200,7 @@ impl Walk {
     }
 
     /// Writes a scalar, or begins a collection.
-    fn node(&mut self, heap: &mut Heap, value: &Value, place: Place) -> Result<(), String> {
+    fn node(&mut self, heap: &mut Heap, value: &Value, place: Place) -> Result<(), Stop> {
         match value {
             Value::Map(id) => self.map(heap, id.plain(), place),
             Value::List(id) => self.list(heap, *id, place),
@@ -141,7 +225,7 @@ impl Walk {
         }
     }
 
-    fn map(&mut self, heap: &mut Heap, mut id: MapId, place: Place) -> Result<(), String> {
+    fn map(&mut self, heap: &Heap, id: MapId, place: Place) -> Result<(), Stop> {
         self.check_depth(
             |f| matches!(f, Frame::Map { id: other, .. } if *other == id),
             || heap.map(id).ty.go_type().to_string(),
@@ -154,10 +238,6 @@ impl Walk {
             self.emitter.empty_mapping();
             return Ok(());
         }
-        if self.dialect == Dialect::V2 && map.keys().any(|k| !k.is_ascii() && std::str::from_utf8(k).is_err()) {
-            let entries: Vec<(Str, Value)> = map.iter().map(|(k, v)| (Str::new(valid_utf8(k)), v.clone())).collect();
-            id = heap.map_of(entries);
-        }
         let map = heap.map(id);
         let mut order: Vec<u32> = (0..u32::try_from(map.len()).unwrap_or(u32::MAX)).collect();
         let key = |i: u32| map.entry_at(i as usize).map_or(&b""[..], |(k, _)| k.as_bytes());
@@ -167,7 +247,7 @@ impl Walk {
         Ok(())
     }
 
-    fn list(&mut self, heap: &Heap, id: ListId, place: Place) -> Result<(), String> {
+    fn list(&mut self, heap: &Heap, id: ListId, place: Place) -> Result<(), Stop> {
         self.check_depth(
             |f| matches!(f, Frame::List { id: other, .. } if *other == id),
             || format!("[]{}", heap.list(id).elem.go_type()),
@@ -185,39 +265,29 @@ impl Walk {
         Ok(())
     }
 
-    fn check_depth(&self, same: impl Fn(&Frame) -> bool, ty: impl Fn() -> String) -> Result<(), String> {
+    fn check_depth(&self, same: impl Fn(&Frame) -> bool, ty: impl Fn() -> String) -> Result<(), Stop> {
         if self.frames.len() > CYCLE_DEPTH && self.frames.iter().any(same) {
             let ty = ty();
-            return Err(format!("{TO_JSON}json: unsupported value: encountered a cycle via {ty}"));
+            return Err(unsupported(format!("{TO_JSON}json: unsupported value: encountered a cycle via {ty}")));
         }
         if self.frames.len() >= MAX_DEPTH {
-            return Err("yaml: exceeded max depth of 10000".into());
+            return Err(unsupported(DEEP));
         }
         Ok(())
     }
 
-    fn scalar(&mut self, value: &Value, place: Place) -> Result<(), String> {
+    fn scalar(&mut self, value: &Value, place: Place) -> Result<(), Stop> {
         match value {
             Value::Nil => self.emitter.bare(b"null"),
             Value::Bool(b) => self.emitter.bare(if *b { b"true" } else { b"false" }),
             Value::Int(n) | Value::Int64(n) => self.emitter.bare(n.to_string().as_bytes()),
             Value::OtherInt(_, n) => self.emitter.bare(n.to_string().as_bytes()),
             Value::Float(f) => {
-                let text = match self.dialect {
-                    Dialect::V2 => json_number(*f)?,
-                    Dialect::V3 => match number::go_float(*f).as_str() {
-                        "+Inf" => ".inf".into(),
-                        "-Inf" => "-.inf".into(),
-                        "NaN" => ".nan".into(),
-                        s => s.into(),
-                    },
-                };
+                let text = if self.mode == Mode::Json { json_number(*f)? } else { plain_number(*f) };
                 self.emitter.bare(text.as_bytes());
             }
-            Value::Str(s) => match self.dialect {
-                Dialect::V2 => self.emitter.string(&through_json(s)?, place),
-                Dialect::V3 => self.emitter.string(s, place),
-            },
+            Value::Str(s) if self.mode == Mode::Json => self.emitter.string(&through_json(s)?, place),
+            Value::Str(s) => self.emitter.string(s, place),
             Value::Bytes(b) => {
                 let text = base64::engine::general_purpose::STANDARD.encode(b);
                 self.emitter.string(text.as_bytes(), place);
@@ -231,87 +301,61 @@ impl Walk {
 
 const TO_JSON: &str = "error marshaling into JSON: ";
 
-/// A float after encoding/json wrote it and go-yaml read it: an integer if it has the form of one.
-fn json_number(f: f64) -> Result<String, String> {
-    if !f.is_finite() {
-        return Err(format!("{TO_JSON}json: unsupported value: {}", number::go_float(f)));
+/// A float as go-yaml writes it.
+fn plain_number(f: f64) -> String {
+    match format_float(f, b'g', -1, 64).as_str() {
+        "+Inf" => ".inf".into(),
+        "-Inf" => "-.inf".into(),
+        "NaN" => ".nan".into(),
+        s => s.into(),
     }
-    if f.fract() == 0.0 {
-        // -0 is the integer 0.
-        if (-9_223_372_036_854_775_808.0..9_223_372_036_854_775_808.0).contains(&f) {
-            let text = number::json_float(f);
+}
+
+/// A float after encoding/json wrote it and go-yaml read it: an integer if it has the form of one and fits.
+fn json_number(f: f64) -> Result<String, Stop> {
+    if !f.is_finite() {
+        let f = format_float(f, b'g', -1, 64);
+        return Err(unsupported(format!("{TO_JSON}json: unsupported value: {f}")));
+    }
+    if f.fract() == 0.0 && f.abs() < 1e21 {
+        let text = json::float(f);
+        if text.parse::<i64>().is_ok() || text.parse::<u64>().is_ok() {
+            // -0 is the integer 0.
             return Ok(if text == "-0" { "0".into() } else { text });
         }
-        if (0.0..1e21).contains(&f) {
-            let text = number::json_float(f);
-            if text.parse::<u64>().is_ok() {
-                return Ok(text);
-            }
-        }
     }
-    Ok(number::go_float(f))
+    Ok(plain_number(f))
 }
 
-const CONTROL: &str = "yaml: control characters are not allowed";
-
-/// A string after encoding/json wrote it and go-yaml read it.
-fn through_json(s: &[u8]) -> Result<Cow<'_, [u8]>, String> {
+/// A string after encoding/json wrote it and go-yaml read it. Some characters that JSON leaves alone YAML refuses (controls) or
+/// folds (U+0085).
+fn through_json(s: &[u8]) -> Result<Cow<'_, [u8]>, Stop> {
     if s.is_ascii() {
-        return if s.contains(&0x7f) { Err(CONTROL.into()) } else { Ok(Cow::Borrowed(s)) };
+        return if s.contains(&0x7f) { Err(Stop::Odd) } else { Ok(Cow::Borrowed(s)) };
     }
-    let text = String::from_utf8(valid_utf8(s)).unwrap_or_default();
-    let mut next_line = false;
-    for c in text.chars() {
-        match c {
-            '\u{85}' => next_line = true,
-            '\u{7f}'..='\u{9f}' | '\u{fffe}' | '\u{ffff}' => return Err(CONTROL.into()),
-            _ => {}
+    let odd = |c: char| matches!(c, '\u{7f}'..='\u{9f}' | '\u{fffe}' | '\u{ffff}');
+    match std::str::from_utf8(s) {
+        Ok(text) if text.contains(odd) => Err(Stop::Odd),
+        Ok(_) => Ok(Cow::Borrowed(s)),
+        Err(_) => {
+            let repaired = valid_utf8(s);
+            if String::from_utf8_lossy(&repaired).contains(odd) { Err(Stop::Odd) } else { Ok(Cow::Owned(repaired)) }
         }
     }
-    if !next_line {
-        return Ok(if text.len() == s.len() { Cow::Borrowed(s) } else { Cow::Owned(text.into_bytes()) });
-    }
-    // encoding/json leaves U+0085 alone, and YAML folds lines there.
-    let mut quoted = String::from("\"");
-    for c in text.chars() {
-        match c {
-            '"' | '\\' => quoted.extend(['\\', c]),
-            c if c < ' ' || matches!(c, '\u{2028}' | '\u{2029}') => {
-                quoted.push_str(&format!("\\u{:04x}", u32::from(c)))
-            }
-            c => quoted.push(c),
-        }
-    }
-    quoted.push('"');
-    let mut scanner = Scanner::new(quoted.as_bytes());
-    scanner.scan_flow_scalar(false).map(|t| Cow::Owned(t.value.into_owned())).map_err(|p| p.message())
 }
 
-/// A key must be readable as one: on one line, and no longer than 1024 characters as JSON.
-fn check_key(key: &[u8]) -> Result<&[u8], String> {
-    if let Cow::Owned(_) = through_json(key)? {
-        return Err("yaml: line 1: did not find expected ',' or '}'".into());
+/// A key must come through JSON as it is, and the JSON must be short enough for a key in YAML: 1024 characters.
+fn check_key(key: &[u8]) -> Result<(), Stop> {
+    match through_json(key)? {
+        Cow::Borrowed(_) if key.len() <= 160 => Ok(()),
+        _ => Err(Stop::Odd),
     }
-    if key.len() > 160 {
-        let length: usize = String::from_utf8_lossy(key)
-            .chars()
-            .map(|c| match c {
-                '"' | '\\' | '\n' | '\r' | '\t' | '\x08' | '\x0c' => 2,
-                c if c < ' ' || matches!(c, '<' | '>' | '&' | '\u{2028}' | '\u{2029}') => 6,
-                _ => 1,
-            })
-            .sum();
-        if length + 2 > 1024 {
-            return Err("yaml: did not find expected ',' or '}'".into());
-        }
-    }
-    Ok(key)
 }
 
 /// An object as go-yaml v3 sees it: types that have a text are strings, structs are maps with lower-case names.
 fn pretty_object(heap: &mut Heap, object: &ObjectRef) -> Value {
     if let Some(elements) = object.elements(heap) {
-        if object.kind() == crate::value::Kind::Map {
+        if object.kind() == Kind::Map {
             let entries: Vec<(Str, Value)> =
                 elements.into_iter().filter_map(|(k, v)| Some((k.as_str()?.clone(), v))).collect();
             return Value::Map(heap.map_of(entries));

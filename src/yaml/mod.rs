@@ -6,7 +6,6 @@ mod decode;
 mod emit;
 mod go_syntax;
 mod marshal;
-mod number;
 mod parser;
 mod reader;
 mod resolve;
@@ -15,5 +14,5 @@ mod scanner;
 mod sort;
 pub mod tree;
 
-pub use convert::{to_map, to_value};
-pub use marshal::{marshal, marshal_pretty, to_yaml_or_empty};
+pub use convert::{to_list, to_map, to_value};
+pub use marshal::{MarshalError, marshal, marshal_pretty, marshal_pretty_within, marshal_within, to_yaml_or_empty};

@@ -5,6 +5,8 @@ use std::borrow::Cow;
 use base64::Engine as _;
 use base64::engine::{DecodePaddingMode, GeneralPurpose, GeneralPurposeConfig};
 
+use crate::golang::strconv::parse_float;
+
 /// The Go value of a scalar.
 #[derive(Clone, Debug, PartialEq)]
 pub enum Scalar<'a> {
@@ -98,7 +100,7 @@ pub fn plain<'a>(s: &[u8], timestamps: bool) -> (Tag, Option<Scalar<'a>>) {
     let Some(first) = s.first() else { return (Tag::Null, Some(Scalar::Null)) };
     match first {
         b'y' | b'Y' | b'n' | b'N' | b't' | b'T' | b'f' | b'F' | b'o' | b'O' | b'~' => word(s).unwrap_or(text),
-        b'.' => special_float(s).or_else(|| float(s)).map_or(text, |f| (Tag::Float, Some(Scalar::Float(f)))),
+        b'.' => special_float(s).or_else(|| go_float(s)).map_or(text, |f| (Tag::Float, Some(Scalar::Float(f)))),
         b'0'..=b'9' | b'+' | b'-' => {
             if let Some(f) = special_float(s) {
                 return (Tag::Float, Some(Scalar::Float(f)));
@@ -186,6 +188,11 @@ fn integer(s: &[u8], base: u32) -> Option<i128> {
         }
     }
     Some(if negative { -n } else { n })
+}
+
+/// Go's `strconv.ParseFloat`, underscores between digits included.
+fn go_float(s: &[u8]) -> Option<f64> {
+    parse_float(std::str::from_utf8(s).ok()?).ok()
 }
 
 /// A decimal number as go-yaml's `yamlStyleFloat` has it, if it is finite.

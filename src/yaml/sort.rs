@@ -1,15 +1,7 @@
 //! The order of map keys in go-yaml's output: `sorter.go`, natural order for embedded numbers.
 
 use super::emit::Dialect;
-
-fn is_letter(c: char) -> bool {
-    c.is_ascii_alphabetic() || (!c.is_ascii() && c.is_alphabetic())
-}
-
-fn is_digit(c: char) -> bool {
-    // Go's unicode.IsDigit: category Nd.
-    c.is_ascii_digit() || (!c.is_ascii() && c.is_numeric() && !c.is_alphabetic())
-}
+use crate::golang::unicode::{is_digit, is_letter};
 
 /// `keyList.Less` for two strings that are UTF-8.
 pub fn less(a: &[u8], b: &[u8], dialect: Dialect) -> bool {
