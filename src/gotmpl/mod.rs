@@ -4,11 +4,11 @@
 //! name service) comes through a [`Host`]. The reference is Go 1.26 `text/template` and `text/template/parse`.
 
 pub mod ast;
+pub mod builtins;
 mod error;
 pub mod exec;
 mod func;
 mod host;
-mod interim_print;
 mod lex;
 mod number;
 mod parse;

@@ -1,5 +1,6 @@
 //! (room)
-pub mod duration_funcs;
-pub mod errors;
 pub mod control;
+pub mod duration_funcs;
 pub mod encode_funcs;
+pub mod errors;
+pub mod json_funcs;

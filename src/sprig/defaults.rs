@@ -3,9 +3,8 @@
 //! Sprig's `empty` is the opposite of text/template's truth on every kind that a chart can reach, so it is asked there.
 
 use super::convert::fail;
-use super::interim::{copy, equal};
 use crate::gotmpl::{CallError, FuncTable, Rest, State, func, pure};
-use crate::value::Value;
+use crate::value::{Value, copy, equal};
 
 pub fn register(table: &mut FuncTable) {
     table.add(func("default", default));
@@ -36,5 +35,6 @@ fn deep_copy(st: &mut State, v: Value) -> Result<Value, CallError> {
     if v.is_nil() {
         return fail("reflect: call of reflect.Value.Type on zero Value");
     }
-    Ok(copy::deep_copy(&mut st.heap, &v))
+    let limit = st.limits.heap;
+    copy::deep_copy(&mut st.heap, &v, limit).map_err(|e| CallError::Limit(e.to_string()))
 }

@@ -6,9 +6,8 @@
 use super::convert::{
     NIL_DEREF, charge_items, fail, float_to_int, items_or, nil_list, slice_items, strslice, strval, texts, to_int64,
 };
-use super::interim::equal;
 use crate::gotmpl::{CallError, FuncTable, Int, Rest, State, func};
-use crate::value::{Elem, List, ListId, Str, Value};
+use crate::value::{Elem, List, ListId, Str, Value, equal};
 
 pub fn register(table: &mut FuncTable) {
     for name in ["list", "tuple"] {

@@ -13,7 +13,7 @@ mod defaults;
 mod dicts;
 mod encoding;
 mod hash;
-mod interim;
+pub(crate) mod json;
 mod lists;
 mod math;
 mod merge;
@@ -37,6 +37,7 @@ pub fn register(table: &mut FuncTable) {
     dicts::register(table);
     encoding::register(table);
     hash::register(table);
+    json::register(table);
     lists::register(table);
     math::register(table);
     paths::register(table);

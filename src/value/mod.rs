@@ -9,6 +9,8 @@
 //! `int` is not `int64`, `[]string` is not `[]interface {}`, and strings are bytes that need not be UTF-8.
 
 mod capacity;
+pub mod copy;
+pub mod equal;
 mod heap;
 pub mod json;
 mod object;

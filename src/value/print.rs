@@ -48,7 +48,7 @@ pub fn format_within(
     verbs::printf(&mut Walker::new(heap, out, limit), format, args)
 }
 
-/// `%v` of one value, as `{{ value }}` prints it; nil is `<nil>`.
+/// `%v` of one value; nil is `<nil>`.
 pub fn value(heap: &mut Heap, value: &Value, out: &mut Vec<u8>) -> Result<(), Unprintable> {
     value_within(heap, value, out, MAX_TEXT)
 }
@@ -56,6 +56,11 @@ pub fn value(heap: &mut Heap, value: &Value, out: &mut Vec<u8>) -> Result<(), Un
 /// As [`value()`], while `out` is not longer than `limit` bytes.
 pub fn value_within(heap: &mut Heap, value: &Value, out: &mut Vec<u8>, limit: usize) -> Result<(), Unprintable> {
     Walker::new(heap, out, limit).argument(value, 'v')
+}
+
+/// What `{{ value }}` prints: as [`value()`], but a pointer is followed first, so that no `&` is shown.
+pub fn action_within(heap: &mut Heap, value: &Value, out: &mut Vec<u8>, limit: usize) -> Result<(), Unprintable> {
+    Walker::new(heap, out, limit).action(value)
 }
 
 /// `fmt.Sprint`: spaces between operands of which neither is a string.

@@ -2,8 +2,7 @@
 
 use super::super::ast::Branch;
 use super::{Exec, Flow, Res, Val};
-use crate::gotmpl::interim_print as print;
-use crate::value::{Elem, Kind, MapType, Value};
+use crate::value::{Elem, Kind, MapType, Value, print};
 
 impl<'t> Exec<'t, '_> {
     pub(super) fn walk_range(&mut self, dot: &Val, branch: &'t Branch) -> Res<Flow> {
@@ -155,9 +154,10 @@ impl<'t> Exec<'t, '_> {
         }
     }
 
-    fn cannot_range(&self, before: &str, val: &Value, after: &str) -> Box<super::Stop> {
+    fn cannot_range(&mut self, before: &str, val: &Value, after: &str) -> Box<super::Stop> {
         let mut text = Vec::new();
-        print::value(&self.st.heap, val, &mut text);
+        // An error's text need not be complete.
+        let _ = print::value_within(&mut self.st.heap, val, &mut text, 1 << 20);
         self.errorf(format!("{before}{}{after}", String::from_utf8_lossy(&text)))
     }
 }

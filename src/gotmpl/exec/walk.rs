@@ -4,7 +4,7 @@ use super::super::FuncTable;
 use super::super::ast::{Branch, Expr, List, Node, Pipe};
 use super::{At, Exec, Flow, MAX_EXEC_DEPTH, Res, Val, Var};
 use crate::golang::strconv;
-use crate::gotmpl::interim_print as print;
+use crate::value::print::{self, Unprintable};
 use crate::value::{Heap, Value};
 
 impl<'t> Exec<'t, '_> {
@@ -143,8 +143,12 @@ impl<'t> Exec<'t, '_> {
             }
             other => {
                 let start = self.out.len();
-                print::value(&self.st.heap, other, self.out);
-                self.charge_output(self.out.len() - start)
+                let left = usize::try_from(self.st.limits.output.saturating_sub(self.st.charged)).unwrap_or(usize::MAX);
+                match print::action_within(&mut self.st.heap, other, self.out, start.saturating_add(left)) {
+                    // Too long: charging says so.
+                    Ok(()) | Err(Unprintable::TooLong) => self.charge_output(self.out.len() - start),
+                    Err(e @ Unprintable::Cycle) => Err(self.limit(e.to_string())),
+                }
             }
         }
     }

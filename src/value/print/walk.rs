@@ -76,6 +76,21 @@ impl<'a> Walker<'a> {
         self.check()
     }
 
+    /// What an action of a template prints: `%v` of what a pointer points to.
+    pub fn action(&mut self, v: &Value) -> Printed {
+        match v {
+            Value::Object(o) if o.kind() == Kind::Ptr && o.string().is_none() => {
+                let mut text = Vec::new();
+                std::mem::swap(self.out, &mut text);
+                let printed = self.argument(v, 'v');
+                std::mem::swap(self.out, &mut text);
+                self.out.extend_from_slice(text.strip_prefix(b"&").unwrap_or(&text));
+                printed.and_then(|()| self.check())
+            }
+            _ => self.argument(v, 'v'),
+        }
+    }
+
     /// `%!verb(type=value)`. `argument`: the value is an argument of the call, not an element of one.
     fn bad_verb(&mut self, verb: char, v: &Value, argument: bool) -> Printed {
         self.push("%!");
