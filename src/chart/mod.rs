@@ -10,6 +10,7 @@ pub mod directory;
 pub mod ignore;
 pub mod limits;
 pub mod load;
+pub mod schema;
 mod metadata;
 mod native;
 mod sniff;

@@ -1,5 +1,7 @@
 //! URLs as Go 1.26's `net/url` takes them apart and puts them together, with its error texts.
 
+mod resolve;
+
 use super::netip;
 use super::strconv::quote;
 

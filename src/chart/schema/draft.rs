@@ -1,0 +1,245 @@
+//! The drafts of JSON Schema: where their subschemas are, their vocabularies, their own schemas.
+//!
+//! A port of `draft.go` and `position.go` of santhosh-tekuri/jsonschema 6.0.3.
+
+use std::collections::BTreeMap;
+
+use super::json::Json;
+use super::location::{escape, q, split};
+
+/// A draft, by its year or number: later ones compare greater.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub(super) enum Draft {
+    D4,
+    D6,
+    D7,
+    D2019,
+    D2020,
+}
+
+/// One step of a path to subschemas.
+#[derive(Clone, Copy)]
+enum Step {
+    Prop(&'static str),
+    AllProps,
+    AllItems,
+}
+
+use Step::{AllItems, AllProps, Prop};
+
+const D4_PATHS: &[&[Step]] = &[
+    &[Prop("definitions"), AllProps],
+    &[Prop("not")],
+    &[Prop("allOf"), AllItems],
+    &[Prop("anyOf"), AllItems],
+    &[Prop("oneOf"), AllItems],
+    &[Prop("properties"), AllProps],
+    &[Prop("additionalProperties")],
+    &[Prop("patternProperties"), AllProps],
+    &[Prop("items")],
+    &[Prop("items"), AllItems],
+    &[Prop("additionalItems")],
+    &[Prop("dependencies"), AllProps],
+];
+const D6_PATHS: &[&[Step]] = &[&[Prop("propertyNames")], &[Prop("contains")]];
+const D7_PATHS: &[&[Step]] = &[&[Prop("if")], &[Prop("then")], &[Prop("else")]];
+const D2019_PATHS: &[&[Step]] = &[
+    &[Prop("$defs"), AllProps],
+    &[Prop("dependentSchemas"), AllProps],
+    &[Prop("unevaluatedProperties")],
+    &[Prop("unevaluatedItems")],
+    &[Prop("contentSchema")],
+];
+const D2020_PATHS: &[&[Step]] = &[&[Prop("prefixItems"), AllItems]];
+
+impl Draft {
+    pub const ALL: [Self; 5] = [Self::D4, Self::D6, Self::D7, Self::D2019, Self::D2020];
+
+    /// The URL of its schema.
+    pub const fn url(self) -> &'static str {
+        match self {
+            Self::D4 => "http://json-schema.org/draft-04/schema",
+            Self::D6 => "http://json-schema.org/draft-06/schema",
+            Self::D7 => "http://json-schema.org/draft-07/schema",
+            Self::D2019 => "https://json-schema.org/draft/2019-09/schema",
+            Self::D2020 => "https://json-schema.org/draft/2020-12/schema",
+        }
+    }
+
+    /// The draft that a `$schema` names.
+    pub fn from_url(url: &str) -> Option<Self> {
+        let (url, fragment) = split(url);
+        if !fragment.is_empty() {
+            return None;
+        }
+        let rest = url.strip_prefix("http://").or_else(|| url.strip_prefix("https://")).unwrap_or(url);
+        Some(match rest {
+            "json-schema.org/schema" | "json-schema.org/draft/2020-12/schema" => Self::D2020,
+            "json-schema.org/draft/2019-09/schema" => Self::D2019,
+            "json-schema.org/draft-07/schema" => Self::D7,
+            "json-schema.org/draft-06/schema" => Self::D6,
+            "json-schema.org/draft-04/schema" => Self::D4,
+            _ => return None,
+        })
+    }
+
+    /// The keyword that names a schema.
+    pub const fn id_keyword(self) -> &'static str {
+        if matches!(self, Self::D4) { "id" } else { "$id" }
+    }
+
+    /// A schema's id without fragment, if it has one.
+    pub fn id(self, obj: &BTreeMap<String, Json>) -> Option<&str> {
+        if self < Self::D2019 && obj.contains_key("$ref") {
+            // Beside $ref everything is ignored.
+            return None;
+        }
+        let id = obj.get(self.id_keyword())?.as_str()?;
+        Some(split(id).0).filter(|id| !id.is_empty())
+    }
+
+    const fn vocab_prefix(self) -> &'static str {
+        match self {
+            Self::D2019 => "https://json-schema.org/draft/2019-09/vocab/",
+            _ => "https://json-schema.org/draft/2020-12/vocab/",
+        }
+    }
+
+    /// The vocabularies that it knows.
+    pub const fn vocabs(self) -> &'static [&'static str] {
+        match self {
+            Self::D2019 => &["core", "applicator", "validation", "meta-data", "format", "content"],
+            Self::D2020 => &[
+                "core",
+                "applicator",
+                "unevaluated",
+                "validation",
+                "meta-data",
+                "format-annotation",
+                "format-assertion",
+                "content",
+            ],
+            _ => &[],
+        }
+    }
+
+    const fn default_vocabs(self) -> &'static [&'static str] {
+        match self {
+            Self::D2019 => &["core", "applicator", "validation"],
+            Self::D2020 => &["core", "applicator", "unevaluated", "validation"],
+            _ => &[],
+        }
+    }
+
+    /// The vocabularies that a metaschema requires; `None` if it says nothing.
+    pub fn required_vocabs(self, url: &str, doc: &Json) -> Result<Option<Vec<&'static str>>, String> {
+        if self < Self::D2019 {
+            return Ok(None);
+        }
+        let Some(wanted) = doc.as_object().and_then(|o| o.get("$vocabulary")).and_then(Json::as_object) else {
+            return Ok(None);
+        };
+        let mut vocabs = Vec::new();
+        for (vocab, required) in wanted {
+            if required.as_bool() != Some(true) {
+                continue;
+            }
+            let known = vocab
+                .strip_prefix(self.vocab_prefix())
+                .and_then(|name| self.vocabs().iter().find(|v| **v == name).copied());
+            let Some(name) = known else {
+                return Err(format!("unsupported vocabulary {} in {}", q(vocab), q(url)));
+            };
+            vocabs.push(name);
+        }
+        if !vocabs.contains(&"core") {
+            vocabs.push("core");
+        }
+        Ok(Some(vocabs))
+    }
+
+    /// The subschemas directly in a schema, with their pointers.
+    pub fn subschemas<'j>(self, schema: &'j Json, ptr: &str) -> BTreeMap<String, &'j Json> {
+        let mut found = BTreeMap::new();
+        let sets = [
+            (Self::D4, D4_PATHS),
+            (Self::D6, D6_PATHS),
+            (Self::D7, D7_PATHS),
+            (Self::D2019, D2019_PATHS),
+            (Self::D2020, D2020_PATHS),
+        ];
+        for path in sets.iter().filter(|(since, _)| self >= *since).flat_map(|(_, paths)| *paths) {
+            collect(path, schema, ptr.to_owned(), &mut found);
+        }
+        found
+    }
+}
+
+fn collect<'j>(path: &[Step], v: &'j Json, ptr: String, found: &mut BTreeMap<String, &'j Json>) {
+    let Some((step, rest)) = path.split_first() else {
+        found.insert(ptr, v);
+        return;
+    };
+    match (step, v) {
+        (Prop(name), Json::Object(o)) => {
+            if let Some(v) = o.get(*name) {
+                collect(rest, v, format!("{ptr}/{name}"), found);
+            }
+        }
+        (AllProps, Json::Object(o)) => {
+            for (k, v) in o {
+                collect(rest, v, format!("{ptr}/{}", escape(k)), found);
+            }
+        }
+        (AllItems, Json::Array(a)) => {
+            for (i, v) in a.iter().enumerate() {
+                collect(rest, v, format!("{ptr}/{i}"), found);
+            }
+        }
+        _ => {}
+    }
+}
+
+/// A draft and, of it, some vocabularies.
+#[derive(Clone, Debug)]
+pub(super) struct Dialect {
+    pub draft: Draft,
+    /// `None`: the draft's own choice.
+    pub vocabs: Option<Vec<&'static str>>,
+}
+
+impl Dialect {
+    pub fn has_vocab(&self, name: &str) -> bool {
+        if name == "core" || self.draft < Draft::D2019 {
+            return true;
+        }
+        self.vocabs.as_deref().unwrap_or_else(|| self.draft.default_vocabs()).contains(&name)
+    }
+}
+
+/// The text of a metaschema: what `http://json-schema.org/…` stands for without any network.
+pub(super) fn metaschema(url: &str) -> Option<&'static str> {
+    let path = url.strip_prefix("http://json-schema.org/").or_else(|| url.strip_prefix("https://json-schema.org/"))?;
+    Some(match path {
+        "draft-04/schema" => include_str!("meta/draft-04.json"),
+        "draft-06/schema" => include_str!("meta/draft-06.json"),
+        "draft-07/schema" => include_str!("meta/draft-07.json"),
+        "draft/2019-09/schema" => include_str!("meta/2019-09/schema.json"),
+        "draft/2019-09/meta/core" => include_str!("meta/2019-09/core.json"),
+        "draft/2019-09/meta/applicator" => include_str!("meta/2019-09/applicator.json"),
+        "draft/2019-09/meta/validation" => include_str!("meta/2019-09/validation.json"),
+        "draft/2019-09/meta/meta-data" => include_str!("meta/2019-09/meta-data.json"),
+        "draft/2019-09/meta/format" => include_str!("meta/2019-09/format.json"),
+        "draft/2019-09/meta/content" => include_str!("meta/2019-09/content.json"),
+        "schema" | "draft/2020-12/schema" => include_str!("meta/2020-12/schema.json"),
+        "draft/2020-12/meta/core" => include_str!("meta/2020-12/core.json"),
+        "draft/2020-12/meta/applicator" => include_str!("meta/2020-12/applicator.json"),
+        "draft/2020-12/meta/unevaluated" => include_str!("meta/2020-12/unevaluated.json"),
+        "draft/2020-12/meta/validation" => include_str!("meta/2020-12/validation.json"),
+        "draft/2020-12/meta/meta-data" => include_str!("meta/2020-12/meta-data.json"),
+        "draft/2020-12/meta/format-annotation" => include_str!("meta/2020-12/format-annotation.json"),
+        "draft/2020-12/meta/format-assertion" => include_str!("meta/2020-12/format-assertion.json"),
+        "draft/2020-12/meta/content" => include_str!("meta/2020-12/content.json"),
+        _ => return None,
+    })
+}

@@ -1,0 +1,777 @@
+//! A value against a compiled schema.
+//!
+//! A port of `validator.go` of santhosh-tekuri/jsonschema 6.0.3. Where the library goes through Go maps, and so in no fixed order,
+//! this goes in the order of the names.
+
+use std::collections::{BTreeMap, BTreeSet, HashMap};
+
+use super::compile::{Additional, Arena, Dependency, Id, Items, Schema, Types};
+use super::draft::Draft;
+use super::error::{At, Kind, Path, Violation, float, int};
+use super::format;
+use super::json::{Decimal, Json};
+use super::location::{pointer, q, single_quote};
+
+/// Schemas inside schemas and values inside values: what no sane document reaches, and the stack still bears.
+const MAX_DEPTH: usize = 50_000;
+
+/// Validates a value.
+pub(super) fn validate(arena: &Arena, schema: Id, v: &Json) -> Result<(), Violation> {
+    Whole { arena, metaschemas: None }.validate(schema, v, None)
+}
+
+/// Validates a schema: the resources in it each against the metaschema of its own dialect, by pointer.
+pub(super) fn validate_meta(
+    arena: &Arena,
+    meta: Id,
+    v: &Json,
+    metaschemas: &HashMap<String, Id>,
+) -> Result<(), Violation> {
+    Whole { arena, metaschemas: Some(metaschemas) }.validate(meta, v, Some(meta))
+}
+
+/// What one validation does not change.
+#[derive(Clone, Copy)]
+struct Whole<'a> {
+    arena: &'a Arena,
+    metaschemas: Option<&'a HashMap<String, Id>>,
+}
+
+impl<'a> Whole<'a> {
+    fn validate(self, schema: Id, v: &'a Json, meta: Option<Id>) -> Result<(), Violation> {
+        let s = self.arena.get(schema);
+        let scope = Scope { schema, keyword: "", vid: 0, depth: 0, parent: None };
+        let validator = Validator {
+            whole: self,
+            v,
+            at: Path::new(),
+            schema,
+            scope: &scope,
+            rest: Rest::of(v, s, false),
+            violations: Vec::new(),
+            silent: false,
+            meta,
+        };
+        let Err(violation) = validator.run() else {
+            return Ok(());
+        };
+        let causes = if matches!(violation.kind, Kind::Group) { violation.causes } else { vec![violation] };
+        let text = format!("jsonschema validation failed with {}", single_quote(&s.location()));
+        Err(Violation { at: At::Path(Vec::new()), kind: Kind::Schema(text), causes })
+    }
+}
+
+/// The schemas on the way from the root.
+struct Scope<'p> {
+    schema: Id,
+    /// `$ref` and the like, if that led here.
+    keyword: &'static str,
+    /// The same for schemas of the same value.
+    vid: usize,
+    depth: usize,
+    parent: Option<&'p Self>,
+}
+
+impl Scope<'_> {
+    /// The same schema of the same value further up.
+    fn cycle(&self) -> Option<&Self> {
+        let mut scope = self.parent;
+        while let Some(s) = scope.filter(|s| s.vid == self.vid) {
+            if s.schema == self.schema {
+                return Some(s);
+            }
+            scope = s.parent;
+        }
+        None
+    }
+
+    fn keyword_location(&self, arena: &Arena) -> String {
+        let mut parts = Vec::new();
+        let mut scope = self;
+        while let Some(parent) = scope.parent {
+            if scope.keyword.is_empty() {
+                let (own, above) = (arena.get(scope.schema).location(), arena.get(parent.schema).location());
+                parts.push(own.get(above.len()..).unwrap_or_default().to_owned());
+            } else {
+                parts.push(format!("/{}", scope.keyword));
+            }
+            scope = parent;
+        }
+        parts.into_iter().rev().collect()
+    }
+}
+
+/// What `unevaluated…` would see: properties and items that no schema has looked at yet.
+#[derive(Default)]
+struct Rest {
+    props: BTreeSet<String>,
+    items: BTreeSet<usize>,
+}
+
+impl Rest {
+    fn of(v: &Json, s: &Schema, caller_needs: bool) -> Self {
+        let mut rest = Self::default();
+        match v {
+            Json::Object(o) if !s.all_props_evaluated && (caller_needs || s.unevaluated_properties.is_some()) => {
+                rest.props = o.keys().cloned().collect();
+            }
+            Json::Array(a) if !s.all_items_evaluated && (caller_needs || s.unevaluated_items.is_some()) => {
+                rest.items = (s.num_items_evaluated..a.len()).collect();
+            }
+            _ => {}
+        }
+        rest
+    }
+
+    fn merge(&mut self, other: &Self) {
+        self.props.retain(|p| other.props.contains(p));
+        self.items.retain(|i| other.items.contains(i));
+    }
+
+    fn is_empty(&self) -> bool {
+        self.props.is_empty() && self.items.is_empty()
+    }
+}
+
+struct Validator<'a, 'p> {
+    whole: Whole<'a>,
+    v: &'a Json,
+    at: Path,
+    schema: Id,
+    scope: &'p Scope<'p>,
+    rest: Rest,
+    violations: Vec<Violation>,
+    /// Only whether there is a violation matters.
+    silent: bool,
+    /// The metaschema, while a schema is validated.
+    meta: Option<Id>,
+}
+
+impl<'a> Validator<'a, '_> {
+    fn schema(&self) -> &'a Schema {
+        self.whole.arena.get(self.schema)
+    }
+
+    fn run(mut self) -> Result<Rest, Violation> {
+        let s = self.schema();
+        match s.boolean {
+            Some(true) => return Ok(self.rest),
+            Some(false) => return Err(self.other(|| "false schema".into())),
+            None => {}
+        }
+        if self.scope.depth > MAX_DEPTH {
+            return Err(self.other(|| "nested too deeply".into()));
+        }
+        if let Some(earlier) = self.scope.cycle() {
+            let arena = self.whole.arena;
+            let (here, there) = (self.scope.keyword_location(arena), earlier.keyword_location(arena));
+            let url = q(&s.location());
+            return Err(self.other(|| format!("both {here} and {there} resolve to {url} causing reference cycle")));
+        }
+        self.check_value(s)?;
+        if let Some(target) = s.reference {
+            let result = self.validate_ref(target, "$ref");
+            if s.draft < Draft::D2019 {
+                return result.map(|()| self.rest);
+            }
+            self.note(result);
+        }
+        match self.v {
+            Json::Object(o) => self.object(s, o),
+            Json::Array(a) => self.array(s, a),
+            Json::String(t) => self.string(s, t),
+            Json::Number(_) => self.number(s),
+            _ => {}
+        }
+        if self.violations.is_empty() || !self.silent {
+            if s.draft >= Draft::D2019 {
+                self.dynamic_refs(s);
+            }
+            self.conditions(s);
+            if s.draft >= Draft::D2019 {
+                self.unevaluated(s);
+            }
+        }
+        match self.violations.len() {
+            0 => Ok(self.rest),
+            1 => Err(self.violations.swap_remove(0)),
+            _ => {
+                let mut group = self.violation(Kind::Group);
+                group.causes = self.violations;
+                Err(group)
+            }
+        }
+    }
+
+    /// Type, `const`, `enum`, `format`: with one of these wrong nothing else is said.
+    fn check_value(&self, s: &Schema) -> Result<(), Violation> {
+        let v = self.v;
+        let t = Types::of(v);
+        if let Json::Invalid(go_type) = v {
+            return Err(self.other(|| format!("invalid jsonType {go_type}")));
+        }
+        let is_int = || t == Types::NUMBER && v.decimal().is_some_and(|n| n.is_int());
+        if !s.types.is_empty() && !s.types.contains(t) && !(s.types.contains(Types::INTEGER) && is_int()) {
+            return Err(self.other(|| format!("got {}, want {}", t.names().concat(), s.types.names().join(" or "))));
+        }
+        if let Some(want) = &s.constant
+            && !self.equal(v, want)?
+        {
+            return Err(self.other(|| match want {
+                Json::Array(_) | Json::Object(_) => "'const' failed".into(),
+                _ => format!("value must be {}", display(want)),
+            }));
+        }
+        if let Some((values, types)) = &s.enumeration {
+            let mut matched = false;
+            if types.contains(t) {
+                for want in values {
+                    if self.equal(v, want)? {
+                        matched = true;
+                        break;
+                    }
+                }
+            }
+            if !matched {
+                return Err(self.other(|| enum_text(values)));
+            }
+        }
+        if let Some(name) = s.format
+            && let Json::String(text) = v
+            && let Err(e) = format::check(name, text)
+        {
+            return Err(self.other(|| format!("{} is not valid {name}: {e}", single_quote(text))));
+        }
+        Ok(())
+    }
+
+    fn equal(&self, a: &Json, b: &Json) -> Result<bool, Violation> {
+        a.equals(b).map_err(|t| self.other(|| format!("invalid jsonType {t}")))
+    }
+
+    fn object(&mut self, s: &Schema, obj: &'a BTreeMap<String, Json>) {
+        let n = obj.len() as i64;
+        if let Some(want) = s.min_properties.filter(|want| n < *want) {
+            self.add(|| format!("minProperties: got {}, want {}", int(n), int(want)));
+        }
+        if let Some(want) = s.max_properties.filter(|want| n > *want) {
+            self.add(|| format!("maxProperties: got {}, want {}", int(n), int(want)));
+        }
+        if let Some(missing) = missing(obj, &s.required) {
+            self.add(|| match &missing[..] {
+                [one] => format!("missing property {}", single_quote(one)),
+                all => format!("missing properties {}", quoted(all)),
+            });
+        }
+        if self.done() {
+            return;
+        }
+        for (name, dependency) in &s.dependencies {
+            if obj.contains_key(name) {
+                match dependency {
+                    Dependency::Required(wanted) => self.required_with(obj, name, wanted),
+                    Dependency::Schema(id) => {
+                        let result = self.validate_self(*id, "", false);
+                        self.note(result);
+                    }
+                }
+            }
+        }
+        self.properties(s, obj);
+        if s.draft == Draft::D4 {
+            return;
+        }
+        if let Some(id) = s.property_names {
+            for name in obj.keys() {
+                self.property_name(id, name);
+            }
+        }
+        if s.draft == Draft::D6 {
+            return;
+        }
+        for (name, id) in &s.dependent_schemas {
+            if obj.contains_key(name) {
+                let result = self.validate_self(*id, "", false);
+                self.note(result);
+            }
+        }
+        for (name, wanted) in &s.dependent_required {
+            if obj.contains_key(name) {
+                self.required_with(obj, name, wanted);
+            }
+        }
+    }
+
+    fn required_with(&mut self, obj: &BTreeMap<String, Json>, name: &str, wanted: &[String]) {
+        if let Some(missing) = missing(obj, wanted) {
+            self.add(|| format!("properties {} required, if {} exists", quoted(&missing), single_quote(name)));
+        }
+    }
+
+    fn properties(&mut self, s: &Schema, obj: &'a BTreeMap<String, Json>) {
+        let mut additional = Vec::new();
+        for (name, v) in obj {
+            if self.done() {
+                return;
+            }
+            let mut evaluated = false;
+            if let Some(id) = s.properties.get(name) {
+                evaluated = true;
+                self.validate_value(*id, v, name.clone());
+            }
+            for (pattern, id) in &s.pattern_properties {
+                if pattern.is_match(name.as_bytes()) {
+                    evaluated = true;
+                    self.validate_value(*id, v, name.clone());
+                }
+            }
+            if !evaluated && let Some(a) = s.additional_properties {
+                evaluated = true;
+                match a {
+                    Additional::Bool(true) => {}
+                    Additional::Bool(false) => additional.push(name.clone()),
+                    Additional::Schema(id) => self.validate_value(id, v, name.clone()),
+                }
+            }
+            if evaluated {
+                self.rest.props.remove(name);
+            }
+        }
+        if !additional.is_empty() {
+            self.add(|| format!("additional properties {} not allowed", quoted(&additional)));
+        }
+    }
+
+    fn property_name(&mut self, id: Id, name: &str) {
+        let (mut schema, mut meta) = (id, self.meta);
+        if let Some(other) = self.meta_of(id) {
+            (schema, meta) = (other, Some(other));
+        }
+        // A value of its own: the name.
+        let v = Json::String(name.to_owned());
+        let whole = Whole { arena: self.whole.arena, metaschemas: self.whole.metaschemas };
+        if let Err(mut violation) = whole.validate(schema, &v, meta) {
+            violation.at = At::Shared(self.at.clone());
+            violation.kind = Kind::Other(format!("invalid propertyName {}", single_quote(name)));
+            self.violations.push(violation);
+        }
+    }
+
+    fn array(&mut self, s: &Schema, arr: &'a [Json]) {
+        let n = arr.len() as i64;
+        if let Some(want) = s.min_items.filter(|want| n < *want) {
+            self.add(|| format!("minItems: got {}, want {}", int(n), int(want)));
+        }
+        if let Some(want) = s.max_items.filter(|want| n > *want) {
+            self.add(|| format!("maxItems: got {}, want {}", int(n), int(want)));
+        }
+        if s.unique_items {
+            match duplicates(arr) {
+                Ok(None) => {}
+                Ok(Some((i, j))) => {
+                    self.add(|| format!("items at {} and {} are equal", int(i as i64), int(j as i64)));
+                }
+                Err(t) => self.add(|| format!("invalid jsonType {t}")),
+            }
+        }
+        if s.draft < Draft::D2020 {
+            self.items(s, arr);
+        } else {
+            for (i, v) in arr.iter().enumerate() {
+                if let Some(id) = s.prefix_items.get(i).copied().or(s.items_2020) {
+                    self.validate_value(id, v, i.to_string());
+                }
+            }
+        }
+        if let Some(id) = s.contains {
+            self.contains(s, id, arr);
+        }
+    }
+
+    /// `items` and `additionalItems` before 2020-12.
+    fn items(&mut self, s: &Schema, arr: &'a [Json]) {
+        let evaluated = match &s.items {
+            None => 0,
+            Some(Items::One(id)) => {
+                for (i, v) in arr.iter().enumerate() {
+                    self.validate_value(*id, v, i.to_string());
+                }
+                arr.len()
+            }
+            Some(Items::Each(ids)) => {
+                for (i, (v, id)) in arr.iter().zip(ids).enumerate() {
+                    self.validate_value(*id, v, i.to_string());
+                }
+                arr.len().min(ids.len())
+            }
+        };
+        match s.additional_items {
+            Some(Additional::Bool(false)) if evaluated != arr.len() => {
+                let rest = (arr.len() - evaluated) as i64;
+                self.add(|| format!("last {} additionalItem(s) not allowed", int(rest)));
+            }
+            Some(Additional::Schema(id)) => {
+                for (i, v) in arr.iter().enumerate().skip(evaluated) {
+                    self.validate_value(id, v, i.to_string());
+                }
+            }
+            _ => {}
+        }
+    }
+
+    fn contains(&mut self, s: &Schema, id: Id, arr: &'a [Json]) {
+        let (mut matched, mut violations) = (Vec::new(), Vec::new());
+        for (i, v) in arr.iter().enumerate() {
+            match self.try_value(id, v, i.to_string()) {
+                Err(violation) => violations.push(violation),
+                Ok(()) => {
+                    matched.push(i.to_string());
+                    if s.draft >= Draft::D2020 {
+                        self.rest.items.remove(&i);
+                    }
+                }
+            }
+        }
+        let n = matched.len() as i64;
+        let found = || format!("but matched {} items at {}", int(n), matched.join(" "));
+        if let Some(want) = s.min_contains {
+            if n < want {
+                let found = if n == 0 { "but none matched".into() } else { found() };
+                let text = || format!("min {} items required to match contains schema, {found}", int(want));
+                self.add_all(violations, text);
+            }
+        } else if n == 0 {
+            self.add_all(violations, || "no items match contains schema".into());
+        }
+        if let Some(want) = s.max_contains.filter(|want| n > *want) {
+            self.add(|| format!("max {} items required to match contains schema, {}", int(want), found()));
+        }
+    }
+
+    fn string(&mut self, s: &Schema, text: &str) {
+        let n = || text.chars().count() as i64;
+        if let Some(want) = s.min_length.filter(|want| n() < *want) {
+            self.add(|| format!("minLength: got {}, want {}", int(n()), int(want)));
+        }
+        if let Some(want) = s.max_length.filter(|want| n() > *want) {
+            self.add(|| format!("maxLength: got {}, want {}", int(n()), int(want)));
+        }
+        if let Some((regexp, pattern)) = &s.pattern
+            && !regexp.is_match(text.as_bytes())
+        {
+            self.add(|| format!("{} does not match pattern {}", single_quote(text), single_quote(pattern)));
+        }
+    }
+
+    fn number(&mut self, s: &Schema) {
+        let bounds = [
+            ("minimum", &s.minimum, (|a, b| a.compare(b).is_lt()) as fn(&Decimal, &Decimal) -> bool),
+            ("maximum", &s.maximum, |a, b| a.compare(b).is_gt()),
+            ("exclusiveMinimum", &s.exclusive_minimum, |a, b| a.compare(b).is_le()),
+            ("exclusiveMaximum", &s.exclusive_maximum, |a, b| a.compare(b).is_ge()),
+            ("multipleOf", &s.multiple_of, |a, b| !a.is_multiple_of(b)),
+        ];
+        if bounds.iter().all(|(_, want, _)| want.is_none()) {
+            return;
+        }
+        let Some(got) = self.v.decimal() else {
+            return;
+        };
+        for (name, want, wrong) in bounds {
+            if let Some(want) = want
+                && wrong(&got, want)
+            {
+                self.add(|| format!("{name}: got {}, want {}", float(got.to_f64()), float(want.to_f64())));
+            }
+        }
+    }
+
+    fn conditions(&mut self, s: &Schema) {
+        if let Some(id) = s.not
+            && self.validate_self(id, "", true).is_ok()
+        {
+            self.add(|| "'not' failed".into());
+        }
+        if !s.all_of.is_empty() {
+            let mut violations = Vec::new();
+            for id in &s.all_of {
+                if let Err(violation) = self.validate_self(*id, "", false) {
+                    violations.push(violation);
+                    if self.silent {
+                        break;
+                    }
+                }
+            }
+            if !violations.is_empty() {
+                self.add_all(violations, || "'allOf' failed".into());
+            }
+        }
+        if !s.any_of.is_empty() {
+            let (mut matched, mut violations) = (false, Vec::new());
+            for id in &s.any_of {
+                match self.validate_self(*id, "", false) {
+                    Err(violation) => violations.push(violation),
+                    Ok(()) => {
+                        matched = true;
+                        // All are needed to know what was evaluated.
+                        if self.rest.is_empty() {
+                            break;
+                        }
+                    }
+                }
+            }
+            if !matched {
+                self.add_all(violations, || "'anyOf' failed".into());
+            }
+        }
+        if !s.one_of.is_empty() {
+            self.one_of(s);
+        }
+        if let Some(id) = s.if_ {
+            let branch = if self.validate_self(id, "", true).is_ok() { s.then } else { s.else_ };
+            if let Some(id) = branch {
+                let result = self.validate_self(id, "", false);
+                self.note(result);
+            }
+        }
+    }
+
+    fn one_of(&mut self, s: &Schema) {
+        let (mut matched, mut violations) = (None, Vec::new());
+        for (i, id) in s.one_of.iter().enumerate() {
+            match (self.validate_self(*id, "", matched.is_some()), matched) {
+                (Err(violation), None) => violations.push(violation),
+                (Err(_), Some(_)) => {}
+                (Ok(()), None) => matched = Some(i),
+                (Ok(()), Some(first)) => {
+                    let (first, second) = (int(first as i64), int(i as i64));
+                    self.add(|| format!("'oneOf' failed, subschemas {first}, {second} matched"));
+                    break;
+                }
+            }
+        }
+        if matched.is_none() {
+            self.add_all(violations, || "'oneOf' failed, none matched".into());
+        }
+    }
+
+    fn unevaluated(&mut self, s: &Schema) {
+        match (self.v, s.unevaluated_properties, s.unevaluated_items) {
+            (Json::Object(o), Some(id), _) => {
+                for name in std::mem::take(&mut self.rest.props) {
+                    if let Some(v) = o.get(&name) {
+                        self.validate_value(id, v, name);
+                    }
+                }
+            }
+            (Json::Array(a), _, Some(id)) => {
+                for i in std::mem::take(&mut self.rest.items) {
+                    if let Some(v) = a.get(i) {
+                        self.validate_value(id, v, i.to_string());
+                    }
+                }
+            }
+            _ => {}
+        }
+    }
+
+    fn dynamic_refs(&mut self, s: &Schema) {
+        let arena = self.whole.arena;
+        if let Some(mut target) = s.recursive_ref {
+            if arena.get(target).recursive_anchor {
+                let mut scope = Some(self.scope);
+                while let Some(sc) = scope {
+                    if arena.get(arena.get(sc.schema).resource).recursive_anchor {
+                        target = sc.schema;
+                    }
+                    scope = sc.parent;
+                }
+            }
+            let result = self.validate_ref(target, "$recursiveRef");
+            self.note(result);
+        }
+        if let Some((first, anchor)) = &s.dynamic_ref {
+            let mut target = *first;
+            if !anchor.is_empty() && arena.get(target).dynamic_anchor == *anchor {
+                let mut scope = Some(self.scope);
+                while let Some(sc) = scope {
+                    if let Some(id) = arena.get(arena.get(sc.schema).resource).dynamic_anchors.get(anchor) {
+                        target = *id;
+                    }
+                    scope = sc.parent;
+                }
+            }
+            let result = self.validate_ref(target, "$dynamicRef");
+            self.note(result);
+        }
+    }
+
+    fn validate_ref(&mut self, target: Id, keyword: &'static str) -> Result<(), Violation> {
+        self.validate_self(target, keyword, false).map_err(|violation| {
+            let mut reference = self.violation(Kind::Reference);
+            reference.causes = if matches!(violation.kind, Kind::Group) { violation.causes } else { vec![violation] };
+            reference
+        })
+    }
+
+    /// The same value against another schema.
+    fn validate_self(&mut self, schema: Id, keyword: &'static str, silent: bool) -> Result<(), Violation> {
+        let (vid, depth) = (self.scope.vid, self.scope.depth + 1);
+        let scope = Scope { schema, keyword, vid, depth, parent: Some(self.scope) };
+        let (schema, meta) = self.through_meta(schema, &self.at);
+        let rest = Rest::of(self.v, self.whole.arena.get(scope.schema), !self.rest.is_empty());
+        let validator = Validator {
+            whole: self.whole,
+            v: self.v,
+            at: self.at.clone(),
+            schema,
+            scope: &scope,
+            rest,
+            violations: Vec::new(),
+            silent: self.silent || silent,
+            meta,
+        };
+        let rest = validator.run()?;
+        self.rest.merge(&rest);
+        Ok(())
+    }
+
+    /// A value inside this one; its violations become this one's.
+    fn validate_value(&mut self, schema: Id, v: &'a Json, token: String) {
+        let result = self.try_value(schema, v, token);
+        self.note(result);
+    }
+
+    fn try_value(&self, schema: Id, v: &'a Json, token: String) -> Result<(), Violation> {
+        let (vid, depth) = (self.scope.vid + 1, self.scope.depth + 1);
+        let scope = Scope { schema, keyword: "", vid, depth, parent: Some(self.scope) };
+        let at = self.at.join(token);
+        let (schema, meta) = self.through_meta(schema, &at);
+        let validator = Validator {
+            whole: self.whole,
+            v,
+            at,
+            schema,
+            scope: &scope,
+            rest: Rest::of(v, self.whole.arena.get(scope.schema), false),
+            violations: Vec::new(),
+            silent: self.silent,
+            meta,
+        };
+        validator.run().map(|_| ())
+    }
+
+    /// While a schema is validated: the schema to use at a place, and the metaschema from there on.
+    fn through_meta(&self, schema: Id, at: &Path) -> (Id, Option<Id>) {
+        if self.meta == Some(schema)
+            && let Some(id) = self.whole.metaschemas.and_then(|m| m.get(&pointer(&at.tokens())))
+        {
+            return (*id, Some(*id));
+        }
+        (schema, self.meta)
+    }
+
+    fn meta_of(&self, schema: Id) -> Option<Id> {
+        let metaschemas = self.whole.metaschemas.filter(|_| self.meta == Some(schema))?;
+        metaschemas.get(&pointer(&self.at.tokens())).copied()
+    }
+
+    const fn done(&self) -> bool {
+        self.silent && !self.violations.is_empty()
+    }
+
+    fn violation(&self, kind: Kind) -> Violation {
+        if self.silent {
+            return Violation::silent();
+        }
+        Violation { at: At::Path(self.at.tokens()), kind, causes: Vec::new() }
+    }
+
+    /// The text is made only if somebody may read it.
+    fn other(&self, text: impl FnOnce() -> String) -> Violation {
+        if self.silent { Violation::silent() } else { self.violation(Kind::Other(text())) }
+    }
+
+    fn note(&mut self, result: Result<(), Violation>) {
+        self.violations.extend(result.err());
+    }
+
+    fn add(&mut self, text: impl FnOnce() -> String) {
+        let violation = self.other(text);
+        self.violations.push(violation);
+    }
+
+    fn add_all(&mut self, causes: Vec<Violation>, text: impl FnOnce() -> String) {
+        let mut violation = self.other(text);
+        violation.causes = causes;
+        self.violations.push(violation);
+    }
+}
+
+fn missing(obj: &BTreeMap<String, Json>, wanted: &[String]) -> Option<Vec<String>> {
+    let missing: Vec<String> = wanted.iter().filter(|w| !obj.contains_key(*w)).cloned().collect();
+    (!missing.is_empty()).then_some(missing)
+}
+
+/// The first two equal items. `Err` is the Go type of an item without a JSON type.
+fn duplicates(arr: &[Json]) -> Result<Option<(usize, usize)>, &str> {
+    if arr.len() <= 20 {
+        for (i, a) in arr.iter().enumerate() {
+            for (j, b) in arr[..i].iter().enumerate() {
+                if a.equals(b)? {
+                    return Ok(Some((j, i)));
+                }
+            }
+        }
+        return Ok(None);
+    }
+    let mut seen: HashMap<String, Vec<usize>> = HashMap::new();
+    for (i, a) in arr.iter().enumerate() {
+        let same = seen.entry(hash(a)).or_default();
+        for &j in same.iter() {
+            if a.equals(&arr[j])? {
+                return Ok(Some((j, i)));
+            }
+        }
+        same.push(i);
+    }
+    Ok(None)
+}
+
+/// A text that equal values share.
+fn hash(v: &Json) -> String {
+    match v {
+        Json::Number(_) => v.decimal().map_or_else(|| "0".into(), |n| n.to_f64().to_string()),
+        Json::String(s) => s.clone(),
+        Json::Bool(b) => b.to_string(),
+        Json::Null | Json::Invalid(_) => "null".into(),
+        Json::Array(a) => a.iter().map(|v| hash(v) + ",").collect(),
+        Json::Object(o) => o.iter().map(|(k, v)| format!("{k}:{},", hash(v))).collect(),
+    }
+}
+
+fn quoted(names: &[String]) -> String {
+    names.iter().map(|n| single_quote(n)).collect::<Vec<_>>().join(", ")
+}
+
+/// A value in a message.
+fn display(v: &Json) -> String {
+    match v {
+        Json::String(s) => single_quote(s),
+        Json::Number(n) => n.clone(),
+        Json::Bool(b) => b.to_string(),
+        Json::Null => "<nil>".into(),
+        Json::Array(_) | Json::Object(_) | Json::Invalid(_) => "value".into(),
+    }
+}
+
+fn enum_text(values: &[Json]) -> String {
+    if values.iter().any(|v| matches!(v, Json::Array(_) | Json::Object(_))) {
+        return "'enum' failed".into();
+    }
+    let all: Vec<String> = values.iter().map(display).collect();
+    match &all[..] {
+        [one] => format!("value must be {one}"),
+        all => format!("value must be one of {}", all.join(", ")),
+    }
+}
