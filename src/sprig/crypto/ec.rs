@@ -44,7 +44,7 @@ pub static P521: Curve = Curve {
     ),
     n: concat!(
         "01ffffffffffffffffffffffffffffffffffffffffffffffffffffffffffffffff",
-        "fa51868783bf2f966b7fcc0148f709a5d03bb5c9b8899c3f387f091c45efd86409"
+        "fa51868783bf2f966b7fcc0148f709a5d03bb5c9b8899c47aebb6fb71e91386409"
     ),
     gx: concat!(
         "00c6858e06b70404e9cd9e3ecb662395b4429c648139053fb521f828af606b4d3d",
