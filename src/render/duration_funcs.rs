@@ -2,7 +2,7 @@
 //!
 //! Ported from Helm 4.3 `pkg/engine/funcs.go`. Numbers count as seconds, texts as Go durations or as seconds.
 
-use crate::golang::duration;
+use crate::golang::{duration, strconv, unicode};
 use crate::gotmpl::{CallError, FuncTable, pure};
 use crate::sprig::time::{Duration, as_duration};
 use crate::value::{Kind, Value};
@@ -50,18 +50,17 @@ fn to_duration(v: &Value) -> Result<i64, String> {
 }
 
 fn from_text(text: &[u8]) -> Result<i64, String> {
-    // Go's TrimSpace trims Unicode's spaces too; what is not UTF-8 is no space.
-    let lossy = String::from_utf8_lossy(text);
-    let trimmed = lossy.trim();
+    let lossy = String::from_utf8_lossy(unicode::trim_space(text));
+    let trimmed = &*lossy;
     if trimmed.is_empty() {
         return Err("empty duration".into());
     }
     if let Ok(d) = duration::parse(trimmed.as_bytes()) {
         return Ok(d);
     }
-    match parse_float(trimmed) {
-        Some(f) => from_float(f),
-        None => Err(format!("could not parse duration {}", quote(text))),
+    match strconv::parse_float(trimmed) {
+        Ok(f) => from_float(f),
+        Err(_) => Err(format!("could not parse duration {}", strconv::quote(text))),
     }
 }
 
@@ -76,15 +75,15 @@ fn from_int(seconds: i128) -> Result<i64, String> {
 
 fn from_float(seconds: f64) -> Result<i64, String> {
     if seconds.is_nan() || seconds.is_infinite() {
-        return Err(format!("invalid duration seconds: {}", show(seconds)));
+        return Err(format!("invalid duration seconds: {}", strconv::format_float(seconds, b'g', -1, 64)));
     }
     let limit = i64::MAX as f64 / duration::SECOND as f64;
     if seconds > limit || seconds < -limit {
-        return Err(format!("duration seconds overflow: {}", show(seconds)));
+        return Err(format!("duration seconds overflow: {}", strconv::format_float(seconds, b'g', -1, 64)));
     }
     let nanos = seconds * duration::SECOND as f64;
     if nanos > i64::MAX as f64 || nanos < i64::MIN as f64 {
-        return Err(format!("duration nanoseconds overflow: {}", show(nanos)));
+        return Err(format!("duration nanoseconds overflow: {}", strconv::format_float(nanos, b'g', -1, 64)));
     }
     // 2^63 itself passes the check above and wraps in Go.
     Ok(if nanos >= i64::MAX as f64 { i64::MIN } else { nanos as i64 })
@@ -98,26 +97,6 @@ const fn type_name(v: &Value) -> &'static str {
         Value::Bytes(_) => "[]uint8",
         Value::Bool(_) => Kind::Bool.name(),
         _ => Kind::Invalid.name(),
-    }
-}
-
-// Until strconv stands in `golang`, the plain forms of three of its functions.
-
-fn parse_float(s: &str) -> Option<f64> {
-    s.parse().ok().filter(|f: &f64| !f.is_infinite() || !s.bytes().any(|c| c.is_ascii_digit()))
-}
-
-fn quote(s: &[u8]) -> String {
-    format!("{:?}", String::from_utf8_lossy(s))
-}
-
-fn show(f: f64) -> String {
-    if f.is_nan() {
-        "NaN".into()
-    } else if f.is_infinite() {
-        if f > 0.0 { "+Inf".into() } else { "-Inf".into() }
-    } else {
-        format!("{f:e}")
     }
 }
 

@@ -18,7 +18,7 @@ use super::pem;
 use crate::golang::strconv;
 use crate::golang::time::{Location, Time};
 use crate::gotmpl::{Arg, CallError, FuncTable, Int, Ret, State, Ty, func, pure};
-use crate::value::{Heap, ListId, Object, Str, Value};
+use crate::value::{Heap, ListId, Object, Str, Value, print};
 
 // Extensions and purposes, as DER has their object identifiers' content.
 const COMMON_NAME: &[u8] = &[0x55, 0x04, 0x03];
@@ -148,55 +148,29 @@ fn given_key(text: &[u8]) -> Result<PrivateKey, CallError> {
     PrivateKey::parse(text).map_err(|e| CallError::Msg(format!("parsing private key: {e}")))
 }
 
-/// A value in a message, as `%v` prints what is likely to stand there.
-fn shown(st: &State, v: &Value) -> String {
-    match v {
-        Value::Nil => "<nil>".into(),
-        Value::Bool(b) => b.to_string(),
-        Value::Float(f) => strconv::format_float(*f, b'g', -1, 64),
-        Value::Str(s) => s.to_text().into_owned(),
-        Value::List(l) => {
-            let items: Vec<String> = st.heap.list(*l).items.iter().take(100).map(|v| shown_flat(st, v)).collect();
-            format!("[{}]", items.join(" "))
-        }
-        other => shown_flat(st, other),
+/// A value in a message, as `%v` prints it.
+fn shown(st: &mut State, v: &Value) -> String {
+    let mut out = Vec::new();
+    match print::format(&mut st.heap, b"%v", std::slice::from_ref(v), &mut out) {
+        Ok(()) => String::from_utf8_lossy(&out).into_owned(),
+        Err(_) => String::new(),
     }
 }
 
-fn shown_flat(st: &State, v: &Value) -> String {
-    match v {
-        Value::Map(m) => {
-            let map = st.heap.map(*m);
-            let entries: Vec<String> = map.iter().map(|(k, v)| format!("{k}:{}", scalar(v))).collect();
-            format!("map[{}]", entries.join(" "))
-        }
-        other => scalar(other),
-    }
-}
-
-fn scalar(v: &Value) -> String {
-    match v {
-        Value::Float(f) => strconv::format_float(*f, b'g', -1, 64),
-        Value::Str(s) => s.to_text().into_owned(),
-        Value::Bool(b) => b.to_string(),
-        other => other.as_int().map_or_else(|| "<nil>".into(), |n| n.to_string()),
-    }
-}
-
-fn template(st: &State, wish: &Wish) -> Result<Template, CallError> {
+fn template(st: &mut State, wish: &Wish) -> Result<Template, CallError> {
     let mut ips = vec![];
-    for v in &st.heap.list(wish.ips).items {
-        let Value::Str(s) = v else {
-            return Err(CallError::Msg(format!("error parsing ip: {} is not a string", shown(st, v))));
+    for v in st.heap.list(wish.ips).items.clone() {
+        let Value::Str(s) = &v else {
+            return Err(CallError::Msg(format!("error parsing ip: {} is not a string", shown(st, &v))));
         };
         let text = s.to_text();
         let ip = text.parse().map_err(|_| CallError::Msg(format!("error parsing ip: {text}")))?;
         ips.push(ip);
     }
     let mut dns = vec![];
-    for v in &st.heap.list(wish.dns).items {
-        let Value::Str(s) = v else {
-            let what = shown(st, v);
+    for v in st.heap.list(wish.dns).items.clone() {
+        let Value::Str(s) = &v else {
+            let what = shown(st, &v);
             return Err(CallError::Msg(format!("error processing alternate dns name: {what} is not a string")));
         };
         dns.push(s.clone());
@@ -333,11 +307,11 @@ fn authority(st: &mut State, cn: &[u8], days: Int, key: &PrivateKey) -> Result<C
     Template { authority: true, ..template }.signed_by_itself(st, key)
 }
 
-fn self_signed(st: &State, wish: &Wish, key: &PrivateKey) -> Result<Certificate, CallError> {
+fn self_signed(st: &mut State, wish: &Wish, key: &PrivateKey) -> Result<Certificate, CallError> {
     template(st, wish)?.signed_by_itself(st, key)
 }
 
-fn signed(st: &State, wish: &Wish, ca: &Certificate, key: &PrivateKey) -> Result<Certificate, CallError> {
+fn signed(st: &mut State, wish: &Wish, ca: &Certificate, key: &PrivateKey) -> Result<Certificate, CallError> {
     let block = pem::decode(&ca.cert).ok_or_else(|| CallError::msg("unable to decode certificate"))?;
     let parent = parse(&block.bytes)
         .map_err(|e| CallError::Msg(format!("error parsing certificate: decodedSignerCert.Bytes: {e}")))?;
@@ -367,40 +341,43 @@ struct Parsed<'a> {
 /// `x509.ParseCertificate`, as far as a certificate can be wrong in its structure.
 fn parse(der: &[u8]) -> Result<Parsed<'_>, String> {
     let malformed = |what: &'static str| move |_: String| format!("x509: malformed {what}");
-    let mut all = Reader(der);
-    let mut outer = Reader(all.expect(SEQUENCE, "").map_err(malformed("certificate"))?.content);
-    let mut body = Reader(outer.expect(SEQUENCE, "").map_err(malformed("tbs certificate"))?.content);
+    let mut all = Reader::new(der);
+    let mut outer = Reader::new(all.expect(SEQUENCE, "").map_err(malformed("certificate"))?.content);
+    let mut body = Reader::new(outer.expect(SEQUENCE, "").map_err(malformed("tbs certificate"))?.content);
     let version = match body.optional(0xa0) {
-        Some(e) => Reader(e.content).small("").map_err(malformed("version"))?,
+        Some(e) => {
+            let mut r = Reader::new(e.content);
+            r.small("").ok().filter(|n| *n >= 0 && r.is_empty()).ok_or("x509: malformed version")?
+        }
         None => 0,
     };
-    if version < 0 {
-        return Err("x509: malformed version".into());
-    }
     if version > 2 {
         return Err("x509: invalid version".into());
     }
     let serial = body.expect(INTEGER, "").map_err(malformed("serial number"))?.content;
-    if serial.first().is_none_or(|b| b & 0x80 != 0) {
-        return Err("x509: negative serial number".into());
+    match serial {
+        [] | [0, 0..=0x7f, ..] | [0xff, 0x80..=0xff, ..] => return Err("x509: malformed serial number".into()),
+        [0x80..=0xff, ..] => return Err("x509: negative serial number".into()),
+        _ => {}
     }
     let inner = body.expect(SEQUENCE, "").map_err(malformed("signature algorithm identifier"))?;
     let second = outer.expect(SEQUENCE, "").map_err(malformed("algorithm identifier"))?;
     if inner.content != second.content {
         return Err("x509: inner and outer signature algorithm identifiers don't match".into());
     }
-    Reader(inner.content).expect(OID, "").map_err(malformed("OID"))?;
-    body.expect(SEQUENCE, "").map_err(malformed("issuer"))?;
-    let mut validity = Reader(body.expect(SEQUENCE, "").map_err(malformed("validity"))?.content);
+    Reader::new(inner.content).expect(OID, "").map_err(malformed("OID"))?;
+    check_name(body.expect(SEQUENCE, "").map_err(malformed("issuer"))?.content)?;
+    let mut validity = Reader::new(body.expect(SEQUENCE, "").map_err(malformed("validity"))?.content);
     for _ in 0..2 {
         if validity.optional(0x17).is_none() && validity.optional(0x18).is_none() {
             return Err("x509: unsupported time format".into());
         }
     }
-    let subject = body.expect(SEQUENCE, "").map_err(malformed("issuer"))?.raw;
-    let mut info = Reader(body.expect(SEQUENCE, "").map_err(malformed("spki"))?.content);
+    let subject = body.expect(SEQUENCE, "").map_err(malformed("issuer"))?;
+    check_name(subject.content)?;
+    let mut info = Reader::new(body.expect(SEQUENCE, "").map_err(malformed("spki"))?.content);
     let algorithm = info.expect(SEQUENCE, "").map_err(malformed("public key algorithm identifier"))?;
-    Reader(algorithm.content).expect(OID, "").map_err(malformed("OID"))?;
+    Reader::new(algorithm.content).expect(OID, "").map_err(malformed("OID"))?;
     let bits = info.expect(BIT_STRING, "").map_err(malformed("subjectPublicKey"))?.content;
     let (0, bits) = bits.split_first().map_or((1, bits), |(unused, rest)| (*unused, rest)) else {
         return Err("x509: malformed subjectPublicKey".into());
@@ -413,14 +390,15 @@ fn parse(der: &[u8]) -> Result<Parsed<'_>, String> {
     if version == 2
         && let Some(e) = body.optional(0xa3)
     {
-        let mut extensions = Reader(Reader(e.content).expect(SEQUENCE, "").map_err(malformed("extensions"))?.content);
+        let mut extensions =
+            Reader::new(Reader::new(e.content).expect(SEQUENCE, "").map_err(malformed("extensions"))?.content);
         while !extensions.is_empty() {
-            let mut e = Reader(extensions.expect(SEQUENCE, "").map_err(malformed("extension"))?.content);
+            let mut e = Reader::new(extensions.expect(SEQUENCE, "").map_err(malformed("extension"))?.content);
             let id = e.expect(OID, "").map_err(malformed("extension OID field"))?.content;
             e.optional(0x01);
             let value = e.expect(OCTET_STRING, "").map_err(malformed("extension value field"))?.content;
             if id == SUBJECT_KEY_ID {
-                let id = Reader(value).expect(OCTET_STRING, "");
+                let id = Reader::new(value).expect(OCTET_STRING, "");
                 key_id = id.map_err(|_| "x509: invalid subject key identifier")?.content;
             }
         }
@@ -429,5 +407,37 @@ fn parse(der: &[u8]) -> Result<Parsed<'_>, String> {
     if !all.is_empty() {
         return Err("x509: trailing data".into());
     }
-    Ok(Parsed { subject, public: (algorithm.raw.to_vec(), bits.to_vec()), key_id })
+    Ok(Parsed { subject: subject.raw, public: (algorithm.raw.to_vec(), bits.to_vec()), key_id })
+}
+
+/// Go's `parseName`: sets of attributes, each a type and a text.
+fn check_name(content: &[u8]) -> Result<(), String> {
+    let bad = |what: &'static str| move |_: String| format!("x509: invalid RDNSequence{what}");
+    let mut sets = Reader::new(content);
+    while !sets.is_empty() {
+        let mut set = Reader::new(sets.expect(SET, "").map_err(bad(""))?.content);
+        while !set.is_empty() {
+            let attribute = set.expect(SEQUENCE, "").map_err(bad(": invalid attribute"))?;
+            let mut attribute = Reader::new(attribute.content);
+            attribute.expect(OID, "").map_err(bad(": invalid attribute type"))?;
+            let value = attribute.any().map_err(bad(": invalid attribute value"))?;
+            let problem = match value.tag {
+                0x13 if !value.content.iter().all(is_printable) => "invalid PrintableString",
+                0x0c if std::str::from_utf8(value.content).is_err() => "invalid UTF-8 string",
+                0x16 if !value.content.is_ascii() => "invalid IA5String",
+                0x0c | 0x12 | 0x13 | 0x14 | 0x16 | 0x1e => continue,
+                tag => {
+                    let what = format!("unsupported string type: {tag}");
+                    return Err(format!("x509: invalid RDNSequence: invalid attribute value: {what}"));
+                }
+            };
+            return Err(format!("x509: invalid RDNSequence: invalid attribute value: {problem}"));
+        }
+    }
+    Ok(())
+}
+
+/// Reading, Go lets `*` and `&` pass as well.
+fn is_printable(b: &u8) -> bool {
+    b.is_ascii_alphanumeric() || b" '()+,-./:=?*&".contains(b)
 }

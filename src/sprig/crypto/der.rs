@@ -59,11 +59,19 @@ pub struct Element<'a> {
 
 /// Reads elements one after the other.
 #[derive(Clone, Copy, Debug)]
-pub struct Reader<'a>(pub &'a [u8]);
+pub struct Reader<'a> {
+    rest: &'a [u8],
+    /// How much has been read, for messages.
+    at: usize,
+}
 
 impl<'a> Reader<'a> {
+    pub const fn new(bytes: &'a [u8]) -> Self {
+        Self { rest: bytes, at: 0 }
+    }
+
     pub const fn is_empty(&self) -> bool {
-        self.0.is_empty()
+        self.rest.is_empty()
     }
 
     /// The next element, whatever its tag.
@@ -73,7 +81,7 @@ impl<'a> Reader<'a> {
     pub fn any(&mut self) -> Result<Element<'a>, String> {
         let syntax = |what: &str| format!("asn1: syntax error: {what}");
         let structure = |what: &str| format!("asn1: structure error: {what}");
-        let s = self.0;
+        let s = self.rest;
         let (&tag, rest) = s.split_first().ok_or_else(|| syntax("sequence truncated"))?;
         if tag & 0x1f == 0x1f {
             // None of the structures here has a tag above 30.
@@ -104,7 +112,8 @@ impl<'a> Reader<'a> {
         }
         let content = rest.get(..len).ok_or_else(|| syntax("data truncated"))?;
         let header = s.len() - rest.len();
-        self.0 = &rest[len..];
+        self.rest = &rest[len..];
+        self.at += header + len;
         Ok(Element { tag, content, raw: &s[..header + len] })
     }
 
@@ -117,11 +126,11 @@ impl<'a> Reader<'a> {
         if element.tag == tag {
             return Ok(element);
         }
-        let header = element.raw.len() - element.content.len();
+        let at = self.at - element.content.len();
         Err(format!(
             "asn1: structure error: tags don't match ({} vs {{class:{} tag:{} length:{} isCompound:{}}}) \
              {{optional:false explicit:false application:false private:false defaultValue:<nil> tag:<nil> stringType:0 timeType:0 \
-             set:false omitEmpty:false}} {ty} @{header}",
+             set:false omitEmpty:false}} {ty} @{at}",
             tag & 0x1f,
             element.tag >> 6,
             element.tag & 0x1f,
@@ -144,9 +153,7 @@ impl<'a> Reader<'a> {
     /// As [`Self::expect`].
     pub fn small(&mut self, ty: &str) -> Result<i64, String> {
         let e = self.expect(INTEGER, ty)?;
-        if e.content.is_empty() {
-            return Err("asn1: structure error: empty integer".into());
-        }
+        minimal(e.content)?;
         if e.content.len() > 8 {
             return Err("asn1: structure error: integer too large".into());
         }
@@ -161,15 +168,22 @@ impl<'a> Reader<'a> {
     /// As [`Self::expect`].
     pub fn positive(&mut self) -> Result<Option<&'a [u8]>, String> {
         let e = self.expect(INTEGER, "")?;
-        match e.content {
-            [] => Err("asn1: structure error: empty integer".into()),
-            [0x80..=0xff, ..] => Ok(None),
-            [0, rest @ ..] if rest.first().is_some_and(|&b| b < 0x80) => {
-                Err("asn1: structure error: integer not minimally-encoded".into())
-            }
-            [0] => Ok(None),
-            [0, rest @ ..] => Ok(Some(rest)),
-            all => Ok(Some(all)),
+        minimal(e.content)?;
+        Ok(match e.content {
+            [0x80..=0xff, ..] | [0] => None,
+            [0, rest @ ..] => Some(rest),
+            all => Some(all),
+        })
+    }
+}
+
+/// Numbers have no bytes that say nothing.
+fn minimal(content: &[u8]) -> Result<(), String> {
+    match content {
+        [] => Err("asn1: structure error: empty integer".into()),
+        [0, 0..=0x7f, ..] | [0xff, 0x80..=0xff, ..] => {
+            Err("asn1: structure error: integer not minimally-encoded".into())
         }
+        _ => Ok(()),
     }
 }

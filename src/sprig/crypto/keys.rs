@@ -3,6 +3,7 @@
 //! Ported from Sprig 3.3 `parsePrivateKeyPEM` and `pemBlockForKey`, and Go 1.26 `crypto/x509`; the error texts are theirs.
 
 use ed25519_dalek::Signer;
+use num_bigint::BigUint;
 use rsa::pkcs1::{DecodeRsaPrivateKey, EncodeRsaPrivateKey};
 use rsa::traits::PublicKeyParts;
 use sha2::{Digest, Sha256, Sha384, Sha512};
@@ -109,7 +110,7 @@ impl PrivateKey {
             Some("RSA") => parse_pkcs1(der).map_err(|e| format!("parsing RSA private key from PEM: {e}")),
             Some("EC") => parse_ec(None, der).map_err(|e| format!("parsing EC private key from PEM: {e}")),
             Some("DSA") => parse_dsa(der).map_err(|e| format!("parsing DSA private key from PEM: {e}")),
-            Some(other) => Err(format!("invalid private key type {other}")),
+            Some(_) => Err(format!("invalid private key type {kind}")),
             None => Err(format!("no private key data in PEM block of type {kind}")),
         }
     }
@@ -233,40 +234,69 @@ fn is_pkcs8(der: &[u8]) -> bool {
     pkcs8_parts(der).is_ok()
 }
 fn is_pkcs1(der: &[u8]) -> bool {
-    pkcs1_check(der).is_ok()
+    pkcs1_parts(der).is_ok()
 }
 
-/// Walks over the numbers of a PKCS #1 key. `Ok(Err(…))`: well formed, but no good.
-fn pkcs1_check(der: &[u8]) -> Result<Result<(), String>, String> {
-    let mut all = Reader(der);
-    let mut r = Reader(all.expect(SEQUENCE, "pkcs1PrivateKey")?.content);
+/// The numbers of a PKCS #1 key, each `None` if it is not positive: n, d, p, q, and dP, dQ, qInv as far as they are there.
+struct Pkcs1<'a> {
+    version: i64,
+    numbers: Vec<Option<&'a [u8]>>,
+    trailing: bool,
+}
+
+fn pkcs1_parts(der: &[u8]) -> Result<Pkcs1<'_>, String> {
+    let mut all = Reader::new(der);
+    let mut r = Reader::new(all.expect(SEQUENCE, "pkcs1PrivateKey")?.content);
     let version = r.small("int")?;
-    let mut positive = r.positive()?.is_some();
+    let mut numbers = vec![r.positive()?];
     r.small("int")?;
-    for _ in 0..3 {
-        positive &= r.positive()?.is_some();
-    }
-    for _ in 0..3 {
-        if !r.is_empty() {
-            positive &= r.positive()?.is_some();
+    for i in 0..6 {
+        if i < 3 || !r.is_empty() {
+            numbers.push(r.positive()?);
         }
     }
-    Ok(if !all.is_empty() {
-        Err("asn1: syntax error: trailing data".into())
-    } else if version > 1 {
-        Err("x509: unsupported private key version".into())
-    } else if !positive {
-        Err("x509: private key contains zero or negative value".into())
-    } else {
-        Ok(())
-    })
+    Ok(Pkcs1 { version, numbers, trailing: !all.is_empty() })
+}
+
+/// Go's words for numbers that do not belong together.
+fn pkcs1_check(key: &Pkcs1) -> Result<(), String> {
+    if key.trailing {
+        return Err("asn1: syntax error: trailing data".into());
+    }
+    if key.version > 1 {
+        return Err("x509: unsupported private key version".into());
+    }
+    let numbers: Option<Vec<BigUint>> = key.numbers.iter().map(|n| n.map(BigUint::from_bytes_be)).collect();
+    let Some(numbers) = numbers else {
+        return Err("x509: private key contains zero or negative value".into());
+    };
+    let [n, d, p, q, rest @ ..] = &numbers[..] else { return Ok(()) };
+    let one = BigUint::from(1u8);
+    if *p <= one || *q <= one {
+        return Err("crypto/rsa: invalid prime".into());
+    }
+    if p * q != *n {
+        return Err("crypto/rsa: p * q != n".into());
+    }
+    if let [dp, dq, inverse] = rest {
+        if inverse * q % p != one {
+            return Err("crypto/rsa: invalid CRT coefficient".into());
+        }
+        for (exponent, prime, name) in [(dp, p, "dP"), (dq, q, "dQ")] {
+            if d % (prime - &one) != *exponent {
+                return Err(format!("crypto/rsa: d does not match {name}"));
+            }
+        }
+    }
+    Ok(())
 }
 
 fn parse_pkcs1(der: &[u8]) -> Result<PrivateKey, String> {
-    pkcs1_check(der).map_err(|e| hint(der, "ParsePKCS1PrivateKey").unwrap_or(e))??;
+    let parts = pkcs1_parts(der).map_err(|e| hint(der, "ParsePKCS1PrivateKey").unwrap_or(e))?;
+    pkcs1_check(&parts)?;
     match rsa::PrivateKey::from_pkcs1_der(der) {
         Ok(key) => Ok(PrivateKey::Rsa(Box::new(key))),
-        // The numbers do not belong together; Go has many words for it.
+        // What else can be wrong, Go says in other words.
         Err(e) => Err(format!("crypto/rsa: {e}")),
     }
 }
@@ -275,15 +305,15 @@ fn parse_pkcs1(der: &[u8]) -> Result<PrivateKey, String> {
 type EcParts<'a> = (i64, &'a [u8], Option<&'a [u8]>);
 
 fn ec_parts(der: &[u8]) -> Result<EcParts<'_>, String> {
-    let mut r = Reader(Reader(der).expect(SEQUENCE, "ecPrivateKey")?.content);
+    let mut r = Reader::new(Reader::new(der).expect(SEQUENCE, "ecPrivateKey")?.content);
     let version = r.small("int")?;
     let key = r.expect(OCTET_STRING, "")?.content;
     let named = match r.optional(0xa0) {
-        Some(e) => Some(Reader(e.content).expect(OID, "ObjectIdentifier")?.content),
+        Some(e) => Some(Reader::new(e.content).expect(OID, "ObjectIdentifier")?.content),
         None => None,
     };
     if let Some(e) = r.optional(0xa1) {
-        Reader(e.content).expect(BIT_STRING, "BitString")?;
+        Reader::new(e.content).expect(BIT_STRING, "BitString")?;
     }
     Ok((version, key, named))
 }
@@ -329,9 +359,9 @@ struct Pkcs8<'a> {
 }
 
 fn pkcs8_parts(der: &[u8]) -> Result<Pkcs8<'_>, String> {
-    let mut r = Reader(Reader(der).expect(SEQUENCE, "pkcs8")?.content);
+    let mut r = Reader::new(Reader::new(der).expect(SEQUENCE, "pkcs8")?.content);
     r.small("int")?;
-    let mut algorithm = Reader(r.expect(SEQUENCE, "AlgorithmIdentifier")?.content);
+    let mut algorithm = Reader::new(r.expect(SEQUENCE, "AlgorithmIdentifier")?.content);
     let id = algorithm.expect(OID, "ObjectIdentifier")?.content;
     let parameters = if algorithm.is_empty() { &[][..] } else { algorithm.any()?.raw };
     Ok(Pkcs8 { algorithm: id, parameters, key: r.expect(OCTET_STRING, "")?.content })
@@ -344,7 +374,7 @@ fn parse_pkcs8(der: &[u8]) -> Result<PrivateKey, String> {
             parse_pkcs1(p.key).map_err(|e| format!("x509: failed to parse RSA private key embedded in PKCS#8: {e}"))
         }
         EC_PUBLIC_KEY => {
-            let curve = Reader(p.parameters).expect(OID, "ObjectIdentifier").ok().map(|e| e.content);
+            let curve = Reader::new(p.parameters).expect(OID, "ObjectIdentifier").ok().map(|e| e.content);
             parse_ec(curve, p.key).map_err(|e| format!("x509: failed to parse EC private key embedded in PKCS#8: {e}"))
         }
         ED25519 | X25519 => {
@@ -353,7 +383,7 @@ fn parse_pkcs8(der: &[u8]) -> Result<PrivateKey, String> {
             if !p.parameters.is_empty() {
                 return Err(format!("x509: invalid {name} private key parameters"));
             }
-            let seed = Reader(p.key)
+            let seed = Reader::new(p.key)
                 .expect(OCTET_STRING, "")
                 .map_err(|e| format!("x509: invalid {name} private key: {e}"))?
                 .content;
@@ -389,7 +419,7 @@ pub fn dotted(oid: &[u8]) -> String {
 }
 
 fn parse_dsa(der: &[u8]) -> Result<PrivateKey, String> {
-    let mut r = Reader(Reader(der).expect(SEQUENCE, "DSAKeyFormat")?.content);
+    let mut r = Reader::new(Reader::new(der).expect(SEQUENCE, "DSAKeyFormat")?.content);
     r.small("int")?;
     let mut next = || -> Result<Vec<u8>, String> { Ok(r.expect(INTEGER, "")?.content.to_vec()) };
     let (p, q, g, y, x) = (next()?, next()?, next()?, next()?, next()?);
@@ -425,7 +455,10 @@ MIGkAgEBBDA=
         for (text, want) in [
             ("", "no PEM data in input"),
             ("-----BEGIN THING-----\nAAAA\n-----END THING-----\n", "no private key data in PEM block of type THING"),
-            ("-----BEGIN X PRIVATE KEY-----\nAAAA\n-----END X PRIVATE KEY-----\n", "invalid private key type X"),
+            (
+                "-----BEGIN X PRIVATE KEY-----\nAAAA\n-----END X PRIVATE KEY-----\n",
+                "invalid private key type X PRIVATE KEY",
+            ),
             (
                 P384_PEM,
                 "parsing EC private key from PEM: x509: failed to parse EC private key: asn1: syntax error: data truncated",
