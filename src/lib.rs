@@ -4,10 +4,12 @@
 //! The rooms, from the ground up; each uses only those before it.
 
 pub mod chart;
+pub mod cli;
 pub mod diagnostic;
 pub mod golang;
 pub mod gotmpl;
 pub mod render;
+pub mod repo;
 pub mod sprig;
 pub mod value;
 pub mod values;

@@ -1,1 +1,7 @@
-fn main() {}
+//! The `pintle` program.
+
+use std::process::ExitCode;
+
+fn main() -> ExitCode {
+    pintle::cli::main()
+}

@@ -86,7 +86,7 @@ impl Object for Files {
             "GetBytes" => Value::Bytes(self.get(&text).cloned().unwrap_or_default()),
             "Glob" => Value::object(self.glob(&text)),
             "Lines" => self.lines(heap, &text),
-            "AsConfig" => self.flatten(heap, Value::str),
+            "AsConfig" => self.flatten(heap, |b| Value::str(b)),
             _ => self.flatten(heap, |b| Value::str(base64::engine::general_purpose::STANDARD.encode(b))),
         }))
     }

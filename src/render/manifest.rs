@@ -72,7 +72,7 @@ const HOOK_EVENTS: [&str; 9] = [
 pub fn split(text: &[u8]) -> Vec<&[u8]> {
     let text = trim_start(text);
     let mut docs = Vec::new();
-    let mut push = |doc: &'_ [u8]| -> Option<(usize, usize)> {
+    let push = |doc: &'_ [u8]| -> Option<(usize, usize)> {
         let t = trim_start(doc);
         (!t.is_empty()).then(|| (doc.len() - t.len(), doc.len()))
     };

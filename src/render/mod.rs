@@ -1,6 +1,108 @@
-//! (room)
+//! A chart, values and capabilities become documents.
+//!
+//! The steps are Helm's, in Helm's order (`pkg/action/install.go`, `action.go`, `pkg/engine/engine.go`): dependencies are switched on and
+//! off and their values imported; values are coalesced and checked against the schemas; all templates of all charts are parsed into one
+//! set; every file is executed with its chart's dot; NOTES.txt is taken out; the rest is split into documents, hooks are told from
+//! manifests, and both are sorted by kind.
+//!
+//! [`files`] stops after execution (what the engine alone does); [`release`] goes all the way. `pintle template` and `pintle build` both call
+//! [`release`]: there is no second path.
+
+mod capabilities;
+mod compat;
 pub mod control;
 pub mod duration_funcs;
 pub mod encode_funcs;
 pub mod errors;
+mod files;
 pub mod json_funcs;
+pub mod manifest;
+mod program;
+mod release;
+mod scope;
+
+pub use capabilities::{Capabilities, KubeVersion};
+pub use compat::Compat;
+pub use program::{Program, functions, name};
+pub use release::{Crd, Release, check_installable, release};
+pub use scope::ReleaseOptions;
+
+use std::collections::BTreeMap;
+use std::sync::Arc;
+
+use crate::chart::Chart;
+use crate::diagnostic::LogLine;
+use crate::gotmpl::{ExecError, State};
+use crate::value::MapId;
+
+/// The stack that a thread needs to render: templates may nest 100,000 deep, as in Go, and only touched pages cost memory.
+pub const STACK_SIZE: usize = 1 << 30;
+
+/// What a render needs beside the chart and its values.
+#[derive(Clone, Debug)]
+pub struct Request {
+    pub release: ReleaseOptions,
+    pub capabilities: Arc<Capabilities>,
+    pub skip_schema_validation: bool,
+}
+
+/// Why a render failed.
+#[derive(Debug, Default)]
+pub struct Failure {
+    /// Helm's text, without what a command line puts before it.
+    pub message: String,
+    /// What was rendered until then, if rendering had begun: what `--debug` prints.
+    pub partial: Option<BTreeMap<String, Vec<u8>>>,
+    /// The error in parts, if a template failed.
+    pub exec: Option<Box<ExecError>>,
+    /// The coalesced values that the templates saw, for explanations.
+    pub values: Option<MapId>,
+}
+
+impl From<String> for Failure {
+    fn from(message: String) -> Self {
+        Self { message, ..Self::default() }
+    }
+}
+
+/// Renders all template files of a chart and its subcharts: path → text, partials left out.
+///
+/// The chart is taken because its dependencies are changed by conditions, tags, aliases and imported values, as Helm does it.
+pub fn files(
+    st: &mut State,
+    mut chart: Chart,
+    values: MapId,
+    request: &Request,
+    log: &mut Vec<LogLine>,
+) -> Result<BTreeMap<String, Vec<u8>>, Failure> {
+    crate::values::process_dependencies(&mut st.heap, &mut chart, values, log)?;
+    let values = render_values(st, &chart, values, request, log)?;
+    execute(st, &chart, values, request)
+}
+
+/// Coalesces the user's values over the charts' own and checks them against the charts' schemas.
+/// Source: `pkg/chart/common/util/values.go`, `ToRenderValuesWithSchemaValidation`.
+fn render_values(
+    st: &mut State,
+    chart: &Chart,
+    values: MapId,
+    request: &Request,
+    log: &mut Vec<LogLine>,
+) -> Result<MapId, String> {
+    let values = crate::values::coalesce_values(&mut st.heap, chart, values, log)?;
+    // TODO schema
+    let _ = request.skip_schema_validation;
+    Ok(values)
+}
+
+/// Parses and executes every template.
+fn execute(
+    st: &mut State,
+    chart: &Chart,
+    values: MapId,
+    request: &Request,
+) -> Result<BTreeMap<String, Vec<u8>>, Failure> {
+    let renderables = scope::collect(&mut st.heap, chart, values, &request.release, &request.capabilities);
+    let program = Program::parse(renderables.iter().map(|r| (r.path.as_str(), r.text)))?;
+    program.execute(st, &renderables)
+}

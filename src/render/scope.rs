@@ -95,13 +95,19 @@ fn chart_dot<'c>(
             continue;
         }
         out.push(Renderable {
-            path: crate::golang::path::join(&[&full_path, &t.name]),
+            path: clean_join(&full_path, &t.name),
             text: &t.data,
             dot,
             base_path: base_path.clone(),
         });
     }
     dot
+}
+
+/// Go's `path.Join` of a chart's path and a file's name; names that are clean already, as all honest ones, are only put together.
+fn clean_join(base: &str, name: &str) -> String {
+    let joined = crate::golang::path::join(&[base.as_bytes(), name.as_bytes()]);
+    String::from_utf8(joined).unwrap_or_else(|e| String::from_utf8_lossy(e.as_bytes()).into_owned())
 }
 
 /// `values.Table("Values." + name)`: the path is split at dots, each part must be a table.
@@ -148,7 +154,9 @@ fn metadata_map(heap: &mut Heap, m: &Metadata, is_root: bool) -> MapId {
 }
 
 fn string_map(heap: &mut Heap, entries: Option<&BTreeMap<String, String>>) -> Value {
-    let mut map = Map { ty: MapType::Strings, nil: entries.is_none(), ..Map::default() };
+    let mut map = Map::default();
+    map.ty = MapType::Strings;
+    map.nil = entries.is_none();
     for (k, v) in entries.into_iter().flatten() {
         map.insert(k.as_str(), Value::str(v));
     }

@@ -5,6 +5,7 @@ mod data;
 mod decode;
 mod emit;
 mod go_syntax;
+mod head;
 mod marshal;
 mod parser;
 mod reader;
@@ -15,4 +16,5 @@ mod sort;
 pub mod tree;
 
 pub use convert::{to_list, to_map, to_value};
+pub use head::{Head, head};
 pub use marshal::{MarshalError, marshal, marshal_pretty, marshal_pretty_within, marshal_within, to_yaml_or_empty};

@@ -1,0 +1,298 @@
+//! `pintle template`: `helm template`, flag for flag and byte for byte.
+//!
+//! Source: Helm 4.3 `pkg/cmd/template.go`, `pkg/cmd/install.go`, `pkg/action/action.go`.
+
+use std::collections::{BTreeMap, HashSet};
+use std::io::Write;
+use std::path::{Path, PathBuf};
+use std::sync::Arc;
+
+use crate::chart::directory;
+use crate::diagnostic::LogLine;
+use crate::golang::path::path_match;
+use crate::gotmpl::{State, SystemHost};
+use crate::render::manifest::{split, trim_space};
+use crate::render::{self, Capabilities, Compat, KubeVersion, Release, ReleaseOptions, Request};
+use crate::value::MapId;
+
+use super::args::{Global, Template, ValueArgs};
+use super::output::Streams;
+use super::origin::Origins;
+use super::{Failure, explain};
+
+pub fn run(args: &Template, global: &Global, io: &mut Streams<'_>) -> Result<(), Failure> {
+    let kube_version = match args.kube_version.as_deref().filter(|v| !v.is_empty()) {
+        Some(v) => Some(KubeVersion::parse(v).map_err(|e| format!("invalid kube version '{v}': {e}"))?),
+        None => None,
+    };
+    let host = SystemHost { enable_dns: args.enable_dns };
+    let mut st = State::new(Arc::new(host), global.limits.limits());
+    let (name, chart_ref) = name_and_chart(args, &mut st)?;
+    let path = locate(chart_ref)?;
+    let values = merge_values(&mut st, &args.values)?;
+    let mut log = Vec::new();
+    let chart = directory::load(&path, &mut log).map_err(|e| e.to_string());
+    let outcome = chart.and_then(|chart| render::check_installable(&chart, &mut log).map(|()| chart));
+    let chart = flush(outcome, &mut log, io)?;
+    let request = Request {
+        release: ReleaseOptions {
+            name,
+            namespace: global.namespace.clone().filter(|n| !n.is_empty()).unwrap_or_else(|| "default".into()),
+            revision: 1,
+            is_install: !args.is_upgrade,
+            is_upgrade: args.is_upgrade,
+        },
+        capabilities: Arc::new(Capabilities::offline(Compat::default(), kube_version, &args.api_versions)),
+        skip_schema_validation: args.skip_schema_validation,
+    };
+    let rendered = flush(render::release(&mut st, chart, values, &request, &mut log), &mut log, io);
+    let mut output = Output { args, release_name: &request.release.name, io, written: HashSet::new() };
+    match rendered {
+        Ok(release) => output.release(&release),
+        Err(f) => {
+            // Only now is the chart needed again: success pays nothing for explanations.
+            let shown = directory::load(&path, &mut Vec::new()).ok();
+            let texts = shown.as_ref().map(explain::Texts::of).unwrap_or_default();
+            let origins = Origins { files: user_files(&args.values), chart: shown.as_ref() };
+            let explanation = match &f.exec {
+                Some(e) => Some(explain::execution(e, &texts, &st.heap, f.values.unwrap_or(values), &origins)),
+                None => explain::parse(&f.message, &texts, &render::functions().names().collect::<Vec<_>>()),
+            };
+            let message = match f.partial {
+                None => f.message,
+                Some(files) if global.debug => {
+                    output.partial(&files)?;
+                    f.message
+                }
+                Some(_) => format!("{}\n\nUse --debug flag to render out invalid YAML", f.message),
+            };
+            Err(Failure { message, explanation, code: 1 })
+        }
+    }
+}
+
+/// The `-f` files again, to tell where a value was set; what can't be read was an error before.
+fn user_files(args: &ValueArgs) -> Vec<(String, Vec<u8>)> {
+    args.values.iter().filter(|f| *f != "-").filter_map(|f| Some((f.clone(), std::fs::read(f).ok()?))).collect()
+}
+
+/// Prints what was logged on the way, whatever came of it.
+fn flush<T, E>(result: Result<T, E>, log: &mut Vec<LogLine>, io: &mut Streams<'_>) -> Result<T, E> {
+    for line in log.drain(..) {
+        io.log(&line);
+    }
+    result
+}
+
+/// The release's name and the chart. Source: `pkg/action/install.go`, `NameAndChart`.
+fn name_and_chart<'a>(args: &'a Template, st: &mut State) -> Result<(String, &'a str), Failure> {
+    match args.args.as_slice() {
+        [] => Err(Failure::new(
+            "\"helm template\" requires at least 1 argument\n\nUsage:  helm template [NAME] [CHART] [flags]",
+        )),
+        [_, _, rest @ ..] if !rest.is_empty() => {
+            Err(Failure::new(format!("expected at most two arguments, unexpected arguments: {}", rest.join(", "))))
+        }
+        [_, _] if args.generate_name => {
+            Err(Failure::new("cannot set --generate-name and also specify a name"))
+        }
+        [_, _] if args.name_template.as_deref().is_some_and(|t| !t.is_empty()) => {
+            Err(Failure::new("cannot set --name-template and also specify a name"))
+        }
+        [name, chart, ..] => Ok((name.clone(), chart)),
+        [chart] => match args.name_template.as_deref() {
+            Some(t) if !t.is_empty() => Ok((render::name(st, t)?, chart)),
+            // Helm has set a name before it looks at --generate-name, which therefore does nothing here.
+            _ => Ok(("release-name".into(), chart)),
+        },
+    }
+}
+
+/// Finds a chart on disk. Source: `pkg/action/install.go`, `LocateChart`, and `pkg/downloader` for what is not there.
+pub(super) fn locate(chart: &str) -> Result<PathBuf, Failure> {
+    let name = chart.trim();
+    if Path::new(name).exists() {
+        return std::path::absolute(name).map_err(Failure::from);
+    }
+    if name.starts_with('/') || name.starts_with('.') {
+        return Err(format!("path {} not found", crate::golang::strconv::quote(name.as_bytes())).into());
+    }
+    if let Some((scheme, _)) = name.split_once("://") {
+        return Err(format!("{name}: charts from {scheme} are not supported yet: download the chart and give its path").into());
+    }
+    match name.split_once('/') {
+        None | Some((_, "")) => Err(format!("non-absolute URLs should be in form of repo_name/path_to_chart, got: {name}").into()),
+        Some((repo, _)) => Err(format!("repo {repo} not found").into()),
+    }
+}
+
+/// The user's values in Helm's order.
+fn merge_values(st: &mut State, args: &ValueArgs) -> Result<MapId, Failure> {
+    let options = crate::values::ValueOptions {
+        files: args.values.clone(),
+        json: args.set_json.clone(),
+        set: args.set.clone(),
+        set_string: args.set_string.clone(),
+        set_file: args.set_file.clone(),
+        set_literal: args.set_literal.clone(),
+    };
+    Ok(options.merge(&mut st.heap, &mut read)?)
+}
+
+/// Reads a values file; `-` is standard input.
+fn read(path: &str) -> Result<Vec<u8>, String> {
+    let path = path.trim();
+    if path == "-" {
+        let mut text = Vec::new();
+        return std::io::Read::read_to_end(&mut std::io::stdin().lock(), &mut text).map(|_| text).map_err(|e| e.to_string());
+    }
+    if let Some((scheme @ ("http" | "https"), _)) = path.split_once("://") {
+        return Err(format!("{path}: values from {scheme} are not supported yet: download the file and give its path"));
+    }
+    std::fs::read(path).map_err(|e| format!("open {path}: {}", go_io_error(&e)))
+}
+
+/// Go's words for the common errors of files.
+pub(super) fn go_io_error(e: &std::io::Error) -> String {
+    use std::io::ErrorKind;
+    match e.kind() {
+        ErrorKind::NotFound => "no such file or directory".into(),
+        ErrorKind::PermissionDenied => "permission denied".into(),
+        ErrorKind::IsADirectory => "is a directory".into(),
+        ErrorKind::NotADirectory => "not a directory".into(),
+        _ => e.to_string(),
+    }
+}
+
+/// Writes a release as `helm template` does.
+struct Output<'a, 'i> {
+    args: &'a Template,
+    release_name: &'a str,
+    io: &'a mut Streams<'i>,
+    written: HashSet<PathBuf>,
+}
+
+impl Output<'_, '_> {
+    fn release(&mut self, release: &Release) -> Result<(), Failure> {
+        let mut docs: Vec<(&str, &[u8])> = Vec::new();
+        if self.args.include_crds {
+            docs.extend(release.crds.iter().map(|c| (c.path.as_str(), &c.data[..])));
+        }
+        docs.extend(release.manifests.iter().map(|m| (m.name.as_str(), &m.content[..])));
+        let mut hooks: Vec<(&str, &[u8])> = Vec::new();
+        if !self.args.no_hooks {
+            let shown = release.hooks.iter().filter(|h| !(self.args.skip_tests && h.is_test()));
+            hooks.extend(shown.map(|h| (h.path.as_str(), &h.manifest[..])));
+        }
+        if let Some(dir) = self.args.output_dir.clone().filter(|d| !d.is_empty()) {
+            for (i, (path, text)) in docs.iter().chain(&hooks).enumerate() {
+                // Helm puts CRDs beside the release's folder, not into it.
+                let is_crd = self.args.include_crds && i < release.crds.len();
+                let sub = if self.args.release_name && !is_crd { format!("{dir}/{}", self.release_name) } else { dir.clone() };
+                self.file(&sub, path, text)?;
+            }
+            docs.clear();
+            hooks.clear();
+        }
+        if !self.args.show_only.is_empty() {
+            let mut text = Vec::new();
+            write_frames(&mut text, &docs, &hooks)?;
+            return self.show_only(&text);
+        }
+        Ok(write_frames(self.io.out, &docs, &hooks)?)
+    }
+
+    /// What `--debug` prints of a release that could not be rendered.
+    fn partial(&mut self, files: &BTreeMap<String, Vec<u8>>) -> Result<(), Failure> {
+        let docs: Vec<(&str, &[u8])> = files
+            .iter()
+            .filter(|(_, text)| !trim_space(text).is_empty())
+            .map(|(path, text)| (path.as_str(), text.as_slice()))
+            .collect();
+        Ok(write_frames(self.io.out, &docs, &[])?)
+    }
+
+    fn show_only(&mut self, text: &[u8]) -> Result<(), Failure> {
+        let docs = split(text);
+        let mut chosen = Vec::new();
+        for pattern in &self.args.show_only {
+            let before = chosen.len();
+            for doc in &docs {
+                if let Some(path) = source_of(doc)
+                    && path_match(pattern.as_bytes(), path).unwrap_or(false)
+                {
+                    chosen.push(*doc);
+                }
+            }
+            if chosen.len() == before {
+                return Err(format!("could not find template {pattern} in chart").into());
+            }
+        }
+        for doc in chosen {
+            self.io.out.write_all(b"---\n")?;
+            self.io.out.write_all(doc)?;
+            self.io.out.write_all(b"\n")?;
+        }
+        Ok(())
+    }
+
+    fn file(&mut self, dir: &str, name: &str, text: &[u8]) -> Result<(), Failure> {
+        let path = PathBuf::from(format!("{dir}/{name}"));
+        let fail = |what: &str, e: &std::io::Error| Failure::new(format!("{what} {}: {}", path.display(), go_io_error(e)));
+        if let Some(parent) = path.parent() {
+            std::fs::create_dir_all(parent).map_err(|e| fail("mkdir", &e))?;
+        }
+        let again = !self.written.insert(path.clone());
+        let mut options = std::fs::OpenOptions::new();
+        options.create(true).write(true).append(again).truncate(!again);
+        let mut file = options.open(&path).map_err(|e| fail("open", &e))?;
+        let mut frame = Vec::with_capacity(text.len() + name.len() + 32);
+        write_frame(&mut frame, name, text)?;
+        file.write_all(&frame).map_err(|e| fail("write", &e))?;
+        writeln!(self.io.out, "wrote {}", path.display())?;
+        Ok(())
+    }
+}
+
+/// The path behind `# Source: `, without the chart's name.
+fn source_of(doc: &[u8]) -> Option<&[u8]> {
+    const MARK: &[u8] = b"# Source: ";
+    let mut from = 0;
+    while let Some(i) = doc[from..].windows(MARK.len()).position(|w| w == MARK) {
+        from += i + MARK.len();
+        let rest = &doc[from..];
+        if let Some(slash) = rest.iter().position(|b| *b == b'/').filter(|s| *s > 0) {
+            let line = rest[slash + 1..].split(|b| *b == b'\n').next().unwrap_or_default();
+            if !line.is_empty() {
+                return Some(line);
+            }
+        }
+    }
+    None
+}
+
+fn write_frame(out: &mut dyn Write, path: &str, text: &[u8]) -> std::io::Result<()> {
+    out.write_all(b"---\n# Source: ")?;
+    out.write_all(path.as_bytes())?;
+    out.write_all(b"\n")?;
+    out.write_all(text)?;
+    out.write_all(b"\n")
+}
+
+/// The manifests, trimmed as one text, then the hooks.
+fn write_frames(out: &mut dyn Write, docs: &[(&str, &[u8])], hooks: &[(&str, &[u8])]) -> std::io::Result<()> {
+    if let Some(((path, text), before)) = docs.split_last() {
+        for (path, text) in before {
+            write_frame(out, path, text)?;
+        }
+        // A blank document still has its frame: only what is behind the last text is cut.
+        let mut frame = Vec::with_capacity(text.len() + path.len() + 32);
+        write_frame(&mut frame, path, text)?;
+        out.write_all(trim_space(&frame))?;
+    }
+    out.write_all(b"\n")?;
+    for (path, text) in hooks {
+        write_frame(out, path, text)?;
+    }
+    Ok(())
+}

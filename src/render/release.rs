@@ -1,0 +1,114 @@
+//! The whole way from a chart to what an install would send: the steps of `helm template` around the engine.
+
+use crate::chart::Chart;
+use crate::diagnostic::LogLine;
+use crate::gotmpl::State;
+use crate::value::MapId;
+
+use super::manifest::{Hook, Manifest, Ordering, sort_manifests};
+use super::{Capabilities, Failure, Request, execute, render_values};
+
+/// A file of a chart's `crds/` directory.
+#[derive(Clone, Debug)]
+pub struct Crd {
+    /// `chart/crds/x.yaml`, with `charts/sub/` for subcharts.
+    pub path: String,
+    pub data: std::sync::Arc<[u8]>,
+}
+
+/// What a chart came to.
+#[derive(Clone, Debug, Default)]
+pub struct Release {
+    pub crds: Vec<Crd>,
+    /// In install order.
+    pub manifests: Vec<Manifest>,
+    pub hooks: Vec<Hook>,
+    /// The root chart's NOTES.txt, with subcharts' if asked for.
+    pub notes: Vec<u8>,
+    /// Documents that an unknown hook event drops: (path, the annotation's text).
+    pub dropped: Vec<(String, String)>,
+}
+
+/// What must hold before a chart is rendered as a release: its type, and that its dependencies are there. A deprecated chart is logged.
+/// Source: `pkg/cmd/install.go`, `runInstall`.
+pub fn check_installable(chart: &Chart, log: &mut Vec<LogLine>) -> Result<(), String> {
+    let kind = chart.metadata.chart_type.as_str();
+    if !matches!(kind, "" | "application") {
+        return Err(format!("{kind} charts are not installable"));
+    }
+    if chart.metadata.deprecated {
+        log.push(LogLine::warn("this chart is deprecated"));
+    }
+    crate::values::dependencies::check_dependencies(chart).map_err(|e| {
+        format!(
+            "an error occurred while checking for chart dependencies. You may need to run 'helm dependency build' to fetch missing \
+             dependencies: {e}"
+        )
+    })
+}
+
+/// Helm's rule for release names. Source: `pkg/chart/v2/util/validate_name.go`.
+fn check_name(name: &str) -> Result<(), String> {
+    let label = |l: &str| {
+        let ok = |b: u8| b.is_ascii_lowercase() || b.is_ascii_digit();
+        let b = l.as_bytes();
+        b.first().is_some_and(|c| ok(*c)) && b.last().is_some_and(|c| ok(*c)) && b.iter().all(|c| ok(*c) || *c == b'-')
+    };
+    if name.is_empty() {
+        return Err("no name provided".into());
+    }
+    if name.len() > 53 || !name.split('.').all(label) {
+        return Err(r"invalid release name, must match regex ^[a-z0-9]([-a-z0-9]*[a-z0-9])?(\.[a-z0-9]([-a-z0-9]*[a-z0-9])?)*$ and the length must not be longer than 53".into());
+    }
+    Ok(())
+}
+
+fn check_kube_version(chart: &Chart, caps: &Capabilities) -> Result<(), String> {
+    let want = &chart.metadata.kube_version;
+    if want.is_empty() {
+        return Ok(());
+    }
+    if crate::values::dependencies::is_compatible_range(want, &caps.kube_version.normalized) {
+        return Ok(());
+    }
+    Err(format!(
+        "chart requires kubeVersion: {want} which is incompatible with Kubernetes {}",
+        caps.kube_version.version
+    ))
+}
+
+/// Renders a chart as a release.
+pub fn release(
+    st: &mut State,
+    mut chart: Chart,
+    values: MapId,
+    request: &Request,
+    log: &mut Vec<LogLine>,
+) -> Result<Release, Failure> {
+    if let Err(e) = check_name(&request.release.name) {
+        let e = format!("release name {}: {e}", crate::golang::strconv::quote(request.release.name.as_bytes()));
+        log.push(LogLine::error("release name check failed").with("error", &*e));
+        return Err(format!("release name check failed: {e}").into());
+    }
+    if let Err(e) = crate::values::process_dependencies(&mut st.heap, &mut chart, values, log) {
+        log.push(LogLine::error("chart dependencies processing failed").with("error", &*e));
+        return Err(format!("chart dependencies processing failed: {e}").into());
+    }
+    let values = render_values(st, &chart, values, request, log)?;
+    // From here on Helm has a release to show, so failures carry what there is of it.
+    let begun = |f: Failure| Failure { partial: Some(f.partial.unwrap_or_default()), values: Some(values), ..f };
+    check_kube_version(&chart, &request.capabilities).map_err(|e| begun(e.into()))?;
+    let mut files = execute(st, &chart, values, request).map_err(begun)?;
+    let own_notes = format!("{}/templates/NOTES.txt", chart.name());
+    let notes = files.get(&own_notes).cloned().unwrap_or_default();
+    files.retain(|path, _| !path.ends_with("NOTES.txt"));
+    let (sorted, error) = sort_manifests(&files, Ordering::Install);
+    for (_, types) in &sorted.dropped {
+        log.push(LogLine::info("skipping unknown hooks").with("hookTypes", types.as_str()));
+    }
+    if let Some(message) = error {
+        return Err(Failure { message, partial: Some(files), ..Failure::default() });
+    }
+    let crds = chart.crds().into_iter().map(|c| Crd { path: c.path, data: c.file.data.clone() }).collect();
+    Ok(Release { crds, manifests: sorted.manifests, hooks: sorted.hooks, notes, dropped: sorted.dropped })
+}

@@ -1,0 +1,153 @@
+//! YAML documents of a repository as trees that know their lines.
+
+use crate::yaml::tree::{self, NodeId, NodeKind, Tree};
+
+/// A node of a document.
+#[derive(Clone, Debug)]
+pub struct Node {
+    line: usize,
+    value: Content,
+}
+
+#[derive(Clone, Debug)]
+enum Content {
+    Null,
+    Scalar(String),
+    List(Vec<Node>),
+    Map(Vec<(Node, Node)>),
+}
+
+/// One document of a file, with its text, from which values are read as Helm reads them.
+#[derive(Clone, Debug)]
+pub struct Document {
+    pub root: Node,
+    pub text: Vec<u8>,
+}
+
+/// A text that is not YAML: the line in the file and what the parser says.
+#[derive(Clone, Debug)]
+pub struct Unreadable {
+    pub line: usize,
+    pub message: String,
+}
+
+/// How deep a document may nest.
+const MAX_DEPTH: usize = 200;
+
+impl Node {
+    /// 1-based line in the file.
+    pub const fn line(&self) -> usize {
+        self.line
+    }
+
+    /// A scalar's text, whatever its type.
+    pub fn as_str(&self) -> Option<&str> {
+        match &self.value {
+            Content::Scalar(s) => Some(s),
+            _ => None,
+        }
+    }
+
+    pub const fn is_null(&self) -> bool {
+        matches!(self.value, Content::Null)
+    }
+
+    pub const fn is_map(&self) -> bool {
+        matches!(self.value, Content::Map(_))
+    }
+
+    /// A list's items; nothing for others.
+    pub fn items(&self) -> &[Self] {
+        match &self.value {
+            Content::List(items) => items,
+            _ => &[],
+        }
+    }
+
+    /// A map's entries; nothing for others.
+    pub fn entries(&self) -> &[(Self, Self)] {
+        match &self.value {
+            Content::Map(entries) => entries,
+            _ => &[],
+        }
+    }
+
+    /// Key and value of a map's entry.
+    pub fn entry(&self, key: &str) -> Option<&(Self, Self)> {
+        self.entries().iter().find(|(k, _)| k.as_str() == Some(key))
+    }
+
+    pub fn get(&self, key: &str) -> Option<&Self> {
+        self.entry(key).map(|(_, v)| v)
+    }
+}
+
+/// The documents of a file; empty ones are left out.
+///
+/// # Errors
+/// The first document that can't be read, with its line in the file.
+pub fn parse(text: &[u8]) -> Result<Vec<Document>, Unreadable> {
+    let mut out = Vec::new();
+    let mut line = 0;
+    for part in split(text) {
+        let tree = tree::parse(part, None).map_err(|message| Unreadable { line: line + line_in(&message), message })?;
+        if let Some(root) = tree.root {
+            let root = node(&tree, root, line, 0).ok_or_else(|| Unreadable {
+                line: line + 1,
+                message: format!("nested deeper than {MAX_DEPTH} levels"),
+            })?;
+            if !root.is_null() {
+                out.push(Document { root, text: part.to_vec() });
+            }
+        }
+        line += part.iter().filter(|b| **b == b'\n').count();
+    }
+    Ok(out)
+}
+
+/// Cuts before every line that begins with `---`; the parts keep every byte, so lines can be counted.
+fn split(text: &[u8]) -> Vec<&[u8]> {
+    let mut parts = Vec::new();
+    let (mut start, mut at) = (0, 0);
+    while at < text.len() {
+        let rest = &text[at..];
+        let marker = rest.starts_with(b"---") && rest.get(3).is_none_or(u8::is_ascii_whitespace);
+        if marker && at > start {
+            parts.push(&text[start..at]);
+            start = at;
+        }
+        at += rest.iter().position(|b| *b == b'\n').map_or(rest.len(), |i| i + 1);
+    }
+    parts.push(&text[start..]);
+    parts
+}
+
+/// The line that go-yaml's text names (`yaml: line 3: …`), else the first.
+fn line_in(message: &str) -> usize {
+    let digits = message.split("line ").nth(1).map(|r| r.split(|c: char| !c.is_ascii_digit()).next().unwrap_or_default());
+    digits.and_then(|d| d.parse().ok()).unwrap_or(1)
+}
+
+fn node(tree: &Tree<'_>, id: NodeId, line: usize, depth: usize) -> Option<Node> {
+    if depth > MAX_DEPTH {
+        return None;
+    }
+    let id = tree.target(id);
+    let n = tree.node(id);
+    let value = match n.kind {
+        NodeKind::Mapping => {
+            let mut entries = Vec::new();
+            for (k, v) in tree.entries(id) {
+                entries.push((node(tree, k, line, depth + 1)?, node(tree, v, line, depth + 1)?));
+            }
+            Content::Map(entries)
+        }
+        NodeKind::Sequence => {
+            let items: Option<Vec<Node>> = tree.children(id).map(|c| node(tree, c, line, depth + 1)).collect();
+            Content::List(items?)
+        }
+        _ if n.implicit && matches!(&*n.value, b"" | b"~" | b"null" | b"Null" | b"NULL") => Content::Null,
+        _ => Content::Scalar(String::from_utf8_lossy(&n.value).into_owned()),
+    };
+    Some(Node { line: line + n.start.line as usize + 1, value })
+}

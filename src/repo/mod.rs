@@ -1,0 +1,18 @@
+//! A deployment repository: environments of HelmReleases, the charts and values they name, all in one checkout.
+//!
+//! Layout: `k8s/gitops/ENV/SERVICE/{configmap,kustomization,release,secrets}.yaml` is what a cluster reconciles, `k8s/helm-charts/SERVICE/` the
+//! charts, `k8s/helm-values/SERVICE/ENV-config.yaml` the values. [`Environment::open`] reads the objects of one environment,
+//! [`Environment::render`] turns one of its releases into documents, through the same functions that the controller would use.
+//!
+//! What is not understood yet is never passed over: it becomes a [`Problem`] with file and line, and nothing is printed for that release.
+
+mod document;
+mod files;
+mod helm_release;
+mod objects;
+mod render;
+
+pub use files::Checkout;
+pub use helm_release::{ChartRef, HelmRelease, ValuesFrom, short_name};
+pub use objects::{Environment, Place, Problem};
+pub use render::{Rendered, Settings};

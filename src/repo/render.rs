@@ -1,0 +1,179 @@
+//! One HelmRelease → its documents: the chart from the checkout, values in the controller's order, the same render as everywhere.
+//!
+//! Values, later over earlier: the chart's `values.yaml`, or the merge of `valuesFiles` in its place (source-controller); then `valuesFrom` and
+//! `values` as `crate::values::compose` has it (helm-controller).
+
+use std::sync::Arc;
+
+use base64::Engine as _;
+
+use crate::chart::{Chart, Table, directory, values_file};
+use crate::diagnostic::LogLine;
+use crate::gotmpl::{Limits, State, SystemHost};
+use crate::render::{self, Capabilities, Release, ReleaseOptions, Request};
+use crate::value::{Heap, MapId, Value};
+use crate::values::compose::{ObjectData, ValuesReference, compose};
+
+use super::document::Node;
+use super::files::Checkout;
+use super::helm_release::HelmRelease;
+use super::objects::{Environment, Place, Problem};
+
+/// What holds for all releases of a build.
+#[derive(Clone, Debug)]
+pub struct Settings {
+    pub capabilities: Arc<Capabilities>,
+    pub limits: Limits,
+}
+
+/// A rendered HelmRelease.
+#[derive(Debug)]
+pub struct Rendered {
+    /// The name and namespace that Helm is given.
+    pub name: String,
+    pub namespace: String,
+    pub release: Release,
+    pub log: Vec<LogLine>,
+}
+
+impl Environment {
+    /// Renders one release of this environment.
+    ///
+    /// # Errors
+    /// Where and why it can't be rendered.
+    pub fn render(&self, checkout: &Checkout, hr: &HelmRelease, settings: &Settings) -> Result<Rendered, Problem> {
+        let at = |line: usize, message: String| Problem { place: Place { path: hr.place.path.clone(), line }, message };
+        let mut log = Vec::new();
+        let chart = load_chart(checkout, hr, &mut log)?;
+        let mut st = State::new(Arc::new(SystemHost { enable_dns: false }), settings.limits);
+        let values = self.values(&mut st.heap, hr, &mut log)?;
+        render::check_installable(&chart, &mut log).map_err(|e| at(hr.chart.place.line, e))?;
+        let request = Request {
+            release: ReleaseOptions {
+                name: hr.helm_name(),
+                namespace: hr.helm_namespace(),
+                revision: 1,
+                is_install: true,
+                is_upgrade: false,
+            },
+            capabilities: settings.capabilities.clone(),
+            skip_schema_validation: hr.skip_schema_validation,
+        };
+        let mut release = render::release(&mut st, chart, values, &request, &mut log)
+            .map_err(|f| at(hr.place.line, format!("HelmRelease {}: {}", hr.name, f.message)))?;
+        if !hr.include_crds {
+            release.crds.clear();
+        }
+        let ReleaseOptions { name, namespace, .. } = request.release;
+        Ok(Rendered { name, namespace, release, log })
+    }
+
+    fn values(&self, heap: &mut Heap, hr: &HelmRelease, log: &mut Vec<LogLine>) -> Result<MapId, Problem> {
+        let at = |line: usize, message: String| Problem { place: Place { path: hr.place.path.clone(), line }, message };
+        // An object that is there but can't be read is not a missing one.
+        for r in &hr.values_from {
+            let Some(object) = self.find(&r.kind, &r.name, hr.namespace.as_deref()) else {
+                if r.optional {
+                    continue;
+                }
+                let message = format!(
+                    "valuesFrom: {} {} was not found in environment {}: add it beside the release, or set optional: true",
+                    r.kind, r.name, self.name
+                );
+                return Err(at(r.line, message));
+            };
+            if object.encrypted {
+                let message = format!(
+                    "valuesFrom: {} {} ({}) is encrypted with SOPS, which is not supported yet",
+                    r.kind, r.name, object.place
+                );
+                return Err(at(r.line, message));
+            }
+        }
+        let inline = inline_values(heap, hr).map_err(|e| at(hr.place.line, e))?;
+        let references: Vec<ValuesReference> = hr
+            .values_from
+            .iter()
+            .map(|r| ValuesReference {
+                kind: r.kind.clone(),
+                name: r.name.clone(),
+                values_key: r.values_key.clone(),
+                target_path: r.target_path.clone(),
+                optional: r.optional,
+                literal: r.literal,
+            })
+            .collect();
+        let namespace = hr.namespace.as_deref().unwrap_or("default");
+        let mut fetch = |kind: &str, name: &str| match self.find(kind, name, hr.namespace.as_deref()) {
+            Some(object) => object_data(kind, &object.node).map_err(|e| format!("{}: {e}", object.place)).map(Some),
+            None => Ok(None),
+        };
+        let line = hr.values_from.first().map_or(hr.place.line, |r| r.line);
+        compose(heap, namespace, inline, &references, &mut fetch, log).map_err(|e| at(line, e))
+    }
+}
+
+/// `spec.values`, read as Helm reads a values file.
+fn inline_values(heap: &mut Heap, hr: &HelmRelease) -> Result<Option<MapId>, String> {
+    let document = crate::yaml::to_map(heap, &hr.text)?;
+    let Some(Value::Map(spec)) = heap.map(document).get("spec").cloned() else { return Ok(None) };
+    Ok(match heap.map(spec).get("values") {
+        Some(Value::Map(values)) => Some(*values),
+        _ => None,
+    })
+}
+
+/// The data of a ConfigMap, or of a Secret decoded, with `stringData` over `data` as the API server merges them.
+fn object_data(kind: &str, object: &Node) -> Result<ObjectData, String> {
+    let mut out = ObjectData::new();
+    for (key, value) in object.get("data").map_or(&[][..], Node::entries) {
+        let (Some(key), Some(text)) = (key.as_str(), value.as_str()) else {
+            return Err(format!("line {}: data must map names to texts", value.line()));
+        };
+        let bytes = if kind == "Secret" {
+            let compact: String = text.split_whitespace().collect();
+            let decoded = base64::engine::general_purpose::STANDARD.decode(compact);
+            decoded.map_err(|_| format!("line {}: data.{key} is not base64", value.line()))?
+        } else {
+            text.as_bytes().to_vec()
+        };
+        out.insert(key.to_string(), bytes);
+    }
+    if kind == "Secret" {
+        for (key, value) in object.get("stringData").map_or(&[][..], Node::entries) {
+            if let (Some(key), Some(text)) = (key.as_str(), value.as_str()) {
+                out.insert(key.to_string(), text.as_bytes().to_vec());
+            }
+        }
+    }
+    Ok(out)
+}
+
+/// The chart of a release, with its `valuesFiles` merged in place of its own values.
+fn load_chart(checkout: &Checkout, hr: &HelmRelease, log: &mut Vec<LogLine>) -> Result<Chart, Problem> {
+    let at = |line: usize, message: String| Problem { place: Place { path: hr.place.path.clone(), line }, message };
+    let line = hr.chart.place.line;
+    let path = Checkout::relative(&hr.chart.path).map_err(|e| at(line, e))?;
+    let full = checkout.locate(&path).map_err(|e| at(line, e))?;
+    if !full.exists() {
+        let message = format!(
+            "chart {path} is not in this repository: only charts of the GitRepository that is this checkout can be rendered yet"
+        );
+        return Err(at(line, message));
+    }
+    let mut chart = directory::load(&full, log).map_err(|e| at(line, format!("chart {path}: {e}")))?;
+    if hr.chart.values_files.is_empty() {
+        return Ok(chart);
+    }
+    let mut merged = Table::new();
+    for (file, line) in &hr.chart.values_files {
+        if hr.chart.ignore_missing_values_files && !checkout.is_file(file) {
+            continue;
+        }
+        let text = checkout.read(file).map_err(|e| at(*line, format!("valuesFiles: {e}")))?;
+        let table = values_file::read(&text).map_err(|e| at(*line, format!("valuesFiles: {file}: {e}")))?;
+        values_file::merge(&mut merged, table);
+    }
+    chart.values = Some(Arc::new(merged));
+    Ok(chart)
+}

@@ -1,0 +1,45 @@
+//! Whole charts through the command line's own function, against what the real Helm printed (`tests/fixtures/render`).
+
+use std::path::Path;
+
+use pintle::cli::{Streams, run};
+use serde_json::Value;
+
+/// Runs on a thread with the stack that rendering needs.
+fn on_big_stack(work: impl FnOnce() + Send + 'static) {
+    let done = std::thread::Builder::new().stack_size(pintle::render::STACK_SIZE).spawn(work).unwrap().join();
+    if let Err(e) = done {
+        std::panic::resume_unwind(e);
+    }
+}
+
+#[test]
+fn charts_come_out_as_helm_prints_them() {
+    on_big_stack(|| {
+        std::env::set_current_dir(Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/fixtures/render")).unwrap();
+        let cases = std::fs::read_to_string("cases.jsonl").unwrap();
+        let mut wrong = Vec::new();
+        let mut count = 0;
+        for line in cases.lines() {
+            let case: Value = serde_json::from_str(line).unwrap();
+            let text = |k: &str| case[k].as_str().unwrap().to_string();
+            let mut argv = vec!["pintle".to_string(), "template".into()];
+            argv.extend(Some(text("release")).filter(|r| !r.is_empty()));
+            argv.push(text("chart"));
+            argv.extend(case["args"].as_array().unwrap().iter().map(|a| a.as_str().unwrap().to_string()));
+            let (mut out, mut err) = (Vec::new(), Vec::new());
+            let code =
+                run(argv.iter().map(Into::into), &mut Streams { out: &mut out, err: &mut err, terminal: false });
+            let got = if code == 0 { &out } else { &err };
+            let want = std::fs::read(text("golden")).unwrap();
+            count += 1;
+            if u64::from(code) != case["exit"].as_u64().unwrap() || *got != want {
+                let (want, got) = (String::from_utf8_lossy(&want), String::from_utf8_lossy(got));
+                let diff = similar::TextDiff::from_lines(&*want, &*got).unified_diff().to_string();
+                wrong.push(format!("{}\nexit {code}\n{diff}", argv.join(" ")));
+            }
+        }
+        assert!(count > 50, "only {count} cases were found");
+        assert!(wrong.is_empty(), "{} of {count} differ:\n{}", wrong.len(), wrong.join("\n"));
+    });
+}
