@@ -3,7 +3,7 @@
 //! The JSON text itself is never made. What would fail there (an infinite number, a map key that has no text) is noted while
 //! the values are built, and the message is worked out afterwards.
 
-use super::data::{Data, DataBuild, SHOWN_DEPTH};
+use super::data::{self, Data};
 use super::decode::{self, Build, TOO_DEEP};
 use super::resolve::Scalar;
 use super::tree::Tree;
@@ -109,8 +109,7 @@ pub fn key_text(key: &Scalar<'_>) -> Option<String> {
 
 /// The first error that sigs.k8s.io/yaml would meet between YAML and JSON.
 pub fn json_error(tree: &Tree<'_>) -> Option<String> {
-    let mut build = DataBuild { max_depth: SHOWN_DEPTH };
-    let data = decode::decode(tree, tree.root, &mut build, None).ok().flatten()?;
+    let data = data::decode_node(tree, tree.root?);
     bad_key(&data).or_else(|| unwritable(&data))
 }
 
@@ -148,7 +147,7 @@ fn unwritable(data: &Data<'_>) -> Option<String> {
 }
 
 /// Prefix of errors before the JSON step.
-const TO_JSON: &str = "error converting YAML to JSON: ";
+pub const TO_JSON: &str = "error converting YAML to JSON: ";
 
 /// Prefix of errors when the JSON is read.
 pub const FROM_JSON: &str = "error unmarshaling JSON: while decoding JSON: ";
