@@ -86,9 +86,9 @@ impl<'a> Parser<'a> {
         }
     }
 
-    /// Byte offset up to which the text was looked at.
-    pub const fn position(&self) -> usize {
-        self.scanner.position()
+    /// Byte offset up to which go-yaml would have read by now.
+    pub const fn wanted(&self) -> usize {
+        self.scanner.wanted()
     }
 
     fn fail<T>(&self, text: &'static str, mark: Mark, context: Mark) -> Scan<T> {

@@ -14,6 +14,8 @@ pub struct Bad {
     pub problem: &'static str,
 }
 
+const INCOMPLETE: &str = "incomplete UTF-8 octet sequence";
+
 /// What go-yaml reads at a time.
 const CHUNK: usize = 512;
 
@@ -85,6 +87,8 @@ fn check(text: &[u8]) -> Option<Bad> {
         i += step;
         match character(&text[i..]) {
             Ok(width) => i += width,
+            // What is cut off at the end is only missed when it is asked for.
+            Err(problem @ INCOMPLETE) => return Some(Bad { chunk: i, problem }),
             Err(problem) => return Some(Bad { chunk: chunk_of(text, i), problem }),
         }
     }
@@ -102,7 +106,7 @@ fn character(s: &[u8]) -> Result<usize, &'static str> {
         _ => return Err("invalid leading UTF-8 octet"),
     };
     if width > s.len() {
-        return Err("incomplete UTF-8 octet sequence");
+        return Err(INCOMPLETE);
     }
     for b in &s[1..width] {
         if b & 0xc0 != 0x80 {

@@ -51,6 +51,7 @@ impl<'a> Scanner<'a> {
         let (mut leading, mut trailing) = (Vec::new(), Vec::new());
         let mut leading_blanks = false;
         loop {
+            self.want(4);
             if self.document_indicator() || self.at(0) == b'#' {
                 break;
             }
@@ -104,6 +105,7 @@ impl<'a> Scanner<'a> {
                 break;
             }
         }
+        self.want(1);
         if leading_blanks {
             self.simple_key_allowed = true;
         }
@@ -121,6 +123,7 @@ impl<'a> Scanner<'a> {
         let mut pending = self.pos;
         let (mut leading, mut trailing) = (Vec::new(), Vec::new());
         loop {
+            self.want(4);
             if self.document_indicator() {
                 return self.fail(start, "found unexpected document indicator");
             }
@@ -161,6 +164,7 @@ impl<'a> Scanner<'a> {
                     _ => self.skip(),
                 }
             }
+            self.want(1);
             if self.at(0) == quote {
                 break;
             }
@@ -311,6 +315,7 @@ impl<'a> Scanner<'a> {
 
     /// Takes empty lines and indentation; finds the indentation if it is not known yet.
     fn block_breaks(&mut self, indent: &mut i64, breaks: &mut Vec<u8>, start: Mark, end: &mut Mark) -> Scan<()> {
+        self.want(1);
         *end = self.mark();
         let mut max = 0;
         loop {
@@ -329,6 +334,7 @@ impl<'a> Scanner<'a> {
             self.read_line(breaks);
             *end = self.mark();
         }
+        self.want(1);
         if *indent == 0 {
             *indent = max.max(i64::from(self.indent) + 1).max(1);
         }

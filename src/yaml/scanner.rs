@@ -117,6 +117,8 @@ const MAX_DEPTH: usize = 10_000;
 pub struct Scanner<'a> {
     pub(super) text: &'a [u8],
     pub(super) pos: usize,
+    /// The furthest byte offset that was asked for.
+    wanted: usize,
     pub(super) index: u32,
     pub(super) line: u32,
     pub(super) col: u32,
@@ -142,6 +144,7 @@ impl<'a> Scanner<'a> {
         Self {
             text,
             pos: 0,
+            wanted: 0,
             index: 0,
             line: 0,
             col: 0,
@@ -158,9 +161,14 @@ impl<'a> Scanner<'a> {
         }
     }
 
-    /// Byte offset up to which the text was looked at.
-    pub const fn position(&self) -> usize {
-        self.pos
+    /// Byte offset up to which go-yaml would have read by now.
+    pub const fn wanted(&self) -> usize {
+        self.wanted
+    }
+
+    /// Says that the next `n` bytes are looked at.
+    pub(super) fn want(&mut self, n: usize) {
+        self.wanted = self.wanted.max(self.pos + n);
     }
 
     /// The next token, not taken.
@@ -306,7 +314,8 @@ impl<'a> Scanner<'a> {
             self.push(Token::plain(Kind::StreamStart, m, m));
             return Ok(());
         }
-        self.to_next_token()?;
+        self.to_next_token();
+        self.want(4);
         self.unroll_indent(i64::from(self.col));
         let c = self.at(0);
         if c == 0 {
@@ -641,7 +650,7 @@ impl<'a> Scanner<'a> {
         }
     }
 
-    fn to_next_token(&mut self) -> Scan<()> {
+    fn to_next_token(&mut self) {
         loop {
             // go-yaml looks for the mark at the start of its buffer, whatever the place.
             if self.col == 0 && self.pos < 509 && self.text.starts_with(b"\xef\xbb\xbf") && self.at(0) != 0 {
@@ -654,7 +663,7 @@ impl<'a> Scanner<'a> {
             }
             self.skip_comment();
             if self.break_at(0) == 0 {
-                return Ok(());
+                return;
             }
             self.skip_line();
             if self.flow_level == 0 {

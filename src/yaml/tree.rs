@@ -99,10 +99,9 @@ pub fn parse(text: &[u8], bad: Option<reader::Bad>) -> Result<Tree<'_>, String> 
     if bad.chunk == 0 {
         return refuse();
     }
-    // The scanner looks at four bytes ahead, and asks for the bad chunk as soon as it needs one of them from there.
     let mut composer = Composer::new(&text[..bad.chunk]);
     let result = composer.document();
-    if composer.parser.position() + 4 > bad.chunk { refuse() } else { result }
+    if composer.parser.wanted() > bad.chunk { refuse() } else { result }
 }
 
 struct Composer<'a> {
