@@ -4,11 +4,12 @@
 //! cargo run --release --example vectors -- [--show N] FILE.jsonl…
 //! ```
 //!
-//! A file is recognised by its name (`strvals.jsonl`, `semver.jsonl`). Each group gets one line; the last line
+//! A file is recognised by its name (`strvals.jsonl`, `semver.jsonl`, `values.jsonl`). Each group gets one line; the last line
 //! is `N passed, N failed`, and the status is 1 if any failed. `--show N` prints the first N differences.
 
 mod semver;
 mod strvals;
+mod values;
 
 use std::collections::BTreeMap;
 use std::path::Path;
@@ -25,6 +26,7 @@ fn runner(name: &str) -> Option<Answer> {
     Some(match name {
         "strvals" => strvals::answer,
         "semver" => semver::answer,
+        "values" => values::answer,
         _ => return None,
     })
 }

@@ -5,7 +5,7 @@
 
 use std::collections::BTreeMap;
 
-use crate::value::{Elem, Heap, List, Map, MapId, MapType, Str, Value};
+use crate::value::{Heap, Map, MapId, MapType, Str, Value};
 
 /// A table with its keys in byte order.
 pub type Table = BTreeMap<Str, Data>;
@@ -52,9 +52,11 @@ impl Data {
         }
     }
 
-    /// Takes a value off a heap. Shared tables become separate ones; objects, which no values file holds, become nil, and so does
-    /// what lies deeper than [`MAX_DEPTH`].
-    pub fn from_value(heap: &Heap, value: &Value) -> Self {
+    /// Takes a value off a heap. Shared tables become separate ones; objects, which no values file holds, become nil.
+    ///
+    /// # Errors
+    /// [`TooDeep`].
+    pub fn from_value(heap: &Heap, value: &Value) -> Result<Self, TooDeep> {
         from_value(heap, value, 0)
     }
 
@@ -73,14 +75,25 @@ impl Data {
     }
 }
 
-/// How deep tables and lists may be nested; the YAML reader stops long before, so only a cycle on the heap gets here.
-pub const MAX_DEPTH: usize = 10_000;
+/// How deep tables and lists of values may be nested. Go's JSON reader stops at 10 000; nobody writes the half of this.
+pub const MAX_DEPTH: usize = 1000;
 
-fn from_value(heap: &Heap, value: &Value, depth: usize) -> Data {
-    if depth > MAX_DEPTH {
-        return Data::Nil;
+/// Values are nested deeper than [`MAX_DEPTH`], or contain themselves: `import-values` can bring that about.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
+#[error("values are nested more than {MAX_DEPTH} deep, or contain themselves")]
+pub struct TooDeep;
+
+impl From<TooDeep> for String {
+    fn from(e: TooDeep) -> Self {
+        e.to_string()
     }
-    match value {
+}
+
+fn from_value(heap: &Heap, value: &Value, depth: usize) -> Result<Data, TooDeep> {
+    if depth > MAX_DEPTH {
+        return Err(TooDeep);
+    }
+    Ok(match value {
         Value::Nil | Value::Object(_) => Data::Nil,
         Value::Bool(b) => Data::Bool(*b),
         Value::Int(n) | Value::Int64(n) => Data::Int(*n),
@@ -90,9 +103,12 @@ fn from_value(heap: &Heap, value: &Value, depth: usize) -> Data {
         Value::Float(f) => Data::Float(*f),
         Value::Str(s) => Data::Str(s.clone()),
         Value::Bytes(b) => Data::Str(Str::new(b)),
-        Value::Map(m) => Data::Table(map_to_table_at(heap, *m, depth)),
-        Value::List(l) => Data::List(heap.list(*l).items.iter().map(|v| from_value(heap, v, depth + 1)).collect()),
-    }
+        Value::Map(m) => Data::Table(map_to_table_at(heap, *m, depth)?),
+        Value::List(l) => {
+            let items = heap.list(*l).items.iter();
+            Data::List(items.map(|v| from_value(heap, v, depth + 1)).collect::<Result<_, _>>()?)
+        }
+    })
 }
 
 /// The table as a new `map[string]interface {}`.
@@ -106,16 +122,13 @@ pub fn table_to_map(heap: &mut Heap, table: &Table) -> MapId {
 }
 
 /// The map as a plain table.
-pub fn map_to_table(heap: &Heap, map: MapId) -> Table {
+///
+/// # Errors
+/// [`TooDeep`].
+pub fn map_to_table(heap: &Heap, map: MapId) -> Result<Table, TooDeep> {
     map_to_table_at(heap, map, 0)
 }
 
-fn map_to_table_at(heap: &Heap, map: MapId, depth: usize) -> Table {
-    heap.map(map).iter().map(|(k, v)| (k.clone(), from_value(heap, v, depth + 1))).collect()
-}
-
-/// The JSON values of a list that may be nil: nil and empty are the same to templates.
-pub fn list_to_value(heap: &mut Heap, items: &[Data]) -> Value {
-    let items = items.iter().map(|v| v.to_value(heap)).collect();
-    Value::List(heap.add_list(List { elem: Elem::Any, nil: false, items }))
+fn map_to_table_at(heap: &Heap, map: MapId, depth: usize) -> Result<Table, TooDeep> {
+    heap.map(map).iter().map(|(k, v)| Ok((k.clone(), from_value(heap, v, depth + 1)?))).collect()
 }

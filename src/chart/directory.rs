@@ -9,10 +9,11 @@ use std::path::{Component, Path, PathBuf};
 use std::sync::Arc;
 
 use crate::diagnostic::LogLine;
-use crate::golang::errno;
+use crate::golang::{errno, strconv};
 
 use super::ignore::Rules;
 use super::limits::{MAX_CHART_SIZE, MAX_FILES};
+use super::listing::Found;
 use super::load::{self, LoadError};
 use super::{Chart, File};
 
@@ -28,6 +29,53 @@ pub fn load(path: &Path, log: &mut Vec<LogLine>) -> Result<Chart, LoadError> {
     }
     let bytes = fs::read(path).map_err(|e| errno::path_error("open", &name, &e))?;
     load::archive_file(&name, &bytes, log)
+}
+
+/// Loads as [`load`] does, but without looking at the chart's API version first: what `helm show` and `helm dependency` do.
+///
+/// # Errors
+/// Helm's text.
+pub fn load_unchecked(path: &Path, log: &mut Vec<LogLine>) -> Result<Chart, LoadError> {
+    let name = path.display().to_string();
+    let meta = fs::metadata(path).map_err(|e| errno::path_error("stat", &name, &e))?;
+    if meta.is_dir() {
+        return Ok(load::files(read_files(path, log)?, log)?);
+    }
+    let bytes = fs::read(path).map_err(|e| errno::path_error("open", &name, &e))?;
+    load::archive_unchecked(&name, &bytes, log)
+}
+
+/// The directories and `.tgz` files in a chart's `charts/`, by name, with their charts where they can be loaded.
+pub fn vendored(chart: &Path) -> Vec<Found> {
+    let Ok(entries) = fs::read_dir(chart.join("charts")) else { return Vec::new() };
+    let mut paths: Vec<PathBuf> = entries.flatten().map(|e| e.path()).collect();
+    paths.sort_unstable();
+    paths.retain(|p| p.is_dir() || p.extension().is_some_and(|e| e == "tgz"));
+    let found = |p: PathBuf| Found {
+        chart: load_unchecked(&p, &mut Vec::new()).ok(),
+        path: p.strip_prefix("./").unwrap_or(&p).display().to_string(),
+    };
+    paths.into_iter().map(found).collect()
+}
+
+/// Finds the chart that a command line names, as Helm does before it asks its repositories.
+///
+/// # Errors
+/// Helm's text: `path "./x" not found`; for names that could be a repository's, what Helm says without that repository.
+pub fn locate(name: &str) -> Result<PathBuf, String> {
+    let name = name.trim();
+    if fs::metadata(name).is_ok() {
+        return absolute(Path::new(name)).map_err(|e| errno::text(&e));
+    }
+    let quoted = strconv::quote(name.as_bytes());
+    if name.starts_with(['/', '.']) {
+        return Err(format!("path {quoted} not found"));
+    }
+    match name.split_once('/') {
+        Some((repository, _)) if !name.contains("://") => Err(format!("repo {repository} not found")),
+        None => Err(format!("non-absolute URLs should be in form of repo_name/path_to_chart, got: {name}")),
+        Some(_) => Err(format!("charts are read from directories and archives, not from {quoted}")),
+    }
 }
 
 /// Loads the chart in a directory.

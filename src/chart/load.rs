@@ -49,6 +49,19 @@ pub fn archive_file(name: &str, bytes: &[u8], log: &mut Vec<LogLine>) -> Result<
     detected(files, log)
 }
 
+/// Loads a packaged chart without looking at its API version first.
+///
+/// # Errors
+/// Helm's text.
+pub fn archive_unchecked(name: &str, bytes: &[u8], log: &mut Vec<LogLine>) -> Result<Chart, LoadError> {
+    archive::ensure(name, bytes).map_err(|e| e.0)?;
+    let unpacked = archive::read(bytes).map_err(|e| match e.0.as_str() {
+        archive::NOT_GZIP => format!("file '{name}' does not appear to be a valid chart file (details: {e})"),
+        _ => e.0,
+    })?;
+    Ok(files(unpacked, log)?)
+}
+
 /// Loads a packaged chart from memory, as Flux does.
 ///
 /// # Errors

@@ -6,6 +6,7 @@
 use std::collections::{BTreeMap, BTreeSet};
 
 use crate::golang::{path, semver, strconv, unicode};
+use crate::value::{Heap, Map, MapId, Value};
 
 use super::data::Data;
 
@@ -164,4 +165,88 @@ fn sanitize(text: &mut String) {
         .chars()
         .filter_map(|c| if unicode::is_space(c) { Some(' ') } else { strconv::is_print(c).then_some(c) })
         .collect();
+}
+
+impl Metadata {
+    /// Chart.yaml again, as `encoding/json` writes the struct: empty fields are left out.
+    pub fn to_json(&self, heap: &mut Heap) -> MapId {
+        let mut m = Fields::default();
+        m.text("name", &self.name);
+        m.text("home", &self.home);
+        m.texts(heap, "sources", &self.sources);
+        m.text("version", &self.version);
+        m.text("description", &self.description);
+        m.texts(heap, "keywords", &self.keywords);
+        let maintainers: Vec<Value> = self.maintainers.iter().map(|p| Value::Map(p.to_json(heap))).collect();
+        m.list(heap, "maintainers", maintainers);
+        m.text("icon", &self.icon);
+        m.text("apiVersion", &self.api_version);
+        m.text("condition", &self.condition);
+        m.text("tags", &self.tags);
+        m.text("appVersion", &self.app_version);
+        if self.deprecated {
+            m.0.insert("deprecated", Value::Bool(true));
+        }
+        if let Some(annotations) = self.annotations.as_ref().filter(|a| !a.is_empty()) {
+            let annotations = heap.map_of(annotations.iter().map(|(k, v)| (k.as_str(), Value::str(v))));
+            m.0.insert("annotations", Value::Map(annotations));
+        }
+        m.text("kubeVersion", &self.kube_version);
+        let dependencies: Vec<Value> = self.dependencies.iter().map(|d| Value::Map(d.to_json(heap))).collect();
+        m.list(heap, "dependencies", dependencies);
+        m.text("type", &self.chart_type);
+        heap.add_map(m.0)
+    }
+}
+
+impl Maintainer {
+    fn to_json(&self, heap: &mut Heap) -> MapId {
+        let mut m = Fields::default();
+        m.text("name", &self.name);
+        m.text("email", &self.email);
+        m.text("url", &self.url);
+        heap.add_map(m.0)
+    }
+}
+
+impl Dependency {
+    /// The entry again, as `encoding/json` writes the struct: name and repository always, empty fields not.
+    pub fn to_json(&self, heap: &mut Heap) -> MapId {
+        let mut m = Fields::default();
+        m.0.insert("name", Value::str(&self.name));
+        m.text("version", &self.version);
+        m.0.insert("repository", Value::str(&self.repository));
+        m.text("condition", &self.condition);
+        m.texts(heap, "tags", &self.tags);
+        if self.enabled {
+            m.0.insert("enabled", Value::Bool(true));
+        }
+        let imports: Vec<Value> = self.import_values.iter().map(|v| v.to_value(heap)).collect();
+        m.list(heap, "import-values", imports);
+        m.text("alias", &self.alias);
+        heap.add_map(m.0)
+    }
+}
+
+/// Fields of a struct that leaves out what is empty.
+#[derive(Default)]
+struct Fields(Map);
+
+impl Fields {
+    fn text(&mut self, key: &str, text: &str) {
+        if !text.is_empty() {
+            self.0.insert(key, Value::str(text));
+        }
+    }
+
+    fn texts(&mut self, heap: &mut Heap, key: &str, texts: &[String]) {
+        self.list(heap, key, texts.iter().map(Value::str).collect());
+    }
+
+    fn list(&mut self, heap: &mut Heap, key: &str, items: Vec<Value>) {
+        if !items.is_empty() {
+            let list = heap.list_of(items);
+            self.0.insert(key, Value::List(list));
+        }
+    }
 }

@@ -5,13 +5,13 @@
 //! those of Helm 4.3 `pkg/chart/common/util/coalesce.go`. Helm visits keys in random order, which shows in the order of its log
 //! lines only; here it is byte order.
 
+use crate::chart::data::{MAX_DEPTH, TooDeep};
 use crate::chart::{Chart, Data, Table};
 use crate::diagnostic::LogLine;
 use crate::golang::strconv;
-use crate::value::{Heap, MapId, Str, Value};
+use crate::value::{Heap, MapId, Str, Value, print};
 
 use super::GLOBAL;
-use super::stand_in::print;
 use super::tables::{as_table, deep_copy_map, globals_of};
 
 /// The user's values over the defaults of the chart and its subcharts. The user's map is not changed.
@@ -51,14 +51,23 @@ pub fn to_render_values(
 }
 
 /// Merges `src` into `dst`, which has precedence; nulls of `dst` remove. `src` may be changed, and its tables are shared.
-pub fn coalesce_tables(heap: &mut Heap, dst: MapId, src: MapId, log: &mut Vec<LogLine>) {
-    Coalescer { heap, log, merge: false }.tables(dst, src, "", false);
+///
+/// # Errors
+/// [`TooDeep`].
+pub fn coalesce_tables(heap: &mut Heap, dst: MapId, src: MapId, log: &mut Vec<LogLine>) -> Result<(), TooDeep> {
+    Coalescer { heap, log, merge: false }.tables(dst, src, "", false, 0)
 }
 
 /// As [`coalesce_tables`], but nulls are kept.
-pub fn merge_tables(heap: &mut Heap, dst: MapId, src: MapId, log: &mut Vec<LogLine>) {
-    Coalescer { heap, log, merge: true }.tables(dst, src, "", true);
+///
+/// # Errors
+/// [`TooDeep`].
+pub fn merge_tables(heap: &mut Heap, dst: MapId, src: MapId, log: &mut Vec<LogLine>) -> Result<(), TooDeep> {
+    Coalescer { heap, log, merge: true }.tables(dst, src, "", true, 0)
 }
+
+/// How much of a value a log line shows, in bytes.
+pub(super) const MAX_SHOWN: usize = 1 << 20;
 
 struct Coalescer<'a> {
     heap: &'a mut Heap,
@@ -72,7 +81,7 @@ fn join(prefix: &str, key: &str) -> String {
 
 impl Coalescer<'_> {
     fn run(&mut self, chart: &Chart, values: MapId) -> Result<MapId, String> {
-        let dest = deep_copy_map(self.heap, values);
+        let dest = deep_copy_map(self.heap, values)?;
         self.chart(chart, dest, "")?;
         Ok(dest)
     }
@@ -81,15 +90,16 @@ impl Coalescer<'_> {
         self.log.push(LogLine::info(text));
     }
 
-    /// `%v` of a value.
-    fn show(&mut self, value: &Value) -> String {
+    /// A value by a verb of Go's `fmt`.
+    fn show(&mut self, verb: &[u8], value: &Value) -> String {
         let mut out = Vec::new();
-        print::format(self.heap, b"%v", std::slice::from_ref(value), &mut out);
+        // What lies behind the limit is left out.
+        let _ = print::format_within(self.heap, verb, std::slice::from_ref(value), &mut out, MAX_SHOWN);
         String::from_utf8_lossy(&out).into_owned()
     }
 
     fn chart(&mut self, chart: &Chart, dest: MapId, prefix: &str) -> Result<(), String> {
-        self.defaults(chart, dest, prefix);
+        self.defaults(chart, dest, prefix)?;
         let sub_prefix = join(prefix, chart.name());
         for sub in &chart.dependencies {
             let table = match self.heap.map(dest).get(sub.name()).cloned() {
@@ -101,25 +111,25 @@ impl Coalescer<'_> {
                 Some(v) => match as_table(self.heap, &v) {
                     Some(table) => table,
                     None => {
-                        let mut out = Vec::new();
-                        print::format(self.heap, b"%t", &[v], &mut out);
-                        return Err(format!("type mismatch on {}: {}", sub.name(), String::from_utf8_lossy(&out)));
+                        return Err(format!("type mismatch on {}: {}", sub.name(), self.show(b"%t", &v)));
                     }
                 },
             };
-            self.globals(table, dest, &sub_prefix);
+            self.globals(table, dest, &sub_prefix)?;
             self.chart(sub, table, &sub_prefix)?;
         }
         Ok(())
     }
 
     /// Hands the globals of `src` down to `dest`, whose own ones yield.
-    fn globals(&mut self, dest: MapId, src: MapId, prefix: &str) {
+    fn globals(&mut self, dest: MapId, src: MapId, prefix: &str) -> Result<(), TooDeep> {
         let Some(own) = globals_of(self.heap, dest) else {
-            return self.say(format!("warning: skipping globals because destination {GLOBAL} is not a table."));
+            self.say(format!("warning: skipping globals because destination {GLOBAL} is not a table."));
+            return Ok(());
         };
         let Some(from) = globals_of(self.heap, src) else {
-            return self.say(format!("warning: skipping globals because source {GLOBAL} is not a table."));
+            self.say(format!("warning: skipping globals because source {GLOBAL} is not a table."));
+            return Ok(());
         };
         let entries: Vec<(Str, Value)> = self.heap.map(from).iter().map(|(k, v)| (k.clone(), v.clone())).collect();
         for (key, value) in entries {
@@ -131,7 +141,7 @@ impl Coalescer<'_> {
                 match &below {
                     None => {}
                     Some(v) => match as_table(self.heap, v) {
-                        Some(v) => self.tables(copy, v, &join(prefix, &key.to_text()), true),
+                        Some(v) => self.tables(copy, v, &join(prefix, &key.to_text()), true, 0)?,
                         None => {
                             let key = strconv::quote(&key);
                             self.say(format!("Conflict: cannot merge map onto non-map for {key}. Skipping."));
@@ -147,11 +157,12 @@ impl Coalescer<'_> {
             }
         }
         self.heap.map_mut(dest).insert(GLOBAL, Value::Map(own));
+        Ok(())
     }
 
     /// Lays the chart's defaults under `dest`.
-    fn defaults(&mut self, chart: &Chart, dest: MapId, prefix: &str) {
-        let Some(defaults) = &chart.values else { return };
+    fn defaults(&mut self, chart: &Chart, dest: MapId, prefix: &str) -> Result<(), TooDeep> {
+        let Some(defaults) = &chart.values else { return Ok(()) };
         let sub_prefix = join(prefix, chart.name());
         for (key, default) in defaults.iter() {
             match self.heap.map(dest).get(key).cloned() {
@@ -164,7 +175,7 @@ impl Coalescer<'_> {
                         Data::Table(t) => {
                             let merge = self.merge || chart.dependencies.iter().any(|d| key == d.name());
                             let src = self.put(t, !merge);
-                            self.tables(table, src, &join(&sub_prefix, &key.to_text()), merge);
+                            self.tables(table, src, &join(&sub_prefix, &key.to_text()), merge, 0)?;
                         }
                         Data::Nil => {}
                         _ => {
@@ -183,6 +194,7 @@ impl Coalescer<'_> {
                 }
             }
         }
+        Ok(())
     }
 
     /// A copy of a table of defaults on the heap; without the nulls of its tables if `clean` (those in lists stay).
@@ -200,9 +212,12 @@ impl Coalescer<'_> {
     }
 
     /// `coalesceTablesFullKey`: `src` under `dst`.
-    fn tables(&mut self, dst: MapId, src: MapId, prefix: &str, merge: bool) {
+    fn tables(&mut self, dst: MapId, src: MapId, prefix: &str, merge: bool, depth: usize) -> Result<(), TooDeep> {
         if dst == src {
-            return;
+            return Ok(());
+        }
+        if depth > MAX_DEPTH {
+            return Err(TooDeep);
         }
         // A null in the destination removes a default only where the source had one before the nulls below were copied into it.
         let nulls: Vec<Str> = self.heap.map(dst).iter().filter(|(_, v)| v.is_nil()).map(|(k, _)| k.clone()).collect();
@@ -224,17 +239,20 @@ impl Coalescer<'_> {
                 continue;
             }
             match (as_table(self.heap, &value), as_table(self.heap, &own)) {
-                (Some(value), Some(own)) => self.tables(own, value, &join(prefix, &key.to_text()), merge),
+                (Some(value), Some(own)) => {
+                    self.tables(own, value, &join(prefix, &key.to_text()), merge, depth + 1)?;
+                }
                 (Some(_), None) => {
-                    let (full, shown) = (join(prefix, &key.to_text()), self.show(&value));
+                    let (full, shown) = (join(prefix, &key.to_text()), self.show(b"%v", &value));
                     self.say(format!("warning: cannot overwrite table with non table for {full} ({shown})"));
                 }
                 (None, Some(_)) if !value.is_nil() => {
-                    let (full, shown) = (join(prefix, &key.to_text()), self.show(&value));
+                    let (full, shown) = (join(prefix, &key.to_text()), self.show(b"%v", &value));
                     self.say(format!("warning: destination for {full} is a table. Ignoring non-table value ({shown})"));
                 }
                 _ => {}
             }
         }
+        Ok(())
     }
 }

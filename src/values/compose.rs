@@ -12,7 +12,7 @@ use crate::diagnostic::LogLine;
 use crate::golang::strconv;
 use crate::value::{Heap, MapId};
 
-use super::stand_in::strvals;
+use super::strvals;
 use super::tables::merge_maps;
 
 /// One entry of `spec.valuesFrom`.
@@ -90,18 +90,25 @@ pub fn compose(
             match values_file::read_one(text) {
                 Ok(table) => {
                     let table = data::table_to_map(heap, &table);
-                    result = merge_maps(heap, result, table);
+                    result = merge_maps(heap, result, table)?;
                 }
                 Err(e) => return fail(&e.replace("map[string]interface {}", "common.Values")),
             }
         } else {
-            result = merge_maps(heap, result, inline);
+            result = merge_maps(heap, result, inline)?;
             if let Err(e) = set(heap, result, &r.target_path, text, r.literal) {
                 return fail(&e);
             }
         }
     }
-    Ok(merge_maps(heap, result, inline))
+    Ok(merge_maps(heap, result, inline)?)
+}
+
+/// The inline values from the text of `spec.values`. Flux reads it as YAML and takes a text that it can't read for no values.
+/// Source: Flux helm-controller API `HelmRelease.GetValues`.
+pub fn inline_values(heap: &mut Heap, text: &[u8]) -> MapId {
+    let table = values_file::read_one(text).unwrap_or_default();
+    data::table_to_map(heap, &table)
 }
 
 fn unresolved(namespace: &str, r: &ValuesReference, why: &str) -> String {

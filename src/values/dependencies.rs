@@ -11,10 +11,9 @@ use crate::chart::{Chart, Dependency};
 use crate::diagnostic::LogLine;
 use crate::golang::semver::Version;
 use crate::golang::semver_constraint::Constraint;
-use crate::value::{Heap, MapId, Value};
+use crate::value::{Heap, MapId, Value, print};
 
-use super::coalesce::{coalesce_values, merge_tables, merge_values};
-use super::stand_in::print;
+use super::coalesce::{MAX_SHOWN, coalesce_values, merge_tables, merge_values};
 use super::tables::{deep_copy_map, lookup_path, lookup_table};
 
 /// Processes the dependencies of a chart with the user's values. What is made on the way lies on `heap`.
@@ -159,8 +158,10 @@ fn import(heap: &mut Heap, chart: &mut Chart, log: &mut Vec<LogLine>) -> Result<
             let whole = matches!(item, Data::Str(_));
             match lookup_table(heap, values, &format!("{}.{child}", d.name)) {
                 Ok(table) => {
+                    // An empty table is a new one in Helm: what is merged into it later does not show in the child.
+                    let table = if heap.map(table).is_empty() { heap.new_map() } else { table };
                     let table = if whole { table } else { nest(heap, &parent, table) };
-                    merge_tables(heap, imported, table, log);
+                    merge_tables(heap, imported, table, log)?;
                 }
                 Err(e) if whole => log.push(LogLine::warn("ImportValues missing table").with("error", e)),
                 Err(e) => log.push(
@@ -175,9 +176,9 @@ fn import(heap: &mut Heap, chart: &mut Chart, log: &mut Vec<LogLine>) -> Result<
         d.import_values = done;
     }
     // The parent's own values win; the copy keeps what was imported apart from where it came from.
-    let values = deep_copy_map(heap, values);
-    merge_tables(heap, values, imported, log);
-    chart.values = Some(Arc::new(data::map_to_table(heap, values)));
+    let values = deep_copy_map(heap, values)?;
+    merge_tables(heap, values, imported, log)?;
+    chart.values = Some(Arc::new(data::map_to_table(heap, values)?));
     Ok(())
 }
 
@@ -185,7 +186,8 @@ fn import(heap: &mut Heap, chart: &mut Chart, log: &mut Vec<LogLine>) -> Result<
 fn show(heap: &mut Heap, value: Option<&Data>) -> String {
     let value = value.map_or(Value::Nil, |v| v.to_value(heap));
     let mut out = Vec::new();
-    print::format(heap, b"%v", &[value], &mut out);
+    // What is cut off after the limit was no name of a table.
+    let _ = print::format_within(heap, b"%v", &[value], &mut out, MAX_SHOWN);
     String::from_utf8_lossy(&out).into_owned()
 }
 

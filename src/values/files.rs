@@ -4,9 +4,9 @@
 //! Source: Helm 4.3 `pkg/cli/values/options.go`.
 
 use crate::chart::{Table, data, values_file};
-use crate::value::{Heap, MapId, Value};
+use crate::value::{Heap, MapId, Value, json};
 
-use super::stand_in::{json, strvals};
+use super::strvals;
 use super::tables::merge_maps;
 
 /// What the flags say.
@@ -43,7 +43,7 @@ impl ValueOptions {
             let trimmed = text.trim();
             if trimmed.starts_with('{') {
                 match json::decode(heap, trimmed.as_bytes()) {
-                    Ok(Value::Map(table)) => base = merge_maps(heap, base, table),
+                    Ok(Value::Map(table)) => base = merge_maps(heap, base, table)?,
                     _ => return Err(format!("failed parsing --set-json data JSON: {text}")),
                 }
             } else {

@@ -7,7 +7,6 @@ pub mod coalesce;
 pub mod compose;
 pub mod dependencies;
 pub mod files;
-mod stand_in;
 pub mod strvals;
 mod tables;
 

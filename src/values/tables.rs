@@ -2,7 +2,7 @@
 //!
 //! Source: Helm 4.3 `pkg/chart/v2/loader/load.go` (`MergeMaps`), `pkg/chart/common/values.go`, `internal/copystructure`.
 
-use crate::chart::data::MAX_DEPTH;
+use crate::chart::data::{MAX_DEPTH, TooDeep};
 use crate::value::{Heap, List, Map, MapId, MapType, Value};
 
 use super::GLOBAL;
@@ -15,60 +15,74 @@ pub fn as_table(heap: &Heap, value: &Value) -> Option<MapId> {
     }
 }
 
+/// How many maps and lists may lie on a heap while values are put together.
+const MAX_CONTAINERS: usize = 20_000_000;
+
 /// A deep copy: no table or list of the result is shared with anything.
-pub fn deep_copy_map(heap: &mut Heap, map: MapId) -> MapId {
-    match copy_value(heap, &Value::Map(map), 0) {
-        Value::Map(m) => m,
-        _ => heap.new_map(),
-    }
+///
+/// # Errors
+/// [`TooDeep`].
+pub fn deep_copy_map(heap: &mut Heap, map: MapId) -> Result<MapId, TooDeep> {
+    copy_map(heap, map, 0)
 }
 
-/// Deeper than the depth that a text can have there is only a cycle, which no reader makes: the copy ends there.
-fn copy_value(heap: &mut Heap, value: &Value, depth: usize) -> Value {
-    match value {
-        _ if depth > MAX_DEPTH => Value::Nil,
-        Value::Map(m) => {
-            let source = heap.map(*m).clone();
-            let mut copy = Map::default();
-            (copy.ty, copy.nil) = (source.ty, source.nil);
-            for (k, v) in source.iter() {
-                let v = copy_value(heap, v, depth + 1);
-                copy.insert(k.clone(), v);
-            }
-            Value::Map(heap.add_map(copy))
-        }
+fn copy_map(heap: &mut Heap, map: MapId, depth: usize) -> Result<MapId, TooDeep> {
+    // Tables that several others share are copied for each: a few of these can make a tree without end.
+    if depth > MAX_DEPTH || heap.len() > MAX_CONTAINERS {
+        return Err(TooDeep);
+    }
+    let source = heap.map(map).clone();
+    let mut copy = Map::default();
+    (copy.ty, copy.nil) = (source.ty, source.nil);
+    for (k, v) in source.iter() {
+        let v = copy_value(heap, v, depth + 1)?;
+        copy.insert(k.clone(), v);
+    }
+    Ok(heap.add_map(copy))
+}
+
+fn copy_value(heap: &mut Heap, value: &Value, depth: usize) -> Result<Value, TooDeep> {
+    Ok(match value {
+        Value::Map(m) => Value::Map(copy_map(heap, *m, depth)?),
+        Value::List(_) if depth > MAX_DEPTH || heap.len() > MAX_CONTAINERS => return Err(TooDeep),
         Value::List(l) => {
             let List { elem, nil, items } = heap.list(*l).clone();
-            let items = items.iter().map(|v| copy_value(heap, v, depth + 1)).collect();
+            let items = items.iter().map(|v| copy_value(heap, v, depth + 1)).collect::<Result<_, _>>()?;
             let copy = heap.add_list(List { elem, nil, items });
             heap.set_capacity(copy, heap.capacity(*l));
             Value::List(copy)
         }
         other => other.clone(),
-    }
+    })
 }
 
 /// Lays `b` over `a` in a new map. Tables that both have are merged into new ones; everything else is shared with its source.
-pub fn merge_maps(heap: &mut Heap, a: MapId, b: MapId) -> MapId {
+///
+/// # Errors
+/// [`TooDeep`].
+pub fn merge_maps(heap: &mut Heap, a: MapId, b: MapId) -> Result<MapId, TooDeep> {
     merge_at(heap, a, b, 0)
 }
 
-fn merge_at(heap: &mut Heap, a: MapId, b: MapId, depth: usize) -> MapId {
+fn merge_at(heap: &mut Heap, a: MapId, b: MapId, depth: usize) -> Result<MapId, TooDeep> {
+    if depth > MAX_DEPTH {
+        return Err(TooDeep);
+    }
     let mut out = heap.map(a).clone();
     let over: Vec<_> = heap.map(b).iter().map(|(k, v)| (k.clone(), v.clone())).collect();
     for (key, value) in over {
         let tables = as_table(heap, &value).zip(out.get(&key).and_then(|v| as_table(heap, v)));
         match tables {
-            Some((above, below)) if depth < MAX_DEPTH => {
-                let merged = merge_at(heap, below, above, depth + 1);
+            Some((above, below)) => {
+                let merged = merge_at(heap, below, above, depth + 1)?;
                 out.insert(key, Value::Map(merged));
             }
-            _ => {
+            None => {
                 out.insert(key, value);
             }
         }
     }
-    heap.add_map(out)
+    Ok(heap.add_map(out))
 }
 
 /// `Values.Table`: the table at a dotted path.

@@ -161,15 +161,27 @@ pub fn to_value(heap: &mut Heap, text: &[u8]) -> Result<Value, String> {
     from_tree(heap, &tree)
 }
 
+/// As [`to_value`], but integers stay integers: for decoding into structs, where sigs.k8s.io/yaml makes texts of scalars that are
+/// wanted as texts, before JSON.
+pub fn to_typed_value(heap: &mut Heap, text: &[u8]) -> Result<Value, String> {
+    let (text, bad) = reader::decode(text);
+    let tree = tree::parse(&text, bad).map_err(|e| format!("{TO_JSON}{e}"))?;
+    from_tree_as(heap, &tree, true)
+}
+
 /// As [`to_value`], from a tree.
 pub fn from_tree(heap: &mut Heap, tree: &Tree<'_>) -> Result<Value, String> {
-    let mut build = HeapBuild { heap, unwritable: false, bad_key: false, integral: false };
+    from_tree_as(heap, tree, false)
+}
+
+fn from_tree_as(heap: &mut Heap, tree: &Tree<'_>, integral: bool) -> Result<Value, String> {
+    let mut build = HeapBuild { heap, unwritable: false, bad_key: false, integral };
     let value = match decode::decode(tree, tree.root, &mut build, None) {
         Ok(value) => value.unwrap_or(Value::Nil),
         Err(e) if e == TOO_DEEP => return Err(format!("{FROM_JSON}{e}")),
         Err(e) => return Err(format!("{TO_JSON}{e}")),
     };
-    if (build.unwritable || build.bad_key)
+    if (build.unwritable && !integral || build.bad_key)
         && let Some(e) = json_error(tree)
     {
         return Err(format!("{TO_JSON}{e}"));

@@ -15,6 +15,6 @@ mod scanner;
 mod sort;
 pub mod tree;
 
-pub use convert::{to_list, to_map, to_value};
+pub use convert::{to_list, to_map, to_typed_value, to_value};
 pub use head::{Head, head};
 pub use marshal::{MarshalError, marshal, marshal_pretty, marshal_pretty_within, marshal_within, to_yaml_or_empty};
