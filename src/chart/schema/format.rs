@@ -11,8 +11,10 @@ use crate::golang::url::Url;
 
 type Check = Result<(), String>;
 
-/// The formats, with their checks.
-const FORMATS: &[(&str, fn(&str) -> Check)] = &[
+/// A format's name, and its check.
+type Format = (&'static str, fn(&str) -> Check);
+
+const FORMATS: &[Format] = &[
     ("regex", |s| Regexp::cached(s.as_bytes()).map(|_| ())),
     ("json-pointer", json_pointer),
     ("relative-json-pointer", relative_json_pointer),

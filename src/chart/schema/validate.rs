@@ -211,7 +211,8 @@ impl<'a> Validator<'a, '_> {
             return Err(self.other(|| format!("invalid jsonType {go_type}")));
         }
         let is_int = || t == Types::NUMBER && v.decimal().is_some_and(|n| n.is_int());
-        if !s.types.is_empty() && !s.types.contains(t) && !(s.types.contains(Types::INTEGER) && is_int()) {
+        let right = s.types.is_empty() || s.types.contains(t) || (s.types.contains(Types::INTEGER) && is_int());
+        if !right {
             return Err(self.other(|| format!("got {}, want {}", t.names().concat(), s.types.names().join(" or "))));
         }
         if let Some(want) = &s.constant
