@@ -21,10 +21,31 @@ pub(super) fn range(lo: u32, hi: u32) -> ClassUnicode {
     }
 }
 
-/// Adds to the class what equals one of its characters but for case.
+/// Adds to the class what equals one of its characters but for case. What Unicode 15.0 does not know has no case.
 pub(super) fn fold(class: &mut ClassUnicode) {
+    let mut folded = class.clone();
+    folded.intersect(&ASSIGNED);
     // Fails only without Unicode tables, which the crate is built with; then the class stays as it is.
-    let _ = class.try_case_fold_simple();
+    let _ = folded.try_case_fold_simple();
+    folded.intersect(&ASSIGNED);
+    class.union(&folded);
+}
+
+/// Makes it the class of all other characters. (The crate's own function stumbles over ranges that end and begin at the surrogates.)
+pub(super) fn negate(class: &mut ClassUnicode) {
+    let mut ranges = Vec::with_capacity(class.ranges().len() + 1);
+    let mut next = 0;
+    for r in class.ranges() {
+        let lo = u32::from(r.start());
+        if next < lo {
+            ranges.extend(range(next, lo - 1).ranges());
+        }
+        next = u32::from(r.end()) + 1;
+    }
+    if next <= 0x10FFFF {
+        ranges.extend(range(next, 0x10FFFF).ranges());
+    }
+    *class = ClassUnicode::new(ranges);
 }
 
 fn ascii(ranges: &[(char, char)]) -> ClassUnicode {
@@ -134,8 +155,8 @@ pub(super) fn unicode(name: &str, fold_case: bool) -> Option<ClassUnicode> {
         "Ascii" => ascii(&[('\0', '\x7F')]),
         _ => category(&name)?,
     };
-    // Go has no folding table for the assigned characters: they are closed under folding.
-    if fold_case && name != "Assigned" {
+    // Go has no folding tables for these.
+    if fold_case && !matches!(name.as_str(), "Assigned" | "Lc" | "Casedletter") {
         fold(&mut class);
     }
     Some(class)
@@ -147,14 +168,16 @@ fn category(name: &str) -> Option<ClassUnicode> {
     let mut class = match known.copied() {
         Some("Cn") => {
             let mut class = ASSIGNED.clone();
-            class.negate();
+            negate(&mut class);
             return Some(class);
         }
         Some("C") => {
-            let mut class = table("gc=Cc");
-            class.union(&table("gc=Cf"));
-            class.union(&table("gc=Co"));
-            class
+            let mut class = ASSIGNED.clone();
+            negate(&mut class);
+            for part in ["gc=Cc", "gc=Cf", "gc=Co"] {
+                class.union(&table(part));
+            }
+            return Some(class);
         }
         Some("Cs") => ClassUnicode::empty(),
         Some(c) => table(&format!("gc={c}")),
@@ -162,11 +185,24 @@ fn category(name: &str) -> Option<ClassUnicode> {
         None => return None,
     };
     class.intersect(&ASSIGNED);
+    match known.copied() {
+        Some("Mn") => class.union(&range(AHOM_RA, AHOM_RA)),
+        Some("Mc") => class.difference(&range(AHOM_RA, AHOM_RA)),
+        _ => {}
+    }
     Some(class)
 }
 
+/// The only character whose category is another one since Unicode 15.0.
+const AHOM_RA: u32 = 0x1171E;
+
 /// What Unicode 15.0 has assigned.
-static ASSIGNED: LazyLock<ClassUnicode> = LazyLock::new(|| table("age=15.0"));
+static ASSIGNED: LazyLock<ClassUnicode> = LazyLock::new(|| {
+    let mut class = table("age=15.0");
+    // Noncharacters have an age, too.
+    class.difference(&table("gc=Cn"));
+    class
+});
 
 /// A property's class from the crate's tables.
 fn table(query: &str) -> ClassUnicode {

@@ -431,7 +431,7 @@ impl<'a> Parser<'a> {
             class::fold(group);
         }
         if negated {
-            group.negate();
+            class::negate(group);
         }
         class.union(group);
     }
@@ -458,7 +458,7 @@ impl<'a> Parser<'a> {
             return err(INVALID_CHAR_RANGE, seq);
         };
         if negated {
-            group.negate();
+            class::negate(&mut group);
         }
         class.union(&group);
         Ok(rest)
@@ -516,7 +516,7 @@ impl<'a> Parser<'a> {
         }
         class.union(&singles);
         if negated {
-            class.negate();
+            class::negate(&mut class);
         }
         self.push(Node::new(Op::Class(class), Vec::new()))?;
         Ok(&t[1..])
@@ -541,7 +541,7 @@ fn merge(dst: &mut Node, src: Node) {
         Op::Class(class) => class.clone(),
         Op::AnyNotNewline => {
             let mut class = class::range('\n'.into(), '\n'.into());
-            class.negate();
+            class::negate(&mut class);
             class
         }
         _ => class::range(0, 0x10FFFF),

@@ -116,3 +116,33 @@ fn split() {
         assert_eq!(got, want, "{expr} {n}");
     }
 }
+
+#[test]
+fn unicode_is_that_of_go() {
+    for (expr, text, want) in [
+        // Unassigned in Unicode 15.0, and a noncharacter.
+        (r"\p{Cn}", "\u{A7CB}", true),
+        (r"\p{Assigned}", "\u{FDD0}", false),
+        (r"\p{C}", "\u{378}", true),
+        (r"(?i)\x{264}", "\u{A7CB}", false),
+        (r"(?i)\p{LC}", "\u{345}", false),
+        (r"(?i)\p{Ll}", "\u{345}", true),
+        (r"\p{Mn}", "\u{1171E}", true),
+        // The characters beside the surrogates.
+        (r"\P{C}", "\u{D7FF}", false),
+        (r"(?i)\P{C}", "\u{E000}", false),
+        (r"[^\x{D7FF}\x{E000}]", "\u{E000}", false),
+    ] {
+        assert_eq!(Regexp::new(expr).unwrap().is_match(text.as_bytes()), want, "{expr} {}", text.escape_unicode());
+    }
+}
+
+#[test]
+fn hostile_patterns_end_with_an_error() {
+    for expr in [r"\pL".repeat(20_000), r"(\pL{1000}|x)".repeat(50), "(?i:[^a])".repeat(200_000), "x{1000}".repeat(5000)] {
+        let err = Regexp::new(&expr).unwrap_err();
+        assert!(err.starts_with("error parsing regexp: expression too large: `"), "{}", &err[..60]);
+    }
+    // Nested empty repetitions are small.
+    assert!(Regexp::new("((a{0,100}){0,10})*").is_ok());
+}

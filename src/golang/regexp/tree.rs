@@ -4,6 +4,8 @@ use std::fmt::Write;
 
 use regex_syntax::hir::ClassUnicode;
 
+use super::class;
+
 /// One node. Depth and size are kept as Go counts them, for its limits.
 #[derive(Debug)]
 pub(super) struct Node {
@@ -133,25 +135,22 @@ impl Node {
         match &self.op {
             Op::Empty | Op::LeftParen { .. } | Op::VerticalBar => out.push_str("(?:)"),
             Op::Literal { runes, fold } => {
-                out.push_str(if *fold { "(?i:" } else { "" });
                 for &r in runes {
                     match char::from_u32(r) {
+                        Some(c) if c.is_ascii_alphanumeric() && *fold => _ = write!(out, "(?i:{c})"),
                         Some(c) if c.is_ascii_alphanumeric() => out.push(c),
-                        Some(c) => _ = write!(out, "\\x{{{:X}}}", u32::from(c)),
+                        Some(c) if c.is_ascii() || !*fold => _ = write!(out, "\\x{{{:X}}}", u32::from(c)),
+                        Some(_) => {
+                            let mut class = class::range(r, r);
+                            class::fold(&mut class);
+                            write_class(&class, out);
+                        }
                         // A surrogate: no text contains it.
                         None => out.push_str(NOTHING),
                     }
                 }
-                out.push_str(if *fold { ")" } else { "" });
             }
-            Op::Class(class) if class.ranges().is_empty() => out.push_str(NOTHING),
-            Op::Class(class) => {
-                out.push('[');
-                for r in class.ranges() {
-                    _ = write!(out, "\\x{{{:X}}}-\\x{{{:X}}}", u32::from(r.start()), u32::from(r.end()));
-                }
-                out.push(']');
-            }
+            Op::Class(class) => write_class(class, out),
             Op::AnyNotNewline => out.push_str("[^\\n]"),
             Op::Any => out.push_str("(?s:.)"),
             Op::BeginLine => out.push_str("(?m:^)"),
@@ -193,6 +192,18 @@ impl Node {
         out.push(')');
         out.len() <= limit
     }
+}
+
+fn write_class(class: &ClassUnicode, out: &mut String) {
+    if class.ranges().is_empty() {
+        out.push_str(NOTHING);
+        return;
+    }
+    out.push('[');
+    for r in class.ranges() {
+        _ = write!(out, "\\x{{{:X}}}-\\x{{{:X}}}", u32::from(r.start()), u32::from(r.end()));
+    }
+    out.push(']');
 }
 
 /// A class without members.
