@@ -114,6 +114,11 @@ impl<'a> Tokens<'a> {
         Self { text, at: 0, expect: Expect::Value, open: Vec::new() }
     }
 
+    /// How many bytes the tokens so far took.
+    pub const fn position(&self) -> usize {
+        self.at
+    }
+
     /// The next byte. At the end Go feeds its scanner a space, and says so if that does not fit.
     fn peek(&self) -> u8 {
         self.text.get(self.at).copied().unwrap_or(b' ')
