@@ -8,6 +8,7 @@ use std::sync::Arc;
 use crate::golang::strconv;
 use crate::gotmpl::{CallError, Func, FuncTable, State, Ty, execute, func};
 use crate::value::{MapId, Str, Value};
+use crate::yaml::{self, MarshalError};
 
 use super::errors::warn_wrap;
 
@@ -51,6 +52,7 @@ pub fn register(table: &mut FuncTable) {
     table.add(func("fail", fail));
     table.add(func("lookup", lookup));
     table.add_values_method(func("AsMap", as_map));
+    table.add_values_method(func("YAML", to_yaml));
     table.add_values_method(func("Table", values_table));
     table.add_values_method(func("PathValue", path_value));
     table.add_values_method(encode());
@@ -163,6 +165,15 @@ fn lookup(st: &mut State, api_version: Str, kind: Str, namespace: Str, name: Str
 
 fn as_map(st: &mut State, values: MapId) -> MapId {
     if st.heap.map(values).is_empty() { st.heap.new_map() } else { values }
+}
+
+fn to_yaml(st: &mut State, values: MapId) -> Result<Vec<u8>, CallError> {
+    let left = st.limits.output.saturating_sub(st.charged);
+    match yaml::marshal_within(&mut st.heap, &Value::Map(values), left) {
+        Ok(text) => st.charge(text.len() as u64).map(|()| text),
+        Err(MarshalError::TooLong) => st.charge(left.saturating_add(1)).map(|()| Vec::new()),
+        Err(MarshalError::Unsupported(msg)) => Err(CallError::Msg(msg)),
+    }
 }
 
 fn values_table(st: &mut State, values: MapId, path: Str) -> Result<MapId, CallError> {

@@ -82,6 +82,9 @@ pub fn encode_within(
                     open.push(Open::List(l, 0));
                     open.len() <= CYCLES_FROM || lists.insert(l)
                 }
+                Value::Object(o) if o.kind() == super::Kind::Complex128 => {
+                    return Err(EncodeError::Unsupported("json: unsupported type: complex128".into()));
+                }
                 Value::Object(o) => {
                     next = Some(o.json(heap));
                     continue;

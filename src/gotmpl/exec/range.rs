@@ -157,7 +157,7 @@ impl<'t> Exec<'t, '_> {
     fn cannot_range(&mut self, before: &str, val: &Value, after: &str) -> Box<super::Stop> {
         let mut text = Vec::new();
         // An error's text need not be complete.
-        let _ = print::value_within(&mut self.st.heap, val, &mut text, 1 << 20);
+        let _ = print::action_within(&mut self.st.heap, val, &mut text, 1 << 20);
         self.errorf(format!("{before}{}{after}", String::from_utf8_lossy(&text)))
     }
 }

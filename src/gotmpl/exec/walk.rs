@@ -145,8 +145,9 @@ impl<'t> Exec<'t, '_> {
                 let start = self.out.len();
                 let left = usize::try_from(self.st.limits.output.saturating_sub(self.st.charged)).unwrap_or(usize::MAX);
                 match print::action_within(&mut self.st.heap, other, self.out, start.saturating_add(left)) {
-                    // Too long: charging says so.
-                    Ok(()) | Err(Unprintable::TooLong) => self.charge_output(self.out.len() - start),
+                    Ok(()) => self.charge_output(self.out.len() - start),
+                    // Charging more than there is left says which limit it was.
+                    Err(Unprintable::TooLong) => self.charge_output(left.saturating_add(1)),
                     Err(e @ Unprintable::Cycle) => Err(self.limit(e.to_string())),
                 }
             }
