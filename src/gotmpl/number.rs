@@ -7,9 +7,9 @@ use std::any::Any;
 use std::borrow::Cow;
 
 use super::ast::{Number, Pos};
-use crate::golang::strconv;
 use super::lex::Kind;
 use super::unquote::unquote_char;
+use crate::golang::strconv;
 use crate::value::{Object, Str, Value};
 
 /// Reads a literal. `Err` is the text of Go's error.
@@ -175,6 +175,10 @@ impl Object for Complex {
 
     fn truth(&self) -> bool {
         self.re != 0.0 || self.im != 0.0
+    }
+
+    fn try_json(&self, _heap: &mut crate::value::Heap) -> Result<crate::value::Value, String> {
+        Err("json: unsupported type: complex128".into())
     }
 
     fn complex(&self) -> Option<(f64, f64)> {

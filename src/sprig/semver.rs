@@ -10,7 +10,7 @@ use std::sync::Arc;
 use crate::golang::semver::Version;
 use crate::golang::semver_constraint::Constraint;
 use crate::gotmpl::{CallError, FuncTable, Ret, Ty, pure};
-use crate::value::{Heap, Kind, Object, Str, Value};
+use crate::value::{Heap, Kind, Object, ObjectRef, Str, Value};
 
 pub fn register(table: &mut FuncTable) {
     table.add(pure("semver", |version: Str| -> Result<Pointer, CallError> {
@@ -133,6 +133,13 @@ impl Object for VersionObject {
 
     fn json(&self, _heap: &mut Heap) -> Value {
         Value::str(self.version.to_string())
+    }
+
+    fn deep_copied(&self) -> Option<ObjectRef> {
+        // Every field is unexported: a copy is the zero version.
+        let text = String::new;
+        let version = Version { major: 0, minor: 0, patch: 0, pre: text(), metadata: text(), original: text() };
+        Some(Arc::new(Self { version, pointer: self.pointer }))
     }
 }
 

@@ -192,6 +192,19 @@ impl Object for Location {
         // A struct without exported fields.
         Value::Map(heap.new_map())
     }
+    fn fields(&self, heap: &mut Heap) -> Vec<(&'static str, Value)> {
+        let mut nothing = || Value::List(heap.list_of(Vec::new()));
+        // Without its transitions: a location that prints in full is one that was given to a verb for something else.
+        vec![
+            ("name", self.name().into()),
+            ("zone", nothing()),
+            ("tx", nothing()),
+            ("extend", "".into()),
+            ("cacheStart", Value::Int64(0)),
+            ("cacheEnd", Value::Int64(0)),
+            ("cacheZone", Value::Nil),
+        ]
+    }
     fn method(&self, _heap: &mut Heap, name: &str, args: &[Value]) -> Option<Result<Value, String>> {
         (name == "String").then(|| expect(name, 0, args).map(|()| self.name().into()))
     }
@@ -212,6 +225,21 @@ impl Object for Time {
 
     fn json(&self, _heap: &mut Heap) -> Value {
         self.rfc3339().map_or(Value::Nil, Value::from)
+    }
+
+    fn try_json(&self, _heap: &mut Heap) -> Result<Value, String> {
+        let wrap = |e| format!("json: error calling MarshalJSON for type time.Time: Time.MarshalJSON: {e}");
+        self.rfc3339().map(Value::from).map_err(wrap)
+    }
+
+    /// What verbs show that are not for strings.
+    fn fields(&self, _heap: &mut Heap) -> Vec<(&'static str, Value)> {
+        const YEAR_1: i64 = -62_135_596_800;
+        vec![
+            ("wall", Value::OtherInt(Kind::Uint64, self.nanosecond().into())),
+            ("ext", Value::Int64(self.unix_seconds().wrapping_sub(YEAR_1))),
+            ("loc", Value::object(self.location().clone())),
+        ]
     }
 
     fn method_params(&self, name: &str) -> Option<&'static [&'static str]> {

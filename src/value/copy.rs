@@ -24,7 +24,7 @@ enum Open {
 
 /// A copy that shares no map or list with the original. `limit` is the most maps and lists that the heap may then have.
 ///
-/// Scalars and objects are immutable and stay as they are; the type of every map and list is kept, and so are nils and capacities.
+/// Scalars and objects are immutable and stay as they are (but for what [`deep_copied`](super::Object::deep_copied) says); the type of every map and list is kept, and so are nils and capacities.
 pub fn deep_copy(heap: &mut Heap, value: &Value, limit: usize) -> Result<Value, TooMany> {
     let mut open = Vec::new();
     let copy = copy_of(heap, value, &mut open);
@@ -56,26 +56,27 @@ fn copy_of(heap: &mut Heap, value: &Value, open: &mut Vec<Open>) -> Value {
     match value {
         Value::Map(m) => {
             let map = heap.map(*m).clone();
-            let entries = map.iter().filter(|(_, v)| is_container(v)).map(|(k, v)| (k.clone(), v.clone())).collect();
+            let entries = map.iter().filter(|(_, v)| needs_copy(v)).map(|(k, v)| (k.clone(), v.clone())).collect();
             let new = heap.add_map(map);
             open.push(Open::Map(new, entries));
             Value::Map(if m.is_values() { new.as_values() } else { new })
         }
         Value::List(l) => {
             let list = heap.list(*l).clone();
-            let len = if list.items.iter().any(is_container) { list.items.len() } else { 0 };
+            let len = if list.items.iter().any(needs_copy) { list.items.len() } else { 0 };
             let room = heap.capacity(*l);
             let new = heap.add_list(list);
             heap.set_capacity(new, room);
             open.push(Open::List(new, len));
             Value::List(new)
         }
+        Value::Object(o) => Value::Object(o.deep_copied().unwrap_or_else(|| o.clone())),
         other => other.clone(),
     }
 }
 
-const fn is_container(v: &Value) -> bool {
-    matches!(v, Value::Map(_) | Value::List(_))
+const fn needs_copy(v: &Value) -> bool {
+    matches!(v, Value::Map(_) | Value::List(_) | Value::Object(_))
 }
 
 #[cfg(test)]

@@ -86,7 +86,7 @@ pub fn encode_within(
                     return Err(EncodeError::Unsupported("json: unsupported type: complex128".into()));
                 }
                 Value::Object(o) => {
-                    next = Some(o.json(heap));
+                    next = Some(o.try_json(heap).map_err(EncodeError::Unsupported)?);
                     continue;
                 }
                 ref scalar => {

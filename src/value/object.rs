@@ -66,6 +66,16 @@ pub trait Object: Debug + Send + Sync {
         Value::Nil
     }
 
+    /// As [`Self::json`], for types whose `MarshalJSON` can fail: the error as `encoding/json` words it.
+    fn try_json(&self, heap: &mut Heap) -> Result<Value, String> {
+        Ok(self.json(heap))
+    }
+
+    /// What `deepCopy` makes of it, if that differs: structs lose what is in unexported fields.
+    fn deep_copied(&self) -> Option<ObjectRef> {
+        None
+    }
+
     /// For objects of slice or map kind: their elements (keys are strings for maps, ints for slices) in Go's range order.
     fn elements(&self, _heap: &mut Heap) -> Option<Vec<(Value, Value)>> {
         None

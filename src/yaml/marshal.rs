@@ -212,7 +212,8 @@ impl Walk {
             }
             Value::Object(o) => {
                 let value = match self.dialect {
-                    Dialect::V2 => o.json(heap),
+                    // The long way words the error.
+                    Dialect::V2 => o.try_json(heap).map_err(|_| Stop::Odd)?,
                     Dialect::V3 => pretty_object(heap, o),
                 };
                 match value {
