@@ -90,8 +90,11 @@ fn render_values(
     log: &mut Vec<LogLine>,
 ) -> Result<MapId, String> {
     let values = crate::values::coalesce_values(&mut st.heap, chart, values, log)?;
-    // TODO schema
-    let _ = request.skip_schema_validation;
+    if !request.skip_schema_validation {
+        crate::chart::schema::validate(&st.heap, chart, values, log).map_err(|e| {
+            format!("values don't meet the specifications of the schema(s) in the following chart(s):\n{e}")
+        })?;
+    }
     Ok(values)
 }
 
