@@ -4,9 +4,12 @@
 //! cargo run --release --example vectors -- [--show N] FILE.jsonl…
 //! ```
 //!
-//! A file is recognised by its name (`strvals.jsonl`, `semver.jsonl`, `values.jsonl`). Each group gets one line; the last line
+//! A file is recognised by its name (`strvals.jsonl`, `semver.jsonl`, `manifests.jsonl`, `values.jsonl`). Each group gets one line; the last line
 //! is `N passed, N failed`, and the status is 1 if any failed. `--show N` prints the first N differences.
 
+mod manifests;
+#[path = "../runner/mod.rs"]
+mod runner;
 mod semver;
 mod strvals;
 mod values;
@@ -15,79 +18,64 @@ use std::collections::BTreeMap;
 use std::path::Path;
 use std::process::ExitCode;
 
+use runner::{Args, Report, diff, jsonl};
 use serde_json::Value as Json;
-use similar::TextDiff;
 
 /// Answers a vector's question: the vector's own answer fields, as this crate gives them.
 type Answer = fn(&Json) -> Result<Json, String>;
 
 /// A kind of vectors, by its file's name without `.jsonl`.
-fn runner(name: &str) -> Option<Answer> {
+fn answers(name: &str) -> Option<Answer> {
     Some(match name {
         "strvals" => strvals::answer,
         "semver" => semver::answer,
+        "manifests" => manifests::answer,
         "values" => values::answer,
         _ => return None,
     })
 }
 
 fn main() -> ExitCode {
-    match run() {
-        Ok(true) => ExitCode::SUCCESS,
-        Ok(false) => ExitCode::FAILURE,
-        Err(e) => {
-            eprintln!("vectors: {e}");
-            ExitCode::FAILURE
-        }
-    }
+    runner::with_stack(run)
 }
 
-fn run() -> Result<bool, String> {
-    let mut show = 0_usize;
-    let mut files = Vec::new();
-    let mut args = std::env::args().skip(1);
-    while let Some(arg) = args.next() {
-        if arg == "--show" {
-            let n = args.next().ok_or("--show needs a number")?;
-            show = n.parse().map_err(|_| format!("--show {n}: not a number"))?;
-        } else {
-            files.push(arg);
+fn run() -> ExitCode {
+    let args = match Args::parse("vectors [--show N] FILE.jsonl…") {
+        Ok(args) => args,
+        Err(code) => return code,
+    };
+    let mut report = Report::new(args.show);
+    for path in &args.paths {
+        if let Err(e) = file(path, &mut report) {
+            eprintln!("vectors: {}: {e}", path.display());
+            return ExitCode::FAILURE;
         }
     }
-    if files.is_empty() {
-        return Err("no files given".into());
+    report.finish()
+}
+
+fn file(path: &Path, report: &mut Report) -> Result<(), String> {
+    let name = path.file_stem().and_then(|s| s.to_str()).unwrap_or_default();
+    let answer = answers(name).ok_or_else(|| format!("there is no runner for vectors named {name:?}"))?;
+    let mut groups: BTreeMap<String, Vec<Json>> = BTreeMap::new();
+    for vector in jsonl(path)? {
+        groups.entry(group(name, vector["id"].as_str().unwrap_or_default())).or_default().push(vector);
     }
-    let (mut passed, mut failed) = (0, 0);
-    for file in &files {
-        let name = Path::new(file).file_stem().and_then(|s| s.to_str()).unwrap_or_default();
-        let answer = runner(name).ok_or_else(|| format!("{file}: no runner for vectors named {name:?}"))?;
-        let text = std::fs::read_to_string(file).map_err(|e| format!("{file}: {e}"))?;
-        let mut groups: BTreeMap<String, (usize, usize)> = BTreeMap::new();
-        for (i, line) in text.lines().enumerate().filter(|(_, l)| !l.trim().is_empty()) {
-            let vector: Json = serde_json::from_str(line).map_err(|e| format!("{file}:{}: {e}", i + 1))?;
-            let id = vector["id"].as_str().unwrap_or_default().to_owned();
-            let got = answer(&vector).map_err(|e| format!("{file}:{}: {id}: {e}", i + 1))?;
+    for (group, vectors) in groups {
+        report.begin(group);
+        for vector in vectors {
+            let id = vector["id"].as_str().unwrap_or_default();
+            let got = answer(&vector).map_err(|e| format!("{id}: {e}"))?;
             let want = expected(&vector, &got);
-            let counts = groups.entry(group(name, &id)).or_default();
             if got == want {
-                counts.0 += 1;
-                continue;
+                report.pass();
+            } else {
+                let text = |json: &Json| serde_json::to_string_pretty(json).unwrap_or_default() + "\n";
+                report.fail(&format!("{id}: {}", question(&vector, &got)), || diff(&text(&want), &text(&got)));
             }
-            counts.1 += 1;
-            if show > 0 {
-                show -= 1;
-                println!("--- {id}: {}", question(&vector, &got));
-                print_difference(&want, &got);
-            }
-        }
-        for (group, (good, bad)) in &groups {
-            println!("{group}: {good} passed, {bad} failed");
-            passed += good;
-            failed += bad;
         }
     }
-    println!("{passed} passed, {failed} failed");
-    Ok(failed == 0)
+    Ok(())
 }
 
 /// `semver-match-0001` is of group `semver-match`.
@@ -130,10 +118,4 @@ fn floats(json: &mut Json, ints: &[&str], at: &mut String) {
         Json::Number(n) if !ints.contains(&at.as_str()) => *json = n.as_f64().into(),
         _ => {}
     }
-}
-
-fn print_difference(want: &Json, got: &Json) {
-    let text = |json: &Json| serde_json::to_string_pretty(json).unwrap_or_default() + "\n";
-    let (want, got) = (text(want), text(got));
-    print!("{}", TextDiff::from_lines(&want, &got).unified_diff().context_radius(2).header("want", "got"));
 }

@@ -1,14 +1,12 @@
 //! Version constraints as Masterminds/semver v3.5.0 reads them: `>=1.2 <2 || ~3.1`, `^1.2.x`, `1.2 - 1.4`.
 //!
 //! A constraint is groups joined by `||`; a version passes if it passes every part of one group. A group without any prerelease
-//! in it refuses prereleases. Source: `constraints.go` of github.com/Masterminds/semver/v3; the patterns are the library's own,
-//! with Go's ASCII classes spelled out.
+//! in it refuses prereleases. Source: `constraints.go` of github.com/Masterminds/semver/v3. What is four regular expressions there
+//! is a few lines of scanning here, because every render of a chart checks a constraint or two: none of the patterns can match in
+//! more than one way, since no version contains an operator, white space or a comma.
 
 use std::cmp::Ordering;
 use std::fmt;
-use std::sync::LazyLock;
-
-use regex::bytes::{Captures, Regex};
 
 use super::semver::{Version, compare_prerelease};
 use super::strconv;
@@ -17,27 +15,6 @@ use super::strconv;
 const MAX_LEN: usize = 512;
 /// The most groups joined by `||`.
 const MAX_GROUPS: usize = 32;
-
-const OPS: &str = r"=||!=|>|<|>=|=>|<=|=<|~|~>|\^";
-/// A version with wildcards. Ten groups with the outer one; the `|` inside the classes is the library's slip and accepted.
-const CV: &str = concat!(
-    r"v?([0-9|x|X|*]+)(\.[0-9|x|X|*]+)?(\.[0-9|x|X|*]+)?",
-    r"(-([0-9A-Za-z-]+(\.[0-9A-Za-z-]+)*))?",
-    r"(\+([0-9A-Za-z-]+(\.[0-9A-Za-z-]+)*))?"
-);
-/// Go's `\s`, which lacks the vertical tab.
-const S: &str = r"[\t\n\f\r ]";
-
-fn pattern(text: &str) -> Regex {
-    // The patterns are constants of this file, and the tests compile each.
-    Regex::new(&format!("(?-u){text}")).expect("a constant pattern")
-}
-
-static ONE: LazyLock<Regex> = LazyLock::new(|| pattern(&format!("^{S}*({OPS}){S}*({CV}){S}*$")));
-static RANGE: LazyLock<Regex> = LazyLock::new(|| pattern(&format!("{S}*({CV}){S}+-{S}+({CV}){S}*")));
-static FIND: LazyLock<Regex> = LazyLock::new(|| pattern(&format!("({OPS}){S}*({CV})")));
-static VALID: LazyLock<Regex> =
-    LazyLock::new(|| pattern(&format!("^({S}*({OPS}){S}*({CV}){S}*)((?:{S}+|,{S}*)({OPS}){S}*({CV}){S}*)*$")));
 
 /// A parsed constraint.
 #[derive(Clone, Debug)]
@@ -96,10 +73,8 @@ impl Constraint {
         }
         let mut groups = Vec::with_capacity(ors.len());
         for or in ors {
-            if !VALID.is_match(or) {
-                return Err(improper(or));
-            }
-            let parts = FIND.find_iter(or).map(|m| Part::new(m.as_bytes())).collect::<Result<Vec<_>, _>>()?;
+            let written = scan_group(or).ok_or_else(|| format!("improper constraint: {}", strconv::quote(or)))?;
+            let parts = written.into_iter().map(Part::new).collect::<Result<Vec<_>, _>>()?;
             let has_pre = parts.iter().any(|p| !p.version.pre.is_empty());
             groups.push(Group { parts, has_pre });
         }
@@ -152,21 +127,141 @@ impl fmt::Display for Constraint {
     }
 }
 
-fn improper(text: &[u8]) -> String {
-    format!("improper constraint: {}", strconv::quote(text))
+/// An operator with its version as written: one match of the library's `constraintRegex`.
+struct Written<'t> {
+    op: Op,
+    op_text: &'static str,
+    version: Pattern<'t>,
+}
+
+/// A version with wildcards, by the library's `cvRegex`: `v?N(.N)?(.N)?(-ids)?(+ids)?`, where N may hold wildcards (and, by a
+/// slip of the library, a bar). Segments after the first keep their dot, `pre` its hyphen.
+struct Pattern<'t> {
+    all: &'t str,
+    major: &'t str,
+    minor: &'t str,
+    patch: &'t str,
+    pre: &'t str,
+}
+
+/// Operators; of two that begin alike, the longer comes first.
+const OPS: [(&str, Op); 11] = [
+    ("!=", Op::NotEqual),
+    (">=", Op::GreaterEqual),
+    ("=>", Op::GreaterEqual),
+    ("<=", Op::LessEqual),
+    ("=<", Op::LessEqual),
+    ("~>", Op::Tilde),
+    ("=", Op::TildeOrEqual),
+    (">", Op::Greater),
+    ("<", Op::Less),
+    ("~", Op::Tilde),
+    ("^", Op::Caret),
+];
+
+/// Go's `\s`, which lacks the vertical tab.
+const fn is_space(b: u8) -> bool {
+    matches!(b, b'\t' | b'\n' | 0x0C | b'\r' | b' ')
+}
+
+fn skip_space(text: &[u8]) -> &[u8] {
+    &text[text.iter().position(|b| !is_space(*b)).unwrap_or(text.len())..]
+}
+
+/// The parts of a group: the library's `validConstraintRegex` and `findConstraintRegex`. `None`: it is none.
+fn scan_group(text: &[u8]) -> Option<Vec<Written<'_>>> {
+    let mut parts = Vec::new();
+    let mut rest = skip_space(text);
+    loop {
+        let (op_text, op) =
+            OPS.into_iter().find(|(op, _)| rest.starts_with(op.as_bytes())).unwrap_or(("", Op::TildeOrEqual));
+        let (version, after) = scan_version(skip_space(&rest[op_text.len()..]))?;
+        parts.push(Written { op, op_text, version });
+        rest = skip_space(after);
+        if rest.is_empty() {
+            return Some(parts);
+        }
+        if let Some(next) = rest.strip_prefix(b",") {
+            rest = skip_space(next);
+        } else if rest.len() == after.len() {
+            return None;
+        }
+    }
+}
+
+/// The version that the text begins with, and what follows.
+fn scan_version(text: &[u8]) -> Option<(Pattern<'_>, &[u8])> {
+    let run = |from: usize, is: fn(u8) -> bool| text[from..].iter().take_while(|b| is(**b)).count();
+    let number = |b: u8| b.is_ascii_digit() || matches!(b, b'x' | b'X' | b'*' | b'|');
+    let identifier = |b: u8| b.is_ascii_alphanumeric() || b == b'-';
+    // The end of `<mark>run(.run)*` at `from`, or `from` if there is none; `repeat` is whether more runs may follow.
+    let marked = |from: usize, mark: u8, is: fn(u8) -> bool, repeat: bool| {
+        let mut end = from;
+        let mut want = mark;
+        while text.get(end) == Some(&want) {
+            let n = run(end + 1, is);
+            if n == 0 {
+                break;
+            }
+            end += 1 + n;
+            want = b'.';
+            if !repeat {
+                break;
+            }
+        }
+        end
+    };
+    let start = usize::from(text.first() == Some(&b'v'));
+    let major = start + run(start, number);
+    if major == start {
+        return None;
+    }
+    let minor = marked(major, b'.', number, false);
+    let patch = if minor == major { minor } else { marked(minor, b'.', number, false) };
+    let pre = marked(patch, b'-', identifier, true);
+    let end = marked(pre, b'+', identifier, true);
+    // Only ASCII was taken.
+    let part = |from: usize, to: usize| std::str::from_utf8(&text[from..to]).unwrap_or_default();
+    let pattern = Pattern {
+        all: part(0, end),
+        major: part(start, major),
+        minor: part(major, minor),
+        patch: part(minor, patch),
+        pre: part(patch, pre),
+    };
+    Some((pattern, &text[end..]))
 }
 
 /// `1.2 - 1.4` becomes `>= 1.2, <= 1.4 `, in place of the first text that looks the same, as the library does it.
 fn rewrite_ranges(text: &[u8]) -> Vec<u8> {
     let mut out = text.to_vec();
-    for m in RANGE.captures_iter(text) {
-        let whole = group(&m, 0);
-        let new = [b">= ", group(&m, 1), b", <= ", group(&m, 11), b" "].concat();
-        if let Some(at) = out.windows(whole.len()).position(|w| w == whole) {
-            out.splice(at..at + whole.len(), new);
+    let mut at = 0;
+    while at < text.len() {
+        let Some((low, high, end)) = scan_range(&text[at..]) else {
+            at += 1;
+            continue;
+        };
+        let whole = &text[at..at + end];
+        let new = format!(">= {low}, <= {high} ");
+        if let Some(i) = out.windows(whole.len()).position(|w| w == whole) {
+            out.splice(i..i + whole.len(), new.into_bytes());
         }
+        at += end;
     }
     out
+}
+
+/// The range that the text begins with, with the white space around it, and its length.
+fn scan_range(text: &[u8]) -> Option<(&str, &str, usize)> {
+    let (low, after) = scan_version(skip_space(text))?;
+    let hyphen = skip_space(after);
+    let high = hyphen.strip_prefix(b"-")?;
+    let high_start = skip_space(high);
+    if hyphen.len() == after.len() || high_start.len() == high.len() {
+        return None;
+    }
+    let (high, after) = scan_version(high_start)?;
+    Some((low.all, high.all, text.len() - skip_space(after).len()))
 }
 
 fn split_or(text: &[u8]) -> Vec<&[u8]> {
@@ -183,49 +278,28 @@ fn split_or(text: &[u8]) -> Vec<&[u8]> {
     parts
 }
 
-fn group<'t>(m: &Captures<'t>, i: usize) -> &'t [u8] {
-    m.get(i).map_or(b"", |m| m.as_bytes())
-}
-
 fn is_wild(segment: &str) -> bool {
     matches!(segment.trim_start_matches('.'), "" | "x" | "X" | "*")
 }
 
 impl Part {
-    fn new(text: &[u8]) -> Result<Self, String> {
-        let m = ONE.captures(text).ok_or_else(|| improper(text))?;
-        // The pattern matches ASCII only.
-        let field = |i| String::from_utf8_lossy(group(&m, i)).into_owned();
-        let (op_text, op) = match group(&m, 1) {
-            b"=" => ("=", Op::TildeOrEqual),
-            b"!=" => ("!=", Op::NotEqual),
-            b">" => (">", Op::Greater),
-            b"<" => ("<", Op::Less),
-            b">=" => (">=", Op::GreaterEqual),
-            b"=>" => ("=>", Op::GreaterEqual),
-            b"<=" => ("<=", Op::LessEqual),
-            b"=<" => ("=<", Op::LessEqual),
-            b"~" => ("~", Op::Tilde),
-            b"~>" => ("~>", Op::Tilde),
-            b"^" => ("^", Op::Caret),
-            _ => ("", Op::TildeOrEqual),
-        };
-        let (text, major, minor, patch, pre) = (field(2), field(3), field(4), field(5), field(6));
+    fn new(written: Written<'_>) -> Result<Self, String> {
+        let Written { op, op_text, version: Pattern { all, major, minor, patch, pre } } = written;
         let (mut minor_dirty, mut patch_dirty) = (false, false);
-        let written = if is_wild(&major) {
+        let base = if is_wild(major) {
             format!("0.0.0{pre}")
-        } else if is_wild(&minor) {
+        } else if is_wild(minor) {
             minor_dirty = true;
             format!("{major}.0.0{pre}")
-        } else if is_wild(&patch) {
+        } else if is_wild(patch) {
             patch_dirty = true;
             format!("{major}{minor}.0{pre}")
         } else {
-            text.clone()
+            all.to_owned()
         };
-        let dirty = is_wild(&major) || minor_dirty || patch_dirty;
-        let version = Version::new(&written).map_err(|_| "constraint parser error")?;
-        Ok(Self { op, op_text, version, text, dirty, minor_dirty, patch_dirty })
+        let dirty = is_wild(major) || minor_dirty || patch_dirty;
+        let version = Version::new(&base).map_err(|_| "constraint parser error")?;
+        Ok(Self { op, op_text, version, text: all.to_owned(), dirty, minor_dirty, patch_dirty })
     }
 
     /// Why the version does not satisfy this part; `None` if it does.
