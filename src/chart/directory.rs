@@ -9,7 +9,7 @@ use std::path::{Component, Path, PathBuf};
 use std::sync::Arc;
 
 use crate::diagnostic::LogLine;
-use crate::golang::{errno, strconv};
+use crate::golang::errno;
 
 use super::ignore::Rules;
 use super::limits::{MAX_CHART_SIZE, MAX_FILES};
@@ -56,26 +56,6 @@ pub fn vendored(chart: &Path) -> Vec<Found> {
         path: p.strip_prefix("./").unwrap_or(&p).display().to_string(),
     };
     paths.into_iter().map(found).collect()
-}
-
-/// Finds the chart that a command line names, as Helm does before it asks its repositories.
-///
-/// # Errors
-/// Helm's text: `path "./x" not found`; for names that could be a repository's, what Helm says without that repository.
-pub fn locate(name: &str) -> Result<PathBuf, String> {
-    let name = name.trim();
-    if fs::metadata(name).is_ok() {
-        return absolute(Path::new(name)).map_err(|e| errno::text(&e));
-    }
-    let quoted = strconv::quote(name.as_bytes());
-    if name.starts_with(['/', '.']) {
-        return Err(format!("path {quoted} not found"));
-    }
-    match name.split_once('/') {
-        Some((repository, _)) if !name.contains("://") => Err(format!("repo {repository} not found")),
-        None => Err(format!("non-absolute URLs should be in form of repo_name/path_to_chart, got: {name}")),
-        Some(_) => Err(format!("charts are read from directories and archives, not from {quoted}")),
-    }
 }
 
 /// Loads the chart in a directory.

@@ -5,10 +5,12 @@
 
 mod args;
 mod build;
+mod dependency;
 mod explain;
 mod manual;
 mod origin;
 mod output;
+mod show;
 mod template;
 mod version;
 
@@ -55,7 +57,8 @@ pub fn run(args: impl IntoIterator<Item = OsString>, io: &mut Streams<'_>) -> u8
     let explain = cli.global.explain_errors || io.terminal;
     let result = match cli.command {
         args::Command::Template(a) => template::run(&a, &cli.global, io),
-        args::Command::Show(_) | args::Command::Dependency(_) => Err(Failure::new("not yet")),
+        args::Command::Show(a) => show::run(&a, io),
+        args::Command::Dependency(a) => dependency::run(&a, io),
         args::Command::Build(a) => build::run(&a, &cli.global, io),
         args::Command::Version(a) => version::run(&a, io),
         args::Command::Completion(a) => manual::completion(&a, io),

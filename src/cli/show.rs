@@ -1,0 +1,25 @@
+//! `pintle show`: `helm show`, byte for byte.
+
+use super::Failure;
+use super::args::{Show, ShowWhat};
+use super::output::Streams;
+use super::template::locate;
+use crate::chart::directory;
+use crate::chart::show::{Part, show};
+
+pub fn run(args: &Show, io: &mut Streams<'_>) -> Result<(), Failure> {
+    let path = locate(&args.chart.to_string_lossy())?;
+    let mut log = Vec::new();
+    let chart = directory::load_unchecked(&path, &mut log);
+    log.iter().for_each(|line| io.log(line));
+    let part = match args.what {
+        ShowWhat::All => Part::All,
+        ShowWhat::Chart => Part::Chart,
+        ShowWhat::Values => Part::Values,
+        ShowWhat::Readme => Part::Readme,
+        ShowWhat::Crds => Part::Crds,
+    };
+    let text = show(&chart.map_err(|e| e.message)?, part)?;
+    io.out.write_all(&text)?;
+    Ok(())
+}
