@@ -1,4 +1,4 @@
-//! text/template's built-in functions, but for `and`, `or` and `call`, which the executor evaluates itself.
+//! text/template's built-in functions. `and`, `or` and `call` the executor evaluates itself.
 //! Source: Go 1.26 `text/template/funcs.go`; error texts are Go's.
 
 mod compare;
@@ -9,8 +9,9 @@ use super::{CallError, FuncTable, Int, Rest, State, func};
 use crate::value::print::{self, Unprintable};
 use crate::value::{Heap, Kind, Str, Value};
 
-/// Adds the built-in functions.
+/// Adds all built-in functions.
 pub fn register(table: &mut FuncTable) {
+    super::exec::register(table);
     compare::register(table);
     escape::register(table);
     index::register(table);
