@@ -15,7 +15,8 @@ pub fn functions() -> &'static Arc<FuncTable> {
     static TABLE: OnceLock<Arc<FuncTable>> = OnceLock::new();
     TABLE.get_or_init(|| {
         let mut table = FuncTable::new();
-            builtins::register(&mut table);
+        builtins::register(&mut table);
+        crate::gotmpl::exec::register(&mut table);
         crate::sprig::register(&mut table);
         encode_funcs::register(&mut table);
         json_funcs::register(&mut table);
@@ -30,6 +31,7 @@ pub fn functions() -> &'static Arc<FuncTable> {
 pub fn name(st: &mut State, text: &str) -> Result<String, String> {
     let mut table = FuncTable::new();
     builtins::register(&mut table);
+    crate::gotmpl::exec::register(&mut table);
     crate::sprig::register(&mut table);
     let mut set = TemplateSet::new("name-template", Arc::new(table));
     set.parse("name-template", text.as_bytes()).map_err(|e| e.to_string())?;
