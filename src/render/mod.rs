@@ -14,6 +14,7 @@ pub mod control;
 pub mod duration_funcs;
 pub mod encode_funcs;
 pub mod errors;
+pub mod tera;
 mod files;
 pub mod json_funcs;
 pub mod manifest;
