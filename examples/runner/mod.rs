@@ -121,10 +121,5 @@ pub fn jsonl(path: &std::path::Path) -> Result<Vec<serde_json::Value>, String> {
 
 /// Runs the work on a thread with the stack that rendering needs.
 pub fn with_stack(work: impl FnOnce() -> ExitCode + Send + 'static) -> ExitCode {
-    std::thread::Builder::new()
-        .stack_size(pintle::render::STACK_SIZE)
-        .spawn(work)
-        .ok()
-        .and_then(|t| t.join().ok())
-        .unwrap_or(ExitCode::from(101))
+    pintle::gotmpl::with_large_stack(work).unwrap_or(ExitCode::from(101))
 }

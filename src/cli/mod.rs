@@ -90,9 +90,8 @@ pub fn main() -> ExitCode {
         let _ = std::io::Write::flush(io.out);
         code
     };
-    match std::thread::Builder::new().stack_size(crate::render::STACK_SIZE).spawn(work).map(std::thread::JoinHandle::join) {
-        Ok(Ok(code)) => ExitCode::from(code),
-        Ok(Err(_)) => ExitCode::from(101),
+    match crate::gotmpl::with_large_stack(work) {
+        Ok(code) => ExitCode::from(code),
         Err(e) => {
             eprintln!("Error: no thread to work on: {e}");
             ExitCode::from(1)

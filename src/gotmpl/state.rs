@@ -17,16 +17,13 @@ pub struct Limits {
     pub steps: u64,
     /// Maps and lists made. Default 50,000,000.
     pub heap: usize,
-    /// Nesting of templates, `include` and `tpl` together. Default 100,000 for `template` (as Go has it).
+    /// Nesting of `include` and `tpl` together (`template` has Go's own limit); the stack may end it earlier. Default 100,000.
     pub depth: u32,
-    /// Bytes of native stack that nested templates may use, from the first template on. Default 1 MiB, which is safe on any
-    /// thread; a render that runs on a thread of [`super::exec::STACK_SIZE`] sets [`super::exec::STACK_BUDGET`].
-    pub stack: usize,
 }
 
 impl Default for Limits {
     fn default() -> Self {
-        Self { output: 1 << 30, steps: 1_000_000_000, heap: 50_000_000, depth: 100_000, stack: 1 << 20 }
+        Self { output: 1 << 30, steps: 1_000_000_000, heap: 50_000_000, depth: 100_000 }
     }
 }
 
@@ -51,6 +48,8 @@ pub struct State {
     pub(super) depth: u32,
     /// Where the native stack stood when the outermost execution began; 0 outside.
     pub(super) stack_base: usize,
+    /// How many bytes of the stack may be used from there on.
+    pub(super) stack_budget: usize,
     /// True once a limit's message tells its place.
     pub(super) limit_placed: bool,
     /// Emptied buffers, to be used again.
@@ -72,6 +71,7 @@ impl State {
             parsed: HashMap::new(),
             depth: 0,
             stack_base: 0,
+            stack_budget: 0,
             limit_placed: false,
             arg_pool: Vec::new(),
             buffer_pool: Vec::new(),

@@ -36,9 +36,6 @@ use crate::diagnostic::LogLine;
 use crate::gotmpl::{ExecError, State};
 use crate::value::MapId;
 
-/// The stack that a thread needs to render: templates may nest 100,000 deep, as in Go, and only touched pages cost memory.
-pub const STACK_SIZE: usize = 1 << 30;
-
 /// What a render needs beside the chart and its values.
 #[derive(Clone, Debug)]
 pub struct Request {

@@ -7,9 +7,9 @@
 //! Where Go's `state.at` remembers a node for the error's place, so does this one, at the same moments; a text is only made of it
 //! when an error is reported.
 //!
-//! Templates nest natively: one level costs a few stack frames. Go allows 100,000 levels of `template`, so a render should run on
-//! a thread of [`STACK_SIZE`] bytes (reserved address space, not memory) with [`STACK_BUDGET`] as its limit; whatever the thread, the
-//! executor measures how much of the stack is used and ends with an error before [`super::Limits::stack`] is exceeded.
+//! Templates nest natively: one level costs a few stack frames. Go allows 100,000 levels of `template`, so a render should run
+//! inside [`with_large_stack`], on a thread of [`STACK_SIZE`] bytes (reserved address space, not memory). On any thread the executor
+//! measures how much of the stack templates use, and ends with an error before there is too little left.
 
 mod call;
 mod eval;
@@ -19,6 +19,7 @@ mod range;
 mod tests;
 mod walk;
 
+use std::cell::Cell;
 use std::sync::Arc;
 
 use super::ast::{Command, Expr, Node, Pipe, Template, Variable};
@@ -31,7 +32,29 @@ use crate::value::{Str, Value};
 pub const STACK_SIZE: usize = 1 << 30;
 
 /// What of [`STACK_SIZE`] templates may use; the rest is for the functions that they call and for the thread itself.
-pub const STACK_BUDGET: usize = STACK_SIZE - (128 << 20);
+const LARGE_BUDGET: usize = STACK_SIZE - (128 << 20);
+
+/// What templates may use on a thread that nobody made for them: Rust's threads have 2 MiB.
+const SMALL_BUDGET: usize = 1 << 20;
+
+thread_local! {
+    static BUDGET: Cell<usize> = const { Cell::new(SMALL_BUDGET) };
+}
+
+/// Runs work on a thread on which templates can nest as deep as in Go, and waits for it. A panic of the work goes on here.
+///
+/// # Errors
+/// The system's, if it has no such thread to give.
+pub fn with_large_stack<T: Send>(work: impl FnOnce() -> T + Send) -> std::io::Result<T> {
+    let marked = || {
+        BUDGET.set(LARGE_BUDGET);
+        work()
+    };
+    std::thread::scope(|scope| {
+        let thread = std::thread::Builder::new().stack_size(STACK_SIZE).spawn_scoped(scope, marked)?;
+        Ok(thread.join().unwrap_or_else(|panic| std::panic::resume_unwind(panic)))
+    })
+}
 
 /// Go's `maxExecDepth`: how deep `template` may nest.
 const MAX_EXEC_DEPTH: u32 = 100_000;
@@ -147,6 +170,7 @@ pub fn execute(
     let outermost = st.stack_base == 0;
     if outermost {
         st.stack_base = stack_here();
+        st.stack_budget = BUDGET.get();
     }
     // Functions find their surroundings in the state.
     let other_set = match &st.set {
@@ -274,9 +298,9 @@ impl Exec<'_, '_> {
     #[inline]
     fn check_depth(&mut self) -> Res<()> {
         let used = self.st.stack_base.abs_diff(stack_here());
-        if used > self.st.limits.stack || self.st.depth > self.st.limits.depth {
+        if used > self.st.stack_budget || self.st.depth > self.st.limits.depth {
             return Err(self.limit(format!(
-                "templates are nested too deeply: {} levels, {used} bytes of stack (limits: depth, stack)",
+                "templates are nested too deeply: {} levels, {used} bytes of stack (limit: depth)",
                 self.st.depth.saturating_add(self.depth)
             )));
         }

@@ -3,7 +3,7 @@
 use std::sync::Arc;
 
 use super::super::{FixedHost, FuncTable, Int, Limits, Rest, State, TemplateSet, func, pure};
-use super::{STACK_BUDGET, STACK_SIZE, execute, register};
+use super::{execute, register, with_large_stack};
 use crate::value::{ListId, Map, MapId, MapType, Str, Value};
 
 fn table() -> FuncTable {
@@ -203,27 +203,17 @@ fn tpl_sees_its_own_definitions_for_its_own_time() {
 
 #[test]
 fn recursion_ends_with_an_error() {
-    let run = |text: &'static str, stack: usize| {
-        std::thread::Builder::new()
-            .stack_size(if stack > 1 << 20 { STACK_SIZE } else { 2 << 20 })
-            .spawn(move || {
-                let mut st = state();
-                st.limits.stack = stack;
-                render(&mut st, text).unwrap_err()
-            })
-            .unwrap()
-            .join()
-            .unwrap()
-    };
+    let small = |text: &str| render(&mut state(), text).unwrap_err();
+    let run = |text: &str| with_large_stack(|| small(text)).unwrap();
     let include = "{{ define \"x\" }}{{ include \"x\" . }}{{ end }}{{ include \"x\" . }}";
-    assert!(run(include, 1 << 20).contains("limits: depth, stack"));
-    let error = run(include, STACK_BUDGET);
+    assert!(small(include).contains("(limit: depth)"));
+    let error = run(include);
     assert!(error.ends_with("rendering template has a nested reference name: x: unable to execute template"));
     assert_eq!(error.matches("error calling include").count(), 1002);
     let template = "{{ define \"x\" }}{{ template \"x\" . }}{{ end }}{{ template \"x\" . }}";
-    assert!(run(template, STACK_BUDGET).ends_with("exceeded maximum template depth (100000)"));
+    assert!(run(template).ends_with("exceeded maximum template depth (100000)"));
     let tpl = "{{ $t := `{{ tpl .s . }}` }}{{ $d := set .m \"s\" $t }}{{ tpl $t $d }}";
-    let error = run(tpl, STACK_BUDGET);
+    let error = run(tpl);
     assert!(error.contains("limit"), "{}", &error[..error.len().min(400)]);
 }
 
