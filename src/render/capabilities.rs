@@ -23,6 +23,11 @@ pub struct KubeVersion {
 }
 
 impl KubeVersion {
+    /// As `deepCopy` has it: what is in the unexported field is lost.
+    fn deep_copied(&self) -> Self {
+        Self { normalized: String::new(), ..self.clone() }
+    }
+
     /// Parses as Kubernetes' `version.ParseGeneric` does: two or three numeric parts, anything behind them kept but ignored.
     pub fn parse(text: &str) -> Result<Self, String> {
         let parsed = parse_generic(text)?;
@@ -129,12 +134,19 @@ impl Object for CapabilitiesObject {
             .filter_map(|n| Some((n, copied(self.field(heap, n)?))))
             .collect()
     }
-    fn json(&self, heap: &mut Heap) -> Value {
-        json_struct(heap, [
-            ("KubeVersion", Value::object(KubeVersionObject { version: self.0.kube_version.clone(), addressable: false })),
+    fn json_fields(&self, _heap: &mut Heap) -> Option<Vec<(&'static str, Value)>> {
+        Some(vec![
+            (
+                "KubeVersion",
+                Value::object(KubeVersionObject { version: self.0.kube_version.clone(), addressable: false }),
+            ),
             ("APIVersions", Value::object(VersionSet(self.0.api_versions.clone()))),
             ("HelmVersion", Value::object(BuildInfo(self.0.compat))),
         ])
+    }
+    fn deep_copied(&self) -> Option<ObjectRef> {
+        let copy = Capabilities { kube_version: self.0.kube_version.deep_copied(), ..Capabilities::clone(&self.0) };
+        Some(Arc::new(Self(Arc::new(copy))))
     }
 }
 
@@ -150,10 +162,6 @@ fn copied(v: Value) -> Value {
 
 fn no_args(name: &str, args: &[Value]) -> Result<(), String> {
     if args.is_empty() { Ok(()) } else { Err(format!("wrong number of args for {name}: want 0 got {}", args.len())) }
-}
-
-fn json_struct<const N: usize>(heap: &mut Heap, fields: [(&'static str, Value); N]) -> Value {
-    Value::Map(heap.map_of(fields))
 }
 
 /// `common.KubeVersion`: it prints itself through `String()` only where Go can take its address, that is directly behind
@@ -204,12 +212,15 @@ impl Object for KubeVersionObject {
             ("Minor", Value::str(&self.version.minor)),
         ]
     }
-    fn json(&self, heap: &mut Heap) -> Value {
-        json_struct(heap, [
+    fn json_fields(&self, _heap: &mut Heap) -> Option<Vec<(&'static str, Value)>> {
+        Some(vec![
             ("Version", Value::str(&self.version.version)),
             ("Major", Value::str(&self.version.major)),
             ("Minor", Value::str(&self.version.minor)),
         ])
+    }
+    fn deep_copied(&self) -> Option<ObjectRef> {
+        Some(Arc::new(Self { version: self.version.deep_copied(), addressable: self.addressable }))
     }
 }
 
@@ -281,9 +292,9 @@ impl Object for BuildInfo {
     fn fields(&self, _heap: &mut Heap) -> Vec<(&'static str, Value)> {
         self.pairs().into_iter().map(|p| (p.0, Value::str(p.2))).collect()
     }
-    fn json(&self, heap: &mut Heap) -> Value {
+    fn json_fields(&self, _heap: &mut Heap) -> Option<Vec<(&'static str, Value)>> {
         // Every field is `omitempty`.
-        Value::Map(heap.map_of(self.pairs().into_iter().filter(|p| !p.2.is_empty()).map(|p| (p.1, Value::str(p.2)))))
+        Some(self.pairs().into_iter().filter(|p| !p.2.is_empty()).map(|p| (p.1, Value::str(p.2))).collect())
     }
 }
 

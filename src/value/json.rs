@@ -44,6 +44,7 @@ pub fn encode(heap: &mut Heap, value: &Value, html: bool, indent: Option<&str>) 
 enum Open {
     Map(MapId, usize),
     List(ListId, usize),
+    Fields(Vec<(&'static str, Value)>, usize),
 }
 
 /// As [`encode`], for a text of at most `limit` bytes.
@@ -85,6 +86,11 @@ pub fn encode_within(
                 Value::Object(o) if o.kind() == super::Kind::Complex128 => {
                     return Err(EncodeError::Unsupported("json: unsupported type: complex128".into()));
                 }
+                Value::Object(ref o) if let Some(fields) = o.json_fields(heap) => {
+                    out.push(b'{');
+                    open.push(Open::Fields(fields, 0));
+                    true
+                }
                 Value::Object(o) => {
                     next = Some(o.try_json(heap).map_err(EncodeError::Unsupported)?);
                     continue;
@@ -125,6 +131,25 @@ pub fn encode_within(
                     }
                     out.push(b'}');
                     maps.remove(m);
+                    open.pop();
+                }
+            },
+            Some(Open::Fields(fields, i)) => match fields.get(*i) {
+                Some((key, value)) => {
+                    if *i > 0 {
+                        out.push(b',');
+                    }
+                    *i += 1;
+                    newline(&mut out, depth);
+                    json::escape_string(key.as_bytes(), html, &mut out);
+                    out.extend_from_slice(if indent.is_some() { b": " } else { b":" });
+                    next = Some(value.clone());
+                }
+                None => {
+                    if *i > 0 {
+                        newline(&mut out, depth - 1);
+                    }
+                    out.push(b'}');
                     open.pop();
                 }
             },

@@ -61,9 +61,17 @@ pub trait Object: Debug + Send + Sync {
         Vec::new()
     }
 
-    /// What `encoding/json` makes of it, as plain values (maps, lists, scalars).
-    fn json(&self, _heap: &mut Heap) -> Value {
-        Value::Nil
+    /// What `encoding/json` makes of it, as plain values (maps, lists, scalars). Structs tell their [`Self::json_fields`] instead.
+    fn json(&self, heap: &mut Heap) -> Value {
+        match self.json_fields(heap) {
+            Some(fields) => Value::Map(heap.map_of(fields)),
+            None => Value::Nil,
+        }
+    }
+
+    /// The members that `encoding/json` writes of a struct, by their JSON names, in the order of the fields.
+    fn json_fields(&self, _heap: &mut Heap) -> Option<Vec<(&'static str, Value)>> {
+        None
     }
 
     /// As [`Self::json`], for types whose `MarshalJSON` can fail: the error as `encoding/json` words it.
