@@ -106,6 +106,12 @@ fn time(v: &Value) -> Result<&Time, String> {
     as_time(v).ok_or_else(|| wrong_type("time.Time", v))
 }
 
+/// A `[]byte` and more bytes; nil is an empty one.
+fn appended(to: &Value, more: &[u8]) -> Value {
+    let before: &[u8] = if let Value::Bytes(b) = to { b } else { &[] };
+    Value::Bytes([before, more].concat().into())
+}
+
 /// The time, if the value is one.
 pub fn as_time(v: &Value) -> Option<&Time> {
     match v {
@@ -249,6 +255,8 @@ impl Object for Time {
             "AddDate" => Some(&["int", "int", "int"]),
             "Before" | "After" | "Equal" | "Compare" | "Sub" => Some(&["time.Time"]),
             "In" => Some(&["*time.Location"]),
+            "AppendFormat" => Some(&["[]uint8", "string"]),
+            "AppendText" => Some(&["[]uint8"]),
             _ => None,
         }
     }
@@ -326,6 +334,15 @@ impl Object for Time {
             "ZoneBounds" => Some(Err(format!(
                 "invalid function signature for {name}: second return value should be error; is time.Time"
             ))),
+            "AppendFormat" => Some(expect(name, 2, args).and_then(|()| {
+                let Value::Str(layout) = &args[1] else { return Err(wrong_type("string", &args[1])) };
+                Ok(appended(&args[0], &self.format(layout)))
+            })),
+            "AppendText" => Some(
+                expect(name, 1, args)
+                    .and_then(|()| self.rfc3339().map_err(|e| format!("Time.AppendText: {e}")))
+                    .map(|s| appended(&args[0], s.as_bytes())),
+            ),
             "MarshalText" => Some(
                 expect(name, 0, args)
                     .and_then(|()| self.rfc3339().map_err(|e| format!("Time.MarshalText: {e}")))

@@ -13,6 +13,7 @@ use super::emit::{Dialect, Emitter, Place};
 use super::sort;
 use crate::golang::json;
 use crate::golang::strconv::format_float;
+use crate::golang::time::{RFC3339_NANO, Time};
 use crate::value::{Heap, Kind, ListId, MapId, ObjectRef, Str, Value, json as value_json};
 
 /// go-yaml v2 reads no deeper flow nesting, and JSON is nothing else.
@@ -211,6 +212,13 @@ impl Walk {
                 self.list(heap, id, place)
             }
             Value::Object(o) => {
+                if let Some(t) = o.as_any().downcast_ref::<Time>()
+                    && self.dialect == Dialect::V3
+                {
+                    // A timestamp, which needs no quotes to be read as one.
+                    self.emitter.bare(&t.format(RFC3339_NANO));
+                    return Ok(());
+                }
                 let value = match self.dialect {
                     // The long way words the error.
                     Dialect::V2 => o.try_json(heap).map_err(|_| Stop::Odd)?,
