@@ -205,6 +205,9 @@ impl<'t> Exec<'t, '_> {
                 self.args.push(arg.v);
             }
             object.method(&mut self.st.heap, &field, &self.args[base..])
+        } else if has_args && object.method(&mut self.st.heap, &field, &[]).is_none() {
+            // There is no such method: its arguments are not evaluated.
+            None
         } else {
             // The object does not tell its methods' types: it checks the arguments itself.
             for expr in args {
