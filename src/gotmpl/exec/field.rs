@@ -225,7 +225,8 @@ impl<'t> Exec<'t, '_> {
             Some(Ok(v)) => return Ok(Val::plain(v)),
             Some(Err(msg)) => {
                 // What text/template says itself, without a call.
-                let own = ["wrong number of args for ", "wrong type for value; expected ", "invalid function signature for "];
+                let own =
+                    ["wrong number of args for ", "wrong type for value; expected ", "invalid function signature for "];
                 if own.iter().any(|text| msg.starts_with(text)) || msg.ends_with(" return values; should be 1 or 2") {
                     return Err(self.errorf(msg));
                 }

@@ -10,12 +10,13 @@
 mod convert;
 mod filters;
 
+use std::collections::BTreeMap;
 use std::io;
 
 use ::tera::value::Key;
 use ::tera::{Context, Error, ErrorKind, Map, Tera};
 
-use crate::value::{Heap, Value};
+use crate::value::{Heap, MapId, Value};
 
 /// What ends the name of a Tera template.
 pub const SUFFIX: &str = ".tera";
@@ -60,6 +61,30 @@ pub fn render(heap: &mut Heap, files: &[(String, &[u8])], context: &Value) -> Re
         done.map_err(|e| explain(path, &e))?;
         left = text.left;
         out.push((path.strip_suffix(SUFFIX).unwrap_or(path).to_owned(), text.text));
+    }
+    Ok(out)
+}
+
+/// Renders the Tera templates of a chart and its subcharts, each chart's with its own dot: path without `.tera` → text.
+///
+/// # Errors
+/// As [`render`].
+pub fn render_charts<'a>(
+    heap: &mut Heap,
+    files: impl IntoIterator<Item = (&'a str, &'a [u8], MapId)>,
+) -> Result<BTreeMap<String, Vec<u8>>, String> {
+    let mut charts: Vec<(MapId, Vec<(String, &[u8])>)> = vec![];
+    for (path, text, dot) in files {
+        let file = (path.to_owned(), text);
+        match charts.iter_mut().find(|(other, _)| *other == dot) {
+            Some((_, files)) => files.push(file),
+            None => charts.push((dot, vec![file])),
+        }
+    }
+    let mut out = BTreeMap::new();
+    for (dot, mut files) in charts {
+        files.sort_unstable_by(|a, b| a.0.cmp(&b.0));
+        out.extend(render(heap, &files, &Value::Map(dot))?);
     }
     Ok(out)
 }

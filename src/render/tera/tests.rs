@@ -122,6 +122,27 @@ fn values_that_contain_themselves_are_refused() {
 }
 
 #[test]
+fn each_chart_has_its_own_dot_and_templates() {
+    let mut heap = Heap::new();
+    let values = |heap: &mut Heap, n: i64| {
+        let values = heap.map_of([("n", Value::Int(n))]);
+        heap.map_of([("Values", Value::Map(values))])
+    };
+    let (parent, child) = (values(&mut heap, 1), values(&mut heap, 2));
+    let files: [(&str, &[u8], MapId); 4] = [
+        ("c/templates/a.tera", b"{% include \"_x.tera\" %}", parent),
+        ("c/charts/s/templates/a.tera", b"{% include \"_x.tera\" %}", child),
+        ("c/templates/_x.tera", b"parent {{ Values.n }}", parent),
+        ("c/charts/s/templates/_x.tera", b"child {{ Values.n }}", child),
+    ];
+    let out = render_charts(&mut heap, files).unwrap();
+    let text = |path: &str| String::from_utf8_lossy(&out[path]).into_owned();
+    assert_eq!(out.len(), 2);
+    assert_eq!(text("c/templates/a"), "parent 1");
+    assert_eq!(text("c/charts/s/templates/a"), "child 2");
+}
+
+#[test]
 fn paths_of_charts_and_subcharts() {
     for (path, want) in [
         ("c/templates/a/b.tera", Some(("c/templates", "a/b.tera"))),
