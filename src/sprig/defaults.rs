@@ -35,6 +35,6 @@ fn deep_copy(st: &mut State, v: Value) -> Result<Value, CallError> {
     if v.is_nil() {
         return fail("reflect: call of reflect.Value.Type on zero Value");
     }
-    let limit = st.limits.heap;
+    let limit = st.limits.output.saturating_sub(st.charged);
     copy::deep_copy(&mut st.heap, &v, limit).map_err(|e| CallError::Limit(e.to_string()))
 }
