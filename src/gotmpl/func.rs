@@ -4,7 +4,7 @@
 //! converts arguments as text/template does before it calls (so `wrong type for value; expected string; got float64` is said in
 //! one place). The function then gets what it declared and never checks again:
 //!
-//! ```ignore
+//! ```text
 //! fn trunc(n: Int, s: Str) -> Str { … }
 //! fn repeat(st: &mut State, n: Int, s: Str) -> Result<Str, CallError> { … }
 //! table.add(pure("trunc", trunc));

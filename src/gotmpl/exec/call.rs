@@ -94,7 +94,7 @@ impl<'t> Exec<'t, '_> {
     /// `bound` parameters are filled already (a method's receiver).
     fn check_count(&self, func: &Func, bound: usize, args: usize, fin: bool) -> Res<()> {
         let given = args + usize::from(fin);
-        let want = func.params.len() - bound;
+        let want = func.params.len().saturating_sub(bound);
         let name = func.name;
         if func.variadic {
             if given + 1 < want {

@@ -2,7 +2,7 @@
 //!
 //! Go evaluates to `reflect.Value`s, and charts see the difference between a value that came out of an `interface {}` (an
 //! element of a map or list) and one of a known type: `nil pointer evaluating interface {}.x` and `<nil>` arguments depend on
-//! it. So the executor computes with a [`Val`]: a value, and whether Go would hold it in an `interface {}`.
+//! it. So the executor computes with a `Val`: a value, and whether Go would hold it in an `interface {}`.
 //!
 //! Where Go's `state.at` remembers a node for the error's place, so does this one, at the same moments; a text is only made of it
 //! when an error is reported.
