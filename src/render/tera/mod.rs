@@ -16,13 +16,16 @@ use std::io;
 use ::tera::value::Key;
 use ::tera::{Context, Error, ErrorKind, Map, Tera};
 
-use crate::value::{Heap, MapId, Value};
+use crate::value::{Heap, MapId, Str, Value};
 
 /// What ends the name of a Tera template.
 pub const SUFFIX: &str = ".tera";
 
 /// All that the templates of a chart may write together, in bytes.
 pub const MAX_OUTPUT: usize = 1 << 30;
+
+/// Templates by their full paths.
+type Files<'a> = Vec<(String, &'a [u8])>;
 
 /// Renders the Tera templates of one chart.
 ///
@@ -32,7 +35,15 @@ pub const MAX_OUTPUT: usize = 1 << 30;
 /// # Errors
 /// The first problem, as `chart/templates/x.yaml.tera:3:7: what`.
 pub fn render(heap: &mut Heap, files: &[(String, &[u8])], context: &Value) -> Result<Vec<(String, Vec<u8>)>, String> {
-    let dot = convert::to_tera(heap, context).map_err(|e| format!("values for Tera: {e}"))?;
+    // The dots of subcharts would bring all of their values and files along, for nobody.
+    let context = match context {
+        Value::Map(m) => {
+            let own: Vec<(Str, Value)> = heap.map(*m).iter().map(|(k, v)| (k.clone(), v.clone())).collect();
+            Value::Map(heap.map_of(own.into_iter().filter(|(k, _)| *k != "Subcharts")))
+        }
+        other => other.clone(),
+    };
+    let dot = convert::to_tera(heap, &context).map_err(|e| format!("values for Tera: {e}"))?;
     let mut engine = engine(&dot, files)?;
     engine.autoescape_on(Vec::<&str>::new());
     let mut context = Context::new();
@@ -73,7 +84,7 @@ pub fn render_charts<'a>(
     heap: &mut Heap,
     files: impl IntoIterator<Item = (&'a str, &'a [u8], MapId)>,
 ) -> Result<BTreeMap<String, Vec<u8>>, String> {
-    let mut charts: Vec<(MapId, Vec<(String, &[u8])>)> = vec![];
+    let mut charts: Vec<(MapId, Files<'_>)> = vec![];
     for (path, text, dot) in files {
         let file = (path.to_owned(), text);
         match charts.iter_mut().find(|(other, _)| *other == dot) {

@@ -441,3 +441,94 @@ fn check_name(content: &[u8]) -> Result<(), String> {
 fn is_printable(b: &u8) -> bool {
     b.is_ascii_alphanumeric() || b" '()+,-./:=?*&".contains(b)
 }
+
+#[cfg(test)]
+mod tests {
+    use std::sync::Arc;
+
+    use super::*;
+    use crate::gotmpl::{FixedHost, Limits};
+
+    const ED25519: &str = "-----BEGIN PRIVATE KEY-----
+MC4CAQAwBQYDK2VwBCIEIEYdEE4wskiGpPczXzaYt6nHU7JFl8K1vqnU33h26M1D
+-----END PRIVATE KEY-----
+";
+
+    fn state() -> State {
+        State::new(Arc::new(FixedHost::new(1_700_000_000_000_000_000, 7)), Limits::default())
+    }
+
+    fn lists(st: &mut State, ips: &[&str], dns: &[&str]) -> (ListId, ListId) {
+        let ips = st.heap.list_of(ips.iter().map(|s| Value::str(s)).collect());
+        let dns = st.heap.list_of(dns.iter().map(|s| Value::str(s)).collect());
+        (ips, dns)
+    }
+
+    #[test]
+    fn a_certificate_is_what_go_writes() {
+        let st = &mut state();
+        let key = PrivateKey::parse(ED25519.as_bytes()).unwrap();
+        let ca = authority(st, b"my ca", Int(30), &key).unwrap();
+        assert_eq!(ca.key, ED25519);
+        assert_eq!(
+            ca.cert,
+            "-----BEGIN CERTIFICATE-----
+MIIBPzCB8qADAgECAhEA1xwCy9oR9v5haessTjDm+DAFBgMrZXAwEDEOMAwGA1UE
+AxMFbXkgY2EwHhcNMjMxMTE0MjIxMzIwWhcNMjMxMjE0MjIxMzIwWjAQMQ4wDAYD
+VQQDEwVteSBjYTAqMAUGAytlcAMhAOqrjwyaa2UNcbS5LbAk7hdB3J4j6j44SvnL
+AUtV0KVyo2EwXzAOBgNVHQ8BAf8EBAMCAqQwHQYDVR0lBBYwFAYIKwYBBQUHAwEG
+CCsGAQUFBwMCMA8GA1UdEwEB/wQFMAMBAf8wHQYDVR0OBBYEFA3/h0hx2u9Jr+ky
+p84qMWAPni3pMAUGAytlcANBAJlDAj0QMTcGGoHxlgPUEf/oRzDsdPDpiqtWcTXv
+5nzWTV/c1qINx/Y/sisgsGa/Hv0AP8O9gsE1lNV+hMdR7g0=
+-----END CERTIFICATE-----
+"
+        );
+        let (ips, dns) = lists(st, &["10.0.0.5", "::1", "::ffff:1.2.3.4"], &["x.io"]);
+        let leaf = signed(st, &Wish { cn: b"*.x.io", ips, dns, days: Int(40_000) }, &ca, &key).unwrap();
+        assert_eq!(
+            leaf.cert,
+            "-----BEGIN CERTIFICATE-----
+MIIBczCCASWgAwIBAgIRAK/HNfgvzZ3/MOm6X0cdeKwwBQYDK2VwMBAxDjAMBgNV
+BAMTBW15IGNhMCAXDTIzMTExNDIyMTMyMFoYDzIxMzMwNTIxMjIxMzIwWjARMQ8w
+DQYDVQQDDAYqLnguaW8wKjAFBgMrZXADIQDqq48MmmtlDXG0uS2wJO4XQdyeI+o+
+OEr5ywFLVdClcqOBkDCBjTAOBgNVHQ8BAf8EBAMCBaAwHQYDVR0lBBYwFAYIKwYB
+BQUHAwEGCCsGAQUFBwMCMAwGA1UdEwEB/wQCMAAwHwYDVR0jBBgwFoAUDf+HSHHa
+70mv6TKnzioxYA+eLekwLQYDVR0RBCYwJIIEeC5pb4cECgAABYcQAAAAAAAAAAAA
+AAAAAAAAAYcEAQIDBDAFBgMrZXADQQAJDSTfkV0dFT/1ciivkcPaGk9Nll1GUOFw
+BUNTJ6bixr84hD5ZGGGIqUkd4pylE/Y4XnRIYkHv8HNymshnK5sD
+-----END CERTIFICATE-----
+"
+        );
+    }
+
+    #[test]
+    fn refuses_as_sprig() {
+        let st = &mut state();
+        let key = PrivateKey::parse(ED25519.as_bytes()).unwrap();
+        let mut error = |cn: &[u8], ip: Value, dns: Value| {
+            let ips = st.heap.list_of(vec![ip]);
+            let dns = st.heap.list_of(vec![dns]);
+            match self_signed(st, &Wish { cn, ips, dns, days: Int(1) }, &key) {
+                Err(CallError::Msg(e)) => e,
+                other => panic!("{other:?}"),
+            }
+        };
+        let ip = || Value::str("10.0.0.1");
+        for (got, want) in [
+            (error(b"x", Value::Int(5), "x".into()), "error parsing ip: 5 is not a string"),
+            (error(b"x", "010.0.0.1".into(), "x".into()), "error parsing ip: 010.0.0.1"),
+            (error(b"x", ip(), Value::Float(1e6)), "error processing alternate dns name: 1e+06 is not a string"),
+            (
+                error(b"x", ip(), "\u{e9}".into()),
+                "error creating certificate: x509: \"\u{e9}\" cannot be encoded as an IA5String",
+            ),
+            (error(b"\xff", ip(), "x".into()), "error creating certificate: asn1: string not valid UTF-8"),
+        ] {
+            assert_eq!(got, want);
+        }
+        assert!(matches!(
+            build_custom_cert("bad".into(), "bad".into()),
+            Err(CallError::Msg(e)) if e == "unable to decode base64 certificate"
+        ));
+    }
+}

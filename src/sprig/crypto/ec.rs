@@ -161,3 +161,40 @@ impl Curve {
         }
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use sha2::{Digest, Sha512};
+
+    use super::*;
+    use crate::gotmpl::FixedHost;
+
+    impl Numbers {
+        fn multiply(&self, k: &BigUint, point: &Point) -> Point {
+            let at = Self { p: self.p.clone(), n: self.n.clone(), g: point.clone() };
+            at.multiply_base(k)
+        }
+    }
+
+    #[test]
+    fn signatures_verify() {
+        let host = FixedHost::new(0, 5);
+        for curve in [&P224, &P384, &P521] {
+            let numbers = Numbers::of(curve);
+            let key = vec![7; curve.size() - 1];
+            let public = curve.public(&key).unwrap();
+            let (x, y) = public[1..].split_at(curve.size());
+            let q = Some((BigUint::from_bytes_be(x), BigUint::from_bytes_be(y)));
+            let digest = Sha512::digest(b"message");
+            let (r, s) = curve.sign(&host, &key, &digest);
+            let n = &numbers.n;
+            let z = BigUint::from_bytes_be(&digest) >> 512usize.saturating_sub(curve.bits);
+            let w = s.modinv(n).unwrap();
+            let (u1, u2) = (z * &w % n, &r * &w % n);
+            let sum = numbers.add(&numbers.multiply_base(&u1), &numbers.multiply(&u2, &q));
+            assert_eq!(sum.unwrap().0 % n, r, "P-{}", curve.bits);
+            assert!(curve.public(&vec![0xff; curve.size()]).is_none());
+            assert!(curve.public(&[0]).is_none());
+        }
+    }
+}

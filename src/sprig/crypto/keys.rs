@@ -444,8 +444,39 @@ mod tests {
         assert!(PrivateKey::generate(&host, b"rot13", 1024).is_none());
     }
 
-    /// A P-384 key made by OpenSSL; its public point is part of the file.
-    const P384_PEM: &str = "-----BEGIN EC PRIVATE KEY-----
+    /// Keys that OpenSSL made; each file ends with the public point.
+    const OPENSSL: [&str; 3] = [
+        "-----BEGIN EC PRIVATE KEY-----
+MGgCAQEEHMjFc06URrqvBYtsWCGT/a1rYD5Utcl9Ov6p6jqgBwYFK4EEACGhPAM6
+AAQl1MEulIuhnHyvdjQNSax4133BOxi1Xx7O8QcZScrjcxAJQ3ZxUcCnxoNkC4n/
+GqX5Do+mOwAZWw==
+-----END EC PRIVATE KEY-----
+",
+        "-----BEGIN EC PRIVATE KEY-----
+MIGkAgEBBDCS6q7jCdg5QvwBceb/6vL7E//rb8q7/PYVsw9sAurShXouds2e7tdQ
+TE7R7jJe/sqgBwYFK4EEACKhZANiAAThX4lRmZAgXK1Sm5nrJcoP2U/+MyOIYUC3
+4WTs6oJw0vqtDR2cCuDfXggO2tlOV/RX3bi83DQ1/hZXt/ryrRQ6N09U/qyzuYXn
+K9R7F9XCIc/2fruuMK7QXPHoYpUeHwU=
+-----END EC PRIVATE KEY-----
+",
+        "-----BEGIN EC PRIVATE KEY-----
+MIHcAgEBBEIBRb1rSu6FkhF6k0Cgt0zAtGtiapfkY8vpFLTy6Rxm7oXTC9mqN9vm
+wqLMUbhD2Ni3OYYL/LiyP/A6VvoofEPaBjGgBwYFK4EEACOhgYkDgYYABAF7O8fy
+SfA9GUZv5kYojKSmkzIO/6BMA29fxHiu6/NhzDJp2dfOmqZYztdblEwIwahzs8IS
+q2+X3zcGMEkF36BeFwFHHMOES7TuIm8z0rtwjOdShL00z1qkYlFr0CcXvmhiDFb6
+X2m9pMoeglduh/CP53RwU7ukJ8WvbboT2VG9/+LK1Q==
+-----END EC PRIVATE KEY-----
+",
+    ];
+
+    #[test]
+    fn public_points_are_those_of_openssl() {
+        for text in OPENSSL {
+            assert_eq!(PrivateKey::parse(text.as_bytes()).unwrap().pem(), text);
+        }
+    }
+
+    const CUT_OFF: &str = "-----BEGIN EC PRIVATE KEY-----
 MIGkAgEBBDA=
 -----END EC PRIVATE KEY-----
 ";
@@ -460,7 +491,7 @@ MIGkAgEBBDA=
                 "invalid private key type X PRIVATE KEY",
             ),
             (
-                P384_PEM,
+                CUT_OFF,
                 "parsing EC private key from PEM: x509: failed to parse EC private key: asn1: syntax error: data truncated",
             ),
         ] {
