@@ -84,7 +84,8 @@ fn one(case: &Value, report: &mut Report, errors: &mut Errors) {
 /// Loads the vector's chart and renders it as Helm's engine does, without a command line around it.
 fn render(case: &Value) -> Result<serde_json::Map<String, Value>, String> {
     let mut files: Vec<File> = Vec::new();
-    let mut add = |name: &str, text: &str| files.push(File { name: name.into(), data: text.as_bytes().into(), modified: None });
+    let mut add =
+        |name: &str, text: &str| files.push(File { name: name.into(), data: text.as_bytes().into(), modified: None });
     for (path, text) in case["files"].as_object().into_iter().flatten() {
         add(path, text.as_str().unwrap_or_default());
     }
@@ -105,7 +106,13 @@ fn render(case: &Value) -> Result<serde_json::Map<String, Value>, String> {
         (None, None) => st.heap.new_map(),
     };
     let request = render::Request {
-        release: ReleaseOptions { name: "rel".into(), namespace: "ns1".into(), revision: 1, is_install: true, is_upgrade: false },
+        release: ReleaseOptions {
+            name: "rel".into(),
+            namespace: "ns1".into(),
+            revision: 1,
+            is_install: true,
+            is_upgrade: false,
+        },
         capabilities: Arc::new(Capabilities::offline(Compat::default(), None, &[])),
         skip_schema_validation: false,
     };

@@ -58,7 +58,8 @@ fn one(case: &Value, report: &mut Report) {
         Ok(g) => g,
         Err(e) => return report.fail(&id, || format!("{}: {e}", text(case, "golden"))),
     };
-    let mut argv: Vec<String> = vec!["pintle".into(), "template".into(), text(case, "release").into(), text(case, "chart").into()];
+    let mut argv: Vec<String> =
+        vec!["pintle".into(), "template".into(), text(case, "release").into(), text(case, "chart").into()];
     argv.extend(case["args"].as_array().into_iter().flatten().filter_map(|a| a.as_str().map(String::from)));
     let (mut out, mut err) = (Vec::new(), Vec::new());
     let code = run(argv.into_iter().map(Into::into), &mut Streams { out: &mut out, err: &mut err, terminal: false });
@@ -100,6 +101,8 @@ fn blank(text: &str, skip: &HashSet<u64>) -> String {
 
 /// What can't vary even where the number of lines does: which documents come from which files, and their kinds.
 fn structure(text: &str) -> String {
-    let keep = |l: &&str| l.starts_with("---") || l.starts_with("# Source: ") || l.starts_with("kind: ") || l.starts_with("apiVersion: ");
+    let keep = |l: &&str| {
+        l.starts_with("---") || l.starts_with("# Source: ") || l.starts_with("kind: ") || l.starts_with("apiVersion: ")
+    };
     text.lines().filter(keep).collect::<Vec<_>>().join("\n")
 }

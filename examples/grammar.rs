@@ -43,52 +43,221 @@ enum Ty {
 use Ty::{Any, Bool, Dict, Float, Int, List, Str};
 
 const TEXTS: [&str; 40] = [
-    "", "a", "hello", "Hello World", "foo-bar_baz", "  padded  ", "line one\nline two\n", "x: y", "- item", "true", "yes", "null", "~", "007",
-    "0x1F", "1e3", "12:30:45", "3.14", "-5", "héllo wörld", "日本語", "quote\"inside", "it's", "back\\slash", "tab\there", "#comment", "a,b,c",
-    "{{ not }}", "%d %s", "<b>&amp;</b>", "very long text that goes on past the eightieth column so that folding has something to do in it",
-    "trailing ", "\n", "2024-02-29", "1.2.3", "v1.2.3-rc.1+meta", "[x]", "{y}", "a.b.c", "/usr/local/../bin",
+    "",
+    "a",
+    "hello",
+    "Hello World",
+    "foo-bar_baz",
+    "  padded  ",
+    "line one\nline two\n",
+    "x: y",
+    "- item",
+    "true",
+    "yes",
+    "null",
+    "~",
+    "007",
+    "0x1F",
+    "1e3",
+    "12:30:45",
+    "3.14",
+    "-5",
+    "héllo wörld",
+    "日本語",
+    "quote\"inside",
+    "it's",
+    "back\\slash",
+    "tab\there",
+    "#comment",
+    "a,b,c",
+    "{{ not }}",
+    "%d %s",
+    "<b>&amp;</b>",
+    "very long text that goes on past the eightieth column so that folding has something to do in it",
+    "trailing ",
+    "\n",
+    "2024-02-29",
+    "1.2.3",
+    "v1.2.3-rc.1+meta",
+    "[x]",
+    "{y}",
+    "a.b.c",
+    "/usr/local/../bin",
 ];
 const KEYS: [&str; 12] = ["a", "b", "c", "name", "on", "x-y", "a.b", "10", "9", "Z", "é", "true"];
 
 /// Function templates: result type, name, argument types. `*` after the last type means one to three of it.
 const FUNCTIONS: &[(Ty, &str, &[Ty], bool)] = &[
-    (Str, "upper", &[Str], false), (Str, "lower", &[Str], false), (Str, "title", &[Str], false), (Str, "untitle", &[Str], false),
-    (Str, "trim", &[Str], false), (Str, "trimAll", &[Str, Str], false), (Str, "trimSuffix", &[Str, Str], false), (Str, "trimPrefix", &[Str, Str], false),
-    (Str, "nospace", &[Str], false), (Str, "initials", &[Str], false), (Str, "swapcase", &[Str], false), (Str, "snakecase", &[Str], false),
-    (Str, "camelcase", &[Str], false), (Str, "kebabcase", &[Str], false), (Str, "quote", &[Any], true), (Str, "squote", &[Any], true),
-    (Str, "trunc", &[Int, Str], false), (Str, "substr", &[Int, Int, Str], false), (Str, "repeat", &[Int, Str], false), (Str, "indent", &[Int, Str], false),
-    (Str, "nindent", &[Int, Str], false), (Str, "replace", &[Str, Str, Str], false), (Str, "plural", &[Str, Str, Int], false),
-    (Str, "abbrev", &[Int, Str], false), (Str, "abbrevboth", &[Int, Int, Str], false), (Str, "wrap", &[Int, Str], false), (Str, "wrapWith", &[Int, Str, Str], false),
-    (Str, "cat", &[Any], true), (Str, "b64enc", &[Str], false), (Str, "b64dec", &[Str], false), (Str, "b32enc", &[Str], false), (Str, "b32dec", &[Str], false),
-    (Str, "sha256sum", &[Str], false), (Str, "sha1sum", &[Str], false), (Str, "adler32sum", &[Str], false), (Str, "toString", &[Any], false),
-    (Str, "toJson", &[Any], false), (Str, "toPrettyJson", &[Any], false), (Str, "toRawJson", &[Any], false), (Str, "toYaml", &[Any], false), (Str, "toYamlPretty", &[Any], false),
-    (Str, "toToml", &[Dict], false), (Str, "join", &[Str, List], false), (Str, "typeOf", &[Any], false), (Str, "kindOf", &[Any], false), (Str, "print", &[Any], true),
-    (Str, "println", &[Any], true), (Str, "html", &[Any], true), (Str, "js", &[Any], true), (Str, "urlquery", &[Any], true), (Str, "base", &[Str], false), (Str, "dir", &[Str], false),
-    (Str, "ext", &[Str], false), (Str, "clean", &[Str], false), (Str, "osBase", &[Str], false), (Str, "regexQuoteMeta", &[Str], false), (Str, "squote", &[Str], true),
-    (Int, "len", &[Str], false), (Int, "len", &[List], false), (Int, "len", &[Dict], false), (Int, "add", &[Int], true), (Int, "sub", &[Int, Int], false),
-    (Int, "mul", &[Int, Int], true), (Int, "div", &[Int, Int], false), (Int, "mod", &[Int, Int], false), (Int, "add1", &[Int], false), (Int, "max", &[Int, Int], true),
-    (Int, "min", &[Int, Int], true), (Int, "int", &[Any], false), (Int, "int64", &[Any], false), (Int, "atoi", &[Str], false), (Int, "toDecimal", &[Any], false), (Int, "biggest", &[Int, Int], true),
-    (Float, "float64", &[Any], false), (Float, "addf", &[Float], true), (Float, "subf", &[Float, Float], true), (Float, "mulf", &[Float, Float], true), (Float, "divf", &[Float, Float], true),
-    (Float, "maxf", &[Float, Float], true), (Float, "minf", &[Float, Float], true), (Float, "floor", &[Any], false), (Float, "ceil", &[Any], false), (Float, "round", &[Any, Int], false),
-    (Bool, "contains", &[Str, Str], false), (Bool, "hasPrefix", &[Str, Str], false), (Bool, "hasSuffix", &[Str, Str], false), (Bool, "empty", &[Any], false), (Bool, "not", &[Any], false),
-    (Bool, "eq", &[Str, Str], false), (Bool, "eq", &[Int, Int], false), (Bool, "ne", &[Str, Str], false), (Bool, "lt", &[Int, Int], false), (Bool, "le", &[Str, Str], false),
-    (Bool, "gt", &[Float, Float], false), (Bool, "ge", &[Int, Int], false), (Bool, "has", &[Any, List], false), (Bool, "hasKey", &[Dict, Str], false), (Bool, "kindIs", &[Str, Any], false),
-    (Bool, "typeIs", &[Str, Any], false), (Bool, "deepEqual", &[Any, Any], false), (Bool, "all", &[Any], true), (Bool, "any", &[Any], true), (Bool, "isAbs", &[Str], false), (Bool, "eq", &[Any, Any], false),
-    (List, "list", &[Any], true), (List, "first", &[List], false), (List, "rest", &[List], false), (List, "initial", &[List], false), (List, "append", &[List, Any], false),
-    (List, "prepend", &[List, Any], false), (List, "concat", &[List, List], true), (List, "reverse", &[List], false), (List, "uniq", &[List], false), (List, "without", &[List, Any], true),
-    (List, "compact", &[List], false), (List, "slice", &[List, Int, Int], false), (List, "until", &[Int], false), (List, "untilStep", &[Int, Int, Int], false), (List, "sortAlpha", &[List], false),
-    (List, "splitList", &[Str, Str], false), (List, "chunk", &[Int, List], false), (List, "toStrings", &[List], false), (List, "fromJsonArray", &[Str], false), (List, "fromYamlArray", &[Str], false), (List, "tuple", &[Any], true),
-    (Str, "seq", &[Int, Int], false), (Str, "seq", &[Int], false), (Str, "seq", &[Int, Int, Int], false),
-    (Dict, "merge", &[Dict, Dict], true), (Dict, "mergeOverwrite", &[Dict, Dict], true), (Dict, "deepCopy", &[Dict], false), (Dict, "pick", &[Dict, Str], true), (Dict, "omit", &[Dict, Str], true),
-    (Dict, "set", &[Dict, Str, Any], false), (Dict, "unset", &[Dict, Str], false), (Dict, "fromJson", &[Str], false), (Dict, "fromYaml", &[Str], false), (Dict, "split", &[Str, Str], false), (Dict, "splitn", &[Str, Int, Str], false),
-    (Dict, "fromToml", &[Str], false), (Dict, "dict", &[Str, Any], false), (Dict, "urlParse", &[Str], false),
-    (Any, "get", &[Dict, Str], false), (Any, "default", &[Any, Any], false), (Any, "coalesce", &[Any], true), (Any, "ternary", &[Any, Any, Bool], false), (Any, "first", &[List], false), (Any, "last", &[List], false),
-    (Any, "index", &[Dict, Str], false), (Any, "index", &[List, Int], false), (Any, "and", &[Any], true), (Any, "or", &[Any], true), (Any, "dig", &[Str, Any, Dict], false), (Any, "deepCopy", &[Any], false), (Any, "pluck", &[Str, Dict], true),
-    (Bool, "semverCompare", &[Str, Str], false), (Str, "regexFind", &[Str, Str], false), (Bool, "regexMatch", &[Str, Str], false), (Str, "regexReplaceAll", &[Str, Str, Str], false), (List, "regexSplit", &[Str, Str, Int], false),
-    (List, "regexFindAll", &[Str, Str, Int], false), (Str, "durationRound", &[Any], false), (Str, "duration", &[Any], false), (Str, "hello", &[], false), (Str, "required", &[Str, Any], false),
+    (Str, "upper", &[Str], false),
+    (Str, "lower", &[Str], false),
+    (Str, "title", &[Str], false),
+    (Str, "untitle", &[Str], false),
+    (Str, "trim", &[Str], false),
+    (Str, "trimAll", &[Str, Str], false),
+    (Str, "trimSuffix", &[Str, Str], false),
+    (Str, "trimPrefix", &[Str, Str], false),
+    (Str, "nospace", &[Str], false),
+    (Str, "initials", &[Str], false),
+    (Str, "swapcase", &[Str], false),
+    (Str, "snakecase", &[Str], false),
+    (Str, "camelcase", &[Str], false),
+    (Str, "kebabcase", &[Str], false),
+    (Str, "quote", &[Any], true),
+    (Str, "squote", &[Any], true),
+    (Str, "trunc", &[Int, Str], false),
+    (Str, "substr", &[Int, Int, Str], false),
+    (Str, "repeat", &[Int, Str], false),
+    (Str, "indent", &[Int, Str], false),
+    (Str, "nindent", &[Int, Str], false),
+    (Str, "replace", &[Str, Str, Str], false),
+    (Str, "plural", &[Str, Str, Int], false),
+    (Str, "abbrev", &[Int, Str], false),
+    (Str, "abbrevboth", &[Int, Int, Str], false),
+    (Str, "wrap", &[Int, Str], false),
+    (Str, "wrapWith", &[Int, Str, Str], false),
+    (Str, "cat", &[Any], true),
+    (Str, "b64enc", &[Str], false),
+    (Str, "b64dec", &[Str], false),
+    (Str, "b32enc", &[Str], false),
+    (Str, "b32dec", &[Str], false),
+    (Str, "sha256sum", &[Str], false),
+    (Str, "sha1sum", &[Str], false),
+    (Str, "adler32sum", &[Str], false),
+    (Str, "toString", &[Any], false),
+    (Str, "toJson", &[Any], false),
+    (Str, "toPrettyJson", &[Any], false),
+    (Str, "toRawJson", &[Any], false),
+    (Str, "toYaml", &[Any], false),
+    (Str, "toYamlPretty", &[Any], false),
+    (Str, "toToml", &[Dict], false),
+    (Str, "join", &[Str, List], false),
+    (Str, "typeOf", &[Any], false),
+    (Str, "kindOf", &[Any], false),
+    (Str, "print", &[Any], true),
+    (Str, "println", &[Any], true),
+    (Str, "html", &[Any], true),
+    (Str, "js", &[Any], true),
+    (Str, "urlquery", &[Any], true),
+    (Str, "base", &[Str], false),
+    (Str, "dir", &[Str], false),
+    (Str, "ext", &[Str], false),
+    (Str, "clean", &[Str], false),
+    (Str, "osBase", &[Str], false),
+    (Str, "regexQuoteMeta", &[Str], false),
+    (Str, "squote", &[Str], true),
+    (Int, "len", &[Str], false),
+    (Int, "len", &[List], false),
+    (Int, "len", &[Dict], false),
+    (Int, "add", &[Int], true),
+    (Int, "sub", &[Int, Int], false),
+    (Int, "mul", &[Int, Int], true),
+    (Int, "div", &[Int, Int], false),
+    (Int, "mod", &[Int, Int], false),
+    (Int, "add1", &[Int], false),
+    (Int, "max", &[Int, Int], true),
+    (Int, "min", &[Int, Int], true),
+    (Int, "int", &[Any], false),
+    (Int, "int64", &[Any], false),
+    (Int, "atoi", &[Str], false),
+    (Int, "toDecimal", &[Any], false),
+    (Int, "biggest", &[Int, Int], true),
+    (Float, "float64", &[Any], false),
+    (Float, "addf", &[Float], true),
+    (Float, "subf", &[Float, Float], true),
+    (Float, "mulf", &[Float, Float], true),
+    (Float, "divf", &[Float, Float], true),
+    (Float, "maxf", &[Float, Float], true),
+    (Float, "minf", &[Float, Float], true),
+    (Float, "floor", &[Any], false),
+    (Float, "ceil", &[Any], false),
+    (Float, "round", &[Any, Int], false),
+    (Bool, "contains", &[Str, Str], false),
+    (Bool, "hasPrefix", &[Str, Str], false),
+    (Bool, "hasSuffix", &[Str, Str], false),
+    (Bool, "empty", &[Any], false),
+    (Bool, "not", &[Any], false),
+    (Bool, "eq", &[Str, Str], false),
+    (Bool, "eq", &[Int, Int], false),
+    (Bool, "ne", &[Str, Str], false),
+    (Bool, "lt", &[Int, Int], false),
+    (Bool, "le", &[Str, Str], false),
+    (Bool, "gt", &[Float, Float], false),
+    (Bool, "ge", &[Int, Int], false),
+    (Bool, "has", &[Any, List], false),
+    (Bool, "hasKey", &[Dict, Str], false),
+    (Bool, "kindIs", &[Str, Any], false),
+    (Bool, "typeIs", &[Str, Any], false),
+    (Bool, "deepEqual", &[Any, Any], false),
+    (Bool, "all", &[Any], true),
+    (Bool, "any", &[Any], true),
+    (Bool, "isAbs", &[Str], false),
+    (Bool, "eq", &[Any, Any], false),
+    (List, "list", &[Any], true),
+    (List, "first", &[List], false),
+    (List, "rest", &[List], false),
+    (List, "initial", &[List], false),
+    (List, "append", &[List, Any], false),
+    (List, "prepend", &[List, Any], false),
+    (List, "concat", &[List, List], true),
+    (List, "reverse", &[List], false),
+    (List, "uniq", &[List], false),
+    (List, "without", &[List, Any], true),
+    (List, "compact", &[List], false),
+    (List, "slice", &[List, Int, Int], false),
+    (List, "until", &[Int], false),
+    (List, "untilStep", &[Int, Int, Int], false),
+    (List, "sortAlpha", &[List], false),
+    (List, "splitList", &[Str, Str], false),
+    (List, "chunk", &[Int, List], false),
+    (List, "toStrings", &[List], false),
+    (List, "fromJsonArray", &[Str], false),
+    (List, "fromYamlArray", &[Str], false),
+    (List, "tuple", &[Any], true),
+    (Str, "seq", &[Int, Int], false),
+    (Str, "seq", &[Int], false),
+    (Str, "seq", &[Int, Int, Int], false),
+    (Dict, "merge", &[Dict, Dict], true),
+    (Dict, "mergeOverwrite", &[Dict, Dict], true),
+    (Dict, "deepCopy", &[Dict], false),
+    (Dict, "pick", &[Dict, Str], true),
+    (Dict, "omit", &[Dict, Str], true),
+    (Dict, "set", &[Dict, Str, Any], false),
+    (Dict, "unset", &[Dict, Str], false),
+    (Dict, "fromJson", &[Str], false),
+    (Dict, "fromYaml", &[Str], false),
+    (Dict, "split", &[Str, Str], false),
+    (Dict, "splitn", &[Str, Int, Str], false),
+    (Dict, "fromToml", &[Str], false),
+    (Dict, "dict", &[Str, Any], false),
+    (Dict, "urlParse", &[Str], false),
+    (Any, "get", &[Dict, Str], false),
+    (Any, "default", &[Any, Any], false),
+    (Any, "coalesce", &[Any], true),
+    (Any, "ternary", &[Any, Any, Bool], false),
+    (Any, "first", &[List], false),
+    (Any, "last", &[List], false),
+    (Any, "index", &[Dict, Str], false),
+    (Any, "index", &[List, Int], false),
+    (Any, "and", &[Any], true),
+    (Any, "or", &[Any], true),
+    (Any, "dig", &[Str, Any, Dict], false),
+    (Any, "deepCopy", &[Any], false),
+    (Any, "pluck", &[Str, Dict], true),
+    (Bool, "semverCompare", &[Str, Str], false),
+    (Str, "regexFind", &[Str, Str], false),
+    (Bool, "regexMatch", &[Str, Str], false),
+    (Str, "regexReplaceAll", &[Str, Str, Str], false),
+    (List, "regexSplit", &[Str, Str, Int], false),
+    (List, "regexFindAll", &[Str, Str, Int], false),
+    (Str, "durationRound", &[Any], false),
+    (Str, "duration", &[Any], false),
+    (Str, "hello", &[], false),
+    (Str, "required", &[Str, Any], false),
 ];
-const PATTERNS: [&str; 12] = ["a", "[a-z]+", "^h", "o.*$", "(l+)(o)", r"\\d+", "(?i)HELLO", "x*", "[^a-c]", r"\\bfoo\\b", "(a|b)", r"\\s"];
-const FORMATS: [&str; 16] = ["%v", "%s", "%d", "%q", "%5d|", "%-8s|", "%05.2f", "%x", "%T", "%t", "%+v", "%#v", "%e", "%g", "%c", "%%"];
+const PATTERNS: [&str; 12] =
+    ["a", "[a-z]+", "^h", "o.*$", "(l+)(o)", r"\\d+", "(?i)HELLO", "x*", "[^a-c]", r"\\bfoo\\b", "(a|b)", r"\\s"];
+const FORMATS: [&str; 16] =
+    ["%v", "%s", "%d", "%q", "%5d|", "%-8s|", "%05.2f", "%x", "%T", "%t", "%+v", "%#v", "%e", "%g", "%c", "%%"];
 const CONSTRAINTS: [&str; 8] = [">=1.2.0", "^1.2", "~1.2.3", ">1.0.0-0 <3", "1.x || 2.x", "*", "1.2 - 2.3", "!=1.2.3"];
 
 struct Gen {
@@ -141,7 +310,11 @@ impl Gen {
 
     fn text(&mut self) -> String {
         let t = *self.rng.pick(&TEXTS);
-        if !t.contains('`') && self.rng.chance(20) { format!("`{t}`") } else { serde_json::to_string(t).unwrap_or_default() }
+        if !t.contains('`') && self.rng.chance(20) {
+            format!("`{t}`")
+        } else {
+            serde_json::to_string(t).unwrap_or_default()
+        }
     }
 
     fn leaf(&mut self, ty: Ty) -> String {
@@ -154,7 +327,10 @@ impl Gen {
             Str => match self.rng.below(4) {
                 0 => ".Values.s".into(),
                 1 => ".Values.t".into(),
-                2 => self.rng.pick(&[".Chart.Name", ".Release.Name", ".Release.Namespace", ".Template.Name", "$.Values.s"]).to_string(),
+                2 => self
+                    .rng
+                    .pick(&[".Chart.Name", ".Release.Name", ".Release.Namespace", ".Template.Name", "$.Values.s"])
+                    .to_string(),
                 _ => self.text(),
             },
             Int => match self.rng.below(3) {
@@ -164,8 +340,13 @@ impl Gen {
             },
             Float => self.rng.pick(&[".Values.f", ".Values.i", "1.5", "2e3", "-0.25", ".5", "1e21"]).to_string(),
             Bool => self.rng.pick(&[".Values.b", "true", "false"]).to_string(),
-            List => self.rng.pick(&[".Values.l", ".Values.ls", "(list 1 \"a\" nil 2.5)", "(list)", "(until 4)"]).to_string(),
-            Dict => self.rng.pick(&[".Values.d", ".Values.e", "(dict \"a\" 1 \"b\" \"x\")", "(dict)", ".Values.d", ".Chart"]).to_string(),
+            List => {
+                self.rng.pick(&[".Values.l", ".Values.ls", "(list 1 \"a\" nil 2.5)", "(list)", "(until 4)"]).to_string()
+            }
+            Dict => self
+                .rng
+                .pick(&[".Values.d", ".Values.e", "(dict \"a\" 1 \"b\" \"x\")", "(dict)", ".Values.d", ".Chart"])
+                .to_string(),
             Any => match self.rng.below(5) {
                 0 => format!(".Values.d.{key}"),
                 1 => ".Values.any".into(),
@@ -195,7 +376,14 @@ impl Gen {
             return format!("(include {:?} {dot})", self.rng.pick(&["h1", "h2"]));
         }
         if ty == Str && self.rng.chance(4) {
-            return self.rng.pick(&["(tpl \"<{{ .Values.s }}>\" $)", "(tpl .Values.t $)", "(tpl \"{{ range .Values.ls }}[{{ . }}]{{ end }}\" $)"]).to_string();
+            return self
+                .rng
+                .pick(&[
+                    "(tpl \"<{{ .Values.s }}>\" $)",
+                    "(tpl .Values.t $)",
+                    "(tpl \"{{ range .Values.ls }}[{{ . }}]{{ end }}\" $)",
+                ])
+                .to_string();
         }
         let fitting: Vec<_> = FUNCTIONS.iter().filter(|f| f.0 == ty || (ty == Any && f.0 != Any)).collect();
         let (_, name, params, variadic) = **self.rng.pick(&fitting);
@@ -260,7 +448,8 @@ impl Gen {
     }
 
     fn action(&mut self, depth: usize) -> String {
-        let (l, r) = *self.rng.pick(&[("{{ ", " }}"), ("{{ ", " }}"), ("{{- ", " }}"), ("{{ ", " -}}"), ("{{- ", " -}}")]);
+        let (l, r) =
+            *self.rng.pick(&[("{{ ", " }}"), ("{{ ", " }}"), ("{{- ", " }}"), ("{{ ", " -}}"), ("{{- ", " -}}")]);
         match self.rng.below(if depth == 0 { 3 } else { 10 }) {
             0..=2 => {
                 let ty = *self.rng.pick(&[Str, Str, Int, Float, Bool, List, Dict, Any]);
@@ -297,7 +486,9 @@ impl Gen {
             8 => format!("{l}template \"h1\" {}{r}", self.leaf(Dict)),
             _ => {
                 let n = self.rng.below(6);
-                format!("{l}range $n := {n}{r}{{{{ if gt $n 3 }}}}{{{{ break }}}}{{{{ end }}}}<{{{{ $n }}}}>{{{{ end }}}}")
+                format!(
+                    "{l}range $n := {n}{r}{{{{ if gt $n 3 }}}}{{{{ break }}}}{{{{ end }}}}<{{{{ $n }}}}>{{{{ end }}}}"
+                )
             }
         }
     }
@@ -318,7 +509,9 @@ const HELPERS: &str = "{{ define \"h1\" }}h1({{ . | toJson }}){{ end }}\n{{ defi
 
 fn main() {
     let args: Vec<String> = std::env::args().skip(1).collect();
-    let (Some(count), Some(seed)) = (args.first().and_then(|a| a.parse::<usize>().ok()), args.get(1).and_then(|a| a.parse::<u64>().ok())) else {
+    let (Some(count), Some(seed)) =
+        (args.first().and_then(|a| a.parse::<usize>().ok()), args.get(1).and_then(|a| a.parse::<u64>().ok()))
+    else {
         eprintln!("usage: grammar COUNT SEED");
         std::process::exit(2);
     };

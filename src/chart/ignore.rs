@@ -70,11 +70,12 @@ impl Rules {
             return false;
         }
         for rule in &self.rules {
+            let wrong_kind = rule.only_dirs && !is_dir;
             if rule.negate {
-                if rule.only_dirs && !is_dir || !rule.matches(name, log) {
+                if wrong_kind || !rule.matches(name, log) {
                     return true;
                 }
-            } else if !(rule.only_dirs && !is_dir) && rule.matches(name, log) {
+            } else if !wrong_kind && rule.matches(name, log) {
                 return true;
             }
         }

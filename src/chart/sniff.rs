@@ -27,7 +27,7 @@ pub fn content_type(data: &[u8]) -> &'static str {
             && text[..tag.len()].eq_ignore_ascii_case(tag.as_bytes())
             && matches!(text[tag.len()], b' ' | b'>')
     };
-    if HTML.iter().any(|t| is_tag(&t)) {
+    if HTML.iter().any(is_tag) {
         return "text/html; charset=utf-8";
     }
     if text.starts_with(b"<?xml") {

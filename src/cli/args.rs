@@ -59,6 +59,10 @@ impl LimitArgs {
     }
 }
 
+#[allow(
+    clippy::large_enum_variant,
+    reason = "clap's derive wants the arguments unboxed, and there is one command a run"
+)]
 #[derive(Debug, Subcommand)]
 pub enum Command {
     /// Locally render templates

@@ -26,7 +26,9 @@ pub fn run(args: &Build, global: &Global, io: &mut Streams<'_>) -> Result<(), Fa
     let mut problems: Vec<String> = environment
         .problems
         .iter()
-        .filter(|p| args.service.as_ref().is_none_or(|s| p.place.path.contains(&format!("/{s}/")) || !in_service(&p.place.path)))
+        .filter(|p| {
+            args.service.as_ref().is_none_or(|s| p.place.path.contains(&format!("/{s}/")) || !in_service(&p.place.path))
+        })
         .map(ToString::to_string)
         .collect();
     if chosen.is_empty() && problems.is_empty() {
@@ -47,7 +49,13 @@ pub fn run(args: &Build, global: &Global, io: &mut Streams<'_>) -> Result<(), Fa
         return Ok(());
     }
     let count = problems.len();
-    Err(format!("{}\n\n{count} problem{} in environment {}", problems.join("\n"), if count == 1 { "" } else { "s" }, args.env).into())
+    Err(format!(
+        "{}\n\n{count} problem{} in environment {}",
+        problems.join("\n"),
+        if count == 1 { "" } else { "s" },
+        args.env
+    )
+    .into())
 }
 
 /// A release belongs to the service whose directory it lies in; its own name is taken too.

@@ -135,7 +135,10 @@ fn hints(
             .unwrap_or_else(|| vec![format!("no file of the chart or its dependencies defines {name:?}")]);
     }
     if message.starts_with("wrong type for value; expected string; got float64") {
-        return vec!["numbers of values files are floats: pipe the value through toString, or quote it in the values file".into()];
+        return vec![
+            "numbers of values files are floats: pipe the value through toString, or quote it in the values file"
+                .into(),
+        ];
     }
     Vec::new()
 }
@@ -143,7 +146,8 @@ fn hints(
 /// Which key is missing, where its parent was set, and the nearest keys that there are.
 fn missing_value(e: &ExecError, heap: &Heap, values: MapId, origins: &Origins<'_>) -> Vec<String> {
     let Some(path) = e.node.split(".Values.").nth(1) else { return Vec::new() };
-    let keys: Vec<&str> = path.split(|c: char| c == '.' || c.is_whitespace() || c == ')').take_while(|k| !k.is_empty()).collect();
+    let keys: Vec<&str> =
+        path.split(|c: char| c == '.' || c.is_whitespace() || c == ')').take_while(|k| !k.is_empty()).collect();
     let prefix = subchart_keys(&e.parse_name);
     let mut at = values;
     for key in &prefix {
@@ -217,8 +221,12 @@ pub fn parse(message: &str, texts: &Texts, functions: &[&'static str]) -> Option
     let mut span = span(&source.text, line, 0, "");
     let line_end = source.text[span.start..].find('\n').map_or(source.text.len(), |i| span.start + i);
     span.end = line_end.max(span.start + 1).min(source.text.len());
-    let mut d = Diagnostic::error(message.split("): ").nth(1).unwrap_or(message))
-        .with_label(Label { source, span, text: String::new(), primary: true });
+    let mut d = Diagnostic::error(message.split("): ").nth(1).unwrap_or(message)).with_label(Label {
+        source,
+        span,
+        text: String::new(),
+        primary: true,
+    });
     if let Some(name) = message.split("function \"").nth(1).and_then(|r| r.split('"').next())
         && let Some(near) = nearest(name, functions.iter().copied())
     {

@@ -16,8 +16,8 @@ use crate::render::{self, Capabilities, Compat, KubeVersion, Release, ReleaseOpt
 use crate::value::MapId;
 
 use super::args::{Global, Template, ValueArgs};
-use super::output::Streams;
 use super::origin::Origins;
+use super::output::Streams;
 use super::{Failure, explain};
 
 pub fn run(args: &Template, global: &Global, io: &mut Streams<'_>) -> Result<(), Failure> {
@@ -93,9 +93,7 @@ fn name_and_chart<'a>(args: &'a Template, st: &mut State) -> Result<(String, &'a
         [_, _, rest @ ..] if !rest.is_empty() => {
             Err(Failure::new(format!("expected at most two arguments, unexpected arguments: {}", rest.join(", "))))
         }
-        [_, _] if args.generate_name => {
-            Err(Failure::new("cannot set --generate-name and also specify a name"))
-        }
+        [_, _] if args.generate_name => Err(Failure::new("cannot set --generate-name and also specify a name")),
         [_, _] if args.name_template.as_deref().is_some_and(|t| !t.is_empty()) => {
             Err(Failure::new("cannot set --name-template and also specify a name"))
         }
@@ -118,10 +116,15 @@ pub(super) fn locate(chart: &str) -> Result<PathBuf, Failure> {
         return Err(format!("path {} not found", crate::golang::strconv::quote(name.as_bytes())).into());
     }
     if let Some((scheme, _)) = name.split_once("://") {
-        return Err(format!("{name}: charts from {scheme} are not supported yet: download the chart and give its path").into());
+        return Err(format!(
+            "{name}: charts from {scheme} are not supported yet: download the chart and give its path"
+        )
+        .into());
     }
     match name.split_once('/') {
-        None | Some((_, "")) => Err(format!("non-absolute URLs should be in form of repo_name/path_to_chart, got: {name}").into()),
+        None | Some((_, "")) => {
+            Err(format!("non-absolute URLs should be in form of repo_name/path_to_chart, got: {name}").into())
+        }
         Some((repo, _)) => Err(format!("repo {repo} not found").into()),
     }
 }
@@ -144,7 +147,9 @@ fn read(path: &str) -> Result<Vec<u8>, String> {
     let path = path.trim();
     if path == "-" {
         let mut text = Vec::new();
-        return std::io::Read::read_to_end(&mut std::io::stdin().lock(), &mut text).map(|_| text).map_err(|e| e.to_string());
+        return std::io::Read::read_to_end(&mut std::io::stdin().lock(), &mut text)
+            .map(|_| text)
+            .map_err(|e| e.to_string());
     }
     if let Some((scheme @ ("http" | "https"), _)) = path.split_once("://") {
         return Err(format!("{path}: values from {scheme} are not supported yet: download the file and give its path"));
@@ -188,7 +193,11 @@ impl Output<'_, '_> {
             for (i, (path, text)) in docs.iter().chain(&hooks).enumerate() {
                 // Helm puts CRDs beside the release's folder, not into it.
                 let is_crd = self.args.include_crds && i < release.crds.len();
-                let sub = if self.args.release_name && !is_crd { format!("{dir}/{}", self.release_name) } else { dir.clone() };
+                let sub = if self.args.release_name && !is_crd {
+                    format!("{dir}/{}", self.release_name)
+                } else {
+                    dir.clone()
+                };
                 self.file(&sub, path, text)?;
             }
             docs.clear();
@@ -238,7 +247,8 @@ impl Output<'_, '_> {
 
     fn file(&mut self, dir: &str, name: &str, text: &[u8]) -> Result<(), Failure> {
         let path = PathBuf::from(format!("{dir}/{name}"));
-        let fail = |what: &str, e: &std::io::Error| Failure::new(format!("{what} {}: {}", path.display(), go_io_error(e)));
+        let fail =
+            |what: &str, e: &std::io::Error| Failure::new(format!("{what} {}: {}", path.display(), go_io_error(e)));
         if let Some(parent) = path.parent() {
             std::fs::create_dir_all(parent).map_err(|e| fail("mkdir", &e))?;
         }

@@ -42,6 +42,9 @@ mod tests {
     #[test]
     fn quotes_only_what_go_quotes() {
         assert_eq!(text("WARN", "this chart is deprecated", &[]), r#"level=WARN msg="this chart is deprecated""#);
-        assert_eq!(text("INFO", "skipping", &[("hookTypes", "crd-install".into())]), "level=INFO msg=skipping hookTypes=crd-install");
+        assert_eq!(
+            text("INFO", "skipping", &[("hookTypes", "crd-install".into())]),
+            "level=INFO msg=skipping hookTypes=crd-install"
+        );
     }
 }

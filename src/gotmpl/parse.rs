@@ -12,11 +12,11 @@ use std::sync::Arc;
 
 use super::FuncTable;
 use super::ast::{Branch, Command, Expr, List, Node, Pipe, Pos, Template, Variable};
-use crate::golang::strconv;
 use super::lex::{Item, Kind, Lexer};
 use super::number::number;
 use super::print::Printed;
 use super::unquote::unquote;
+use crate::golang::strconv;
 use crate::value::Str;
 
 /// Go's `maxStackDepth`: nested parentheses.

@@ -26,12 +26,7 @@ impl Compat {
 
     /// The Kubernetes version assumed without a cluster: client-go's minor version.
     pub fn kube_version(self) -> KubeVersion {
-        KubeVersion {
-            version: "v1.37.0".into(),
-            normalized: "v1.37.0".into(),
-            major: "1".into(),
-            minor: "37".into(),
-        }
+        KubeVersion { version: "v1.37.0".into(), normalized: "v1.37.0".into(), major: "1".into(), minor: "37".into() }
     }
 
     /// The API versions assumed without a cluster: client-go's scheme in registration order, then apiextensions.

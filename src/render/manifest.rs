@@ -119,8 +119,9 @@ fn trim_start(s: &[u8]) -> &[u8] {
 /// The length of a non-ASCII white space character at the start, if there is one.
 fn space_rune(s: &[u8]) -> Option<usize> {
     const SPACES: [&str; 19] = [
-        "\u{85}", "\u{a0}", "\u{1680}", "\u{2000}", "\u{2001}", "\u{2002}", "\u{2003}", "\u{2004}", "\u{2005}", "\u{2006}",
-        "\u{2007}", "\u{2008}", "\u{2009}", "\u{200a}", "\u{2028}", "\u{2029}", "\u{202f}", "\u{205f}", "\u{3000}",
+        "\u{85}", "\u{a0}", "\u{1680}", "\u{2000}", "\u{2001}", "\u{2002}", "\u{2003}", "\u{2004}", "\u{2005}",
+        "\u{2006}", "\u{2007}", "\u{2008}", "\u{2009}", "\u{200a}", "\u{2028}", "\u{2029}", "\u{202f}", "\u{205f}",
+        "\u{3000}",
     ];
     SPACES.iter().find(|sp| s.starts_with(sp.as_bytes())).map(|sp| sp.len())
 }
@@ -326,7 +327,8 @@ mod tests {
             ("", vec![]),
             ("----\n", vec!["-\n"]),
         ] {
-            let got: Vec<String> = split(text.as_bytes()).iter().map(|d| String::from_utf8_lossy(d).into_owned()).collect();
+            let got: Vec<String> =
+                split(text.as_bytes()).iter().map(|d| String::from_utf8_lossy(d).into_owned()).collect();
             assert_eq!(got, want, "{text:?}");
         }
     }

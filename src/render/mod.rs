@@ -14,13 +14,13 @@ pub mod control;
 pub mod duration_funcs;
 pub mod encode_funcs;
 pub mod errors;
-pub mod tera;
 mod files;
 pub mod json_funcs;
 pub mod manifest;
 mod program;
 mod release;
 mod scope;
+pub mod tera;
 
 pub use capabilities::{Capabilities, KubeVersion};
 pub use compat::Compat;

@@ -124,7 +124,8 @@ fn split(text: &[u8]) -> Vec<&[u8]> {
 
 /// The line that go-yaml's text names (`yaml: line 3: …`), else the first.
 fn line_in(message: &str) -> usize {
-    let digits = message.split("line ").nth(1).map(|r| r.split(|c: char| !c.is_ascii_digit()).next().unwrap_or_default());
+    let digits =
+        message.split("line ").nth(1).map(|r| r.split(|c: char| !c.is_ascii_digit()).next().unwrap_or_default());
     digits.and_then(|d| d.parse().ok()).unwrap_or(1)
 }
 

@@ -47,7 +47,11 @@ impl Checkout {
     pub fn locate(&self, path: &str) -> Result<PathBuf, String> {
         let full = self.root.join(Self::relative(path)?);
         let (Ok(real), Ok(root)) = (full.canonicalize(), self.root.canonicalize()) else { return Ok(full) };
-        if real.starts_with(&root) { Ok(full) } else { Err(format!("{path} is a link that leads out of the repository")) }
+        if real.starts_with(&root) {
+            Ok(full)
+        } else {
+            Err(format!("{path} is a link that leads out of the repository"))
+        }
     }
 
     /// # Errors

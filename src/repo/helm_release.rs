@@ -155,9 +155,13 @@ fn read_chart(spec: &Node, place: &Place, problem: &mut impl FnMut(usize, String
         Some("GitRepository") => {}
         Some(other) => problem(
             kind.map_or(chart.line(), Node::line),
-            format!("sourceRef: charts from a {other} are not supported yet: only a GitRepository that is this repository"),
+            format!(
+                "sourceRef: charts from a {other} are not supported yet: only a GitRepository that is this repository"
+            ),
         ),
-        None => problem(chart.line(), "spec.chart.spec.sourceRef is missing: it says where the chart comes from".into()),
+        None => {
+            problem(chart.line(), "spec.chart.spec.sourceRef is missing: it says where the chart comes from".into())
+        }
     }
     let files = chart.get("valuesFiles").map_or(&[][..], Node::items);
     Some(ChartRef {

@@ -30,6 +30,9 @@ pub fn merge_values(heap: &mut Heap, chart: &Chart, values: MapId, log: &mut Vec
     Coalescer { heap, log, merge: true }.run(chart, values)
 }
 
+/// A check of coalesced values against a chart's schemas.
+pub type Validate<'f> = &'f dyn Fn(&mut Heap, &Chart, MapId) -> Result<(), String>;
+
 /// The values that templates see: coalesced, then checked by `validate` (the chart's JSON schemas; leave it out to skip that).
 ///
 /// # Errors
@@ -39,7 +42,7 @@ pub fn to_render_values(
     chart: &Chart,
     values: MapId,
     log: &mut Vec<LogLine>,
-    validate: Option<&dyn Fn(&mut Heap, &Chart, MapId) -> Result<(), String>>,
+    validate: Option<Validate<'_>>,
 ) -> Result<MapId, String> {
     let values = coalesce_values(heap, chart, values, log)?;
     if let Some(validate) = validate {

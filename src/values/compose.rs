@@ -41,6 +41,9 @@ impl ValuesReference {
 /// The data of a ConfigMap (`data` only) or a Secret (decoded).
 pub type ObjectData = BTreeMap<String, Vec<u8>>;
 
+/// Answers the data of an object by kind and name; `None` if there is no such object.
+pub type Fetch<'f> = &'f mut dyn FnMut(&str, &str) -> Result<Option<ObjectData>, String>;
+
 /// Composes the values. `fetch` gets a kind and a name in the release's namespace and answers the object's data, or `None` if there
 /// is no such object; it is asked once for each object. `log` receives what is left out because it is optional.
 ///
@@ -51,7 +54,7 @@ pub fn compose(
     namespace: &str,
     inline: Option<MapId>,
     references: &[ValuesReference],
-    fetch: &mut dyn FnMut(&str, &str) -> Result<Option<ObjectData>, String>,
+    fetch: Fetch<'_>,
     log: &mut Vec<LogLine>,
 ) -> Result<MapId, String> {
     let inline = inline.unwrap_or_else(|| heap.new_map());

@@ -566,7 +566,7 @@ impl Emitter {
                 let n = u32::from(c);
                 let text = match n {
                     0..=0xff => format!("\\x{n:02X}"),
-                    0..=0xffff => format!("\\u{n:04X}"),
+                    0x100..=0xffff => format!("\\u{n:04X}"),
                     _ => format!("\\U{n:08X}"),
                 };
                 self.out.extend_from_slice(text.as_bytes());

@@ -75,6 +75,9 @@ pub struct Parser<'a> {
     tags: Vec<(Vec<u8>, Vec<u8>)>,
 }
 
+/// Handle and suffix of a tag as they are written.
+type RawTag<'a> = (Cow<'a, [u8]>, Cow<'a, [u8]>);
+
 impl<'a> Parser<'a> {
     pub fn new(text: &'a [u8]) -> Self {
         Self {
@@ -328,7 +331,7 @@ impl<'a> Parser<'a> {
     }
 
     /// Handle and suffix to the whole tag.
-    fn resolve_tag(&self, tag: Option<(Cow<'a, [u8]>, Cow<'a, [u8]>)>, start: Mark, mark: Mark) -> Scan<Cow<'a, [u8]>> {
+    fn resolve_tag(&self, tag: Option<RawTag<'a>>, start: Mark, mark: Mark) -> Scan<Cow<'a, [u8]>> {
         let Some((handle, suffix)) = tag else { return Ok(Cow::Borrowed(b"")) };
         if handle.is_empty() {
             return Ok(suffix);

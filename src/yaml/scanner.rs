@@ -314,7 +314,7 @@ impl<'a> Scanner<'a> {
             self.push(Token::plain(Kind::StreamStart, m, m));
             return Ok(());
         }
-        self.to_next_token();
+        self.skip_to_next_token();
         self.want(4);
         self.unroll_indent(i64::from(self.col));
         let c = self.at(0);
@@ -650,7 +650,7 @@ impl<'a> Scanner<'a> {
         }
     }
 
-    fn to_next_token(&mut self) {
+    fn skip_to_next_token(&mut self) {
         loop {
             // go-yaml looks for the mark at the start of its buffer, whatever the place.
             if self.col == 0 && self.pos < 509 && self.text.starts_with(b"\xef\xbb\xbf") && self.at(0) != 0 {

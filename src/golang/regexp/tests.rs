@@ -139,7 +139,9 @@ fn unicode_is_that_of_go() {
 
 #[test]
 fn hostile_patterns_end_with_an_error() {
-    for expr in [r"\pL".repeat(20_000), r"(\pL{1000}|x)".repeat(50), "(?i:[^a])".repeat(200_000), "x{1000}".repeat(5000)] {
+    for expr in
+        [r"\pL".repeat(20_000), r"(\pL{1000}|x)".repeat(50), "(?i:[^a])".repeat(200_000), "x{1000}".repeat(5000)]
+    {
         let err = Regexp::new(&expr).unwrap_err();
         assert!(err.starts_with("error parsing regexp: expression too large: `"), "{}", &err[..60]);
     }
