@@ -10,8 +10,12 @@ pub trait Host: Send + Sync {
     fn random(&self, buf: &mut [u8]);
     /// The local time zone's IANA name, as `TZ` or the system has it; "UTC" if unknown.
     fn local_zone(&self) -> String;
-    /// The addresses of a host name; empty where name lookups are off.
+    /// The addresses of a host name; empty if there are none, and where name lookups are off.
     fn lookup_host(&self, name: &str) -> Vec<String>;
+    /// Whether names are looked up at all.
+    fn looks_up(&self) -> bool {
+        false
+    }
 }
 
 /// The real clock and the system's randomness; name lookups only if asked for (`--enable-dns`).
@@ -21,6 +25,9 @@ pub struct SystemHost {
 }
 
 impl Host for SystemHost {
+    fn looks_up(&self) -> bool {
+        self.enable_dns
+    }
     fn now(&self) -> i128 {
         SystemTime::now().duration_since(UNIX_EPOCH).map_or(0, |d| d.as_nanos() as i128)
     }

@@ -144,7 +144,8 @@ pub(super) fn strslice(st: &mut State, v: &Value) -> Result<ListId, CallError> {
 /// The texts of [`strslice`], without making a list of them.
 pub(super) fn texts(st: &mut State, v: &Value) -> Result<Vec<Str>, CallError> {
     match slice_items(st, v) {
-        Some(items) => items.iter().filter(|v| !v.is_nil()).map(|v| strval(st, v)).collect(),
+        Some(items) => charge_items(st, items.len())
+            .and_then(|()| items.iter().filter(|v| !v.is_nil()).map(|v| strval(st, v)).collect()),
         None if v.is_nil() => Ok(Vec::new()),
         None => Ok(vec![strval(st, v)?]),
     }

@@ -37,7 +37,7 @@ enum Stop {
 }
 
 /// How deep maps may nest in a merge. Go would overflow its stack on a map that contains itself.
-const MAX_DEPTH: usize = 2000;
+const MAX_DEPTH: usize = 100_000;
 
 fn merge_all(st: &mut State, dst: MapId, srcs: &[MapId], overwrite: bool) -> Result<MapId, Stop> {
     let mut dst = dst;
@@ -45,7 +45,7 @@ fn merge_all(st: &mut State, dst: MapId, srcs: &[MapId], overwrite: bool) -> Res
         if st.heap.map(dst).nil && !st.heap.map(src).nil {
             dst = st.heap.new_map();
         }
-        deep_merge(st, dst, src, overwrite, 0)?;
+        deep_merge(st, dst, src, overwrite)?;
     }
     Ok(dst)
 }
@@ -55,62 +55,92 @@ fn is_empty(st: &State, v: &Value) -> bool {
     !v.truth(&st.heap)
 }
 
-/// Merges the entries of one map into another.
-fn deep_merge(st: &mut State, dst: MapId, src: MapId, overwrite: bool, depth: usize) -> Result<(), Stop> {
-    if depth > MAX_DEPTH {
-        return Err(Stop::Call(CallError::Limit(format!(
-            "merge: maps nested deeper than {MAX_DEPTH}; does one contain itself? (limit: depth)"
-        ))));
+/// Two maps on the way of being merged.
+struct Level {
+    dst: MapId,
+    src: MapId,
+    keys: std::vec::IntoIter<Str>,
+    /// The entry whose values are being merged one level below.
+    open: Option<Entry>,
+}
+
+/// An entry of the source, and what the destination had under its key.
+struct Entry {
+    key: Str,
+    from: Value,
+    into: Option<Value>,
+}
+
+impl Level {
+    fn new(st: &State, dst: MapId, src: MapId) -> Self {
+        let keys: Vec<Str> = st.heap.map(src).keys().cloned().collect();
+        Self { dst, src, keys: keys.into_iter(), open: None }
     }
+}
+
+/// Merges the entries of one map into another: mergo's recursion, on a stack of its own.
+fn deep_merge(st: &mut State, dst: MapId, src: MapId, overwrite: bool) -> Result<(), Stop> {
     if st.heap.map(dst).nil {
         return Ok(());
     }
-    let keys: Vec<Str> = st.heap.map(src).keys().cloned().collect();
-    for key in keys {
-        let Some(from) = st.heap.map(src).get(&key).cloned() else { continue };
-        let into = st.heap.map(dst).get(&key).cloned();
+    let mut levels = vec![Level::new(st, dst, src)];
+    while let Some(level) = levels.last_mut() {
+        if let Some(entry) = level.open.take() {
+            finish(st, level.dst, level.src, entry, overwrite)?;
+            continue;
+        }
+        let Some(key) = level.keys.next() else {
+            levels.pop();
+            continue;
+        };
+        let Some(from) = st.heap.map(level.src).get(&key).cloned() else { continue };
+        let into = st.heap.map(level.dst).get(&key).cloned();
         if from.is_nil() {
             if overwrite {
-                put(st, dst, src, key, from)?;
+                put(st, level.dst, level.src, key, from)?;
             }
             continue;
         }
-        let kind = from.kind();
-        if matches!(kind, Kind::Map | Kind::Struct | Kind::Ptr) {
-            meet(st, into.as_ref(), &from, overwrite, depth)?;
-        }
-        // The destination's own map may have been filled just now, so emptiness is asked after the merge below it.
-        let into_empty = into.as_ref().is_none_or(|v| is_empty(st, v));
-        if kind == Kind::Slice && st.heap.map(dst).ty == MapType::Strings {
-            // Here the original holds the slice itself and not the interface around it.
-            let ty = from.go_type(&st.heap);
-            return call(match into {
-                Some(_) => "reflect: call of reflect.Value.IsNil on string Value".into(),
-                None => format!("reflect.Value.SetMapIndex: value of type {ty} is not assignable to type string"),
-            });
-        }
-        let both_maps = kind == Kind::Map && into.as_ref().is_some_and(|v| v.kind() == Kind::Map);
-        if !into_empty && (kind == Kind::Slice || both_maps) {
-            // Maps are merged already; a slice is replaced whole or not at all.
-            if kind == Kind::Slice && overwrite {
-                put(st, dst, src, key, from)?;
+        let below = match (&into, &from) {
+            (Some(Value::Map(into)), Value::Map(from)) if !st.heap.map(*into).nil => Some((*into, *from)),
+            (Some(into), from) if into.kind() == Kind::Ptr && from.kind() == Kind::Map && !overwrite => {
+                return Err(Stop::Mergo("src and dst must be of same type"));
             }
-        } else if overwrite || into_empty {
-            put(st, dst, src, key, from)?;
+            _ => None,
+        };
+        level.open = Some(Entry { key, from, into });
+        if let Some((dst, src)) = below {
+            levels.push(Level::new(st, dst, src));
+            if levels.len() > MAX_DEPTH {
+                return Err(Stop::Call(CallError::Limit(format!(
+                    "merge: maps nested deeper than {MAX_DEPTH}; does one contain itself? (limit: depth)"
+                ))));
+            }
         }
     }
     Ok(())
 }
 
-/// What happens inside a map, struct or pointer of the source when it meets what the destination has.
-fn meet(st: &mut State, into: Option<&Value>, from: &Value, overwrite: bool, depth: usize) -> Result<(), Stop> {
-    match (into, from) {
-        (Some(Value::Map(into)), Value::Map(from)) => deep_merge(st, *into, *from, overwrite, depth + 1),
-        (Some(into), from) if into.kind() == Kind::Ptr && from.kind() != Kind::Ptr && !overwrite => {
-            Err(Stop::Mergo("src and dst must be of same type"))
-        }
-        _ => Ok(()),
+/// What becomes of an entry after the maps below it were merged: the destination's own may have been filled, so its emptiness is
+/// asked only now.
+fn finish(st: &mut State, dst: MapId, src: MapId, entry: Entry, overwrite: bool) -> Result<(), Stop> {
+    let Entry { key, from, into } = entry;
+    let kind = from.kind();
+    let empty = into.as_ref().is_none_or(|v| is_empty(st, v));
+    if kind == Kind::Slice && st.heap.map(dst).ty == MapType::Strings {
+        // Here the original holds the slice itself and not the interface around it.
+        let ty = from.go_type(&st.heap);
+        return call(match into {
+            Some(_) => "reflect: call of reflect.Value.IsNil on string Value".into(),
+            None => format!("reflect.Value.SetMapIndex: value of type {ty} is not assignable to type string"),
+        });
     }
+    let both_maps = kind == Kind::Map && into.as_ref().is_some_and(|v| v.kind() == Kind::Map);
+    // Maps are merged already; a slice is replaced whole or not at all.
+    if empty || overwrite && !both_maps {
+        put(st, dst, src, key, from)?;
+    }
+    Ok(())
 }
 
 /// Sets an entry as reflection does: an `interface {}` does not fit into a `map[string]string`.

@@ -23,6 +23,8 @@ mod reflect;
 mod regex;
 pub mod semver;
 mod strings;
+#[cfg(test)]
+mod tests;
 pub mod time;
 mod url;
 mod wrap;

@@ -63,14 +63,18 @@ fn url_join(st: &mut State, d: MapId) -> Result<Vec<u8>, CallError> {
     Ok(url.encoded())
 }
 
-/// One of the host's addresses by chance; "" while lookups are off, as in Helm without `--enable-dns`.
-fn get_host_by_name(st: &mut State, name: Str) -> String {
+/// One of the host's addresses by chance; "" while lookups are off, as in Helm without `--enable-dns`. For a name without
+/// addresses the original's draw of one panics.
+fn get_host_by_name(st: &mut State, name: Str) -> Result<String, CallError> {
+    if !st.host.looks_up() {
+        return Ok(String::new());
+    }
     let mut addresses = st.host.lookup_host(&name.to_text());
     if addresses.is_empty() {
-        return String::new();
+        return fail("invalid argument to Intn");
     }
     let mut chance = [0u8; 8];
     st.host.random(&mut chance);
     let i = (u64::from_le_bytes(chance) % addresses.len() as u64) as usize;
-    addresses.swap_remove(i)
+    Ok(addresses.swap_remove(i))
 }
