@@ -11,7 +11,8 @@ fn render(text: &str) -> Result<String, String> {
     super::register(&mut table);
     let mut set = TemplateSet::new("gotpl", Arc::new(table));
     set.parse("t", text.as_bytes()).map_err(|e| e.to_string())?;
-    let mut st = State::new(Arc::new(FixedHost::new(0, 1)), Limits { output: 1 << 24, ..Limits::default() });
+    let mut st =
+        State::new(Arc::new(FixedHost::new(0, 1)), Limits { output: 1 << 22, heap: 50_000, ..Limits::default() });
     let dot = Value::Map(st.heap.new_map());
     let mut out = Vec::new();
     match exec::execute(&Arc::new(set), &mut st, "t", &dot, &mut out) {
