@@ -19,7 +19,7 @@ pub const MAX_INDEX: i64 = 65536;
 /// The most dots in one key.
 pub const MAX_NESTED_NAME_LEVEL: usize = 30;
 /// The most brackets in one key. Helm knows no limit; its parser would need Go's stack.
-const MAX_DEPTH: usize = 1000;
+const MAX_DEPTH: usize = 256;
 /// The most list items that one expression can make by its indexes.
 const MAX_ITEMS: usize = 1 << 22;
 
