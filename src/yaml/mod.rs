@@ -13,6 +13,7 @@ mod resolve;
 mod scalar;
 mod scanner;
 mod sort;
+pub mod toml;
 pub mod tree;
 
 pub use convert::{to_list, to_map, to_typed_value, to_value};
