@@ -511,9 +511,9 @@ fn strip_escaped_newlines(s: &str) -> String {
     let mut rest = s;
     while let Some(i) = rest.find('\\') {
         let after = &rest[i + 1..];
-        if after.starts_with('\\') {
+        if let Some(after) = after.strip_prefix('\\') {
             out.push_str(&rest[..i + 2]);
-            rest = &after[1..];
+            rest = after;
             continue;
         }
         let tail = after.trim_start_matches([' ', '\t', '\r', '\n']);
