@@ -157,7 +157,7 @@ pub const FROM_JSON: &str = "error unmarshaling JSON: while decoding JSON: ";
 /// Every number is a float64; no document, or a null, is nil. Errors have sigs.k8s.io/yaml's whole text.
 pub fn to_value(heap: &mut Heap, text: &[u8]) -> Result<Value, String> {
     let (text, bad) = reader::decode(text);
-    let tree = tree::parse(&text, bad).map_err(|e| format!("{TO_JSON}{e}"))?;
+    let tree = tree::parse_checked(&text, bad).map_err(|e| format!("{TO_JSON}{e}"))?;
     from_tree(heap, &tree)
 }
 
@@ -165,7 +165,7 @@ pub fn to_value(heap: &mut Heap, text: &[u8]) -> Result<Value, String> {
 /// wanted as texts, before JSON.
 pub fn to_typed_value(heap: &mut Heap, text: &[u8]) -> Result<Value, String> {
     let (text, bad) = reader::decode(text);
-    let tree = tree::parse(&text, bad).map_err(|e| format!("{TO_JSON}{e}"))?;
+    let tree = tree::parse_checked(&text, bad).map_err(|e| format!("{TO_JSON}{e}"))?;
     from_tree_as(heap, &tree, true)
 }
 
@@ -192,7 +192,7 @@ fn from_tree_as(heap: &mut Heap, tree: &Tree<'_>, integral: bool) -> Result<Valu
 /// What go-yaml v2 alone reads from a text that is JSON: integers stay integers. Errors are go-yaml's.
 pub fn to_integral_value(heap: &mut Heap, text: &[u8]) -> Result<Value, String> {
     let (text, bad) = reader::decode(text);
-    let tree = tree::parse(&text, bad)?;
+    let tree = tree::parse_checked(&text, bad)?;
     let mut build = HeapBuild { heap, unwritable: false, bad_key: false, integral: true };
     Ok(decode::decode(&tree, tree.root, &mut build, None)?.unwrap_or(Value::Nil))
 }

@@ -34,7 +34,7 @@ const METADATA_TYPE: &str =
 /// (`error converting YAML to JSON: yaml: line 3: …`).
 pub fn head(text: &[u8]) -> Result<Head, String> {
     let (text, bad) = reader::decode(text);
-    let tree = tree::parse(&text, bad).map_err(|e| format!("{TO_JSON}{e}"))?;
+    let tree = tree::parse_checked(&text, bad).map_err(|e| format!("{TO_JSON}{e}"))?;
     let mut build = DataBuild::new(LOOKED_INTO);
     let data = match decode::decode(&tree, tree.root, &mut build, None) {
         Ok(data) => data,

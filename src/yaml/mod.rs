@@ -3,6 +3,8 @@
 mod convert;
 mod data;
 mod decode;
+mod directive;
+mod duplicates;
 mod emit;
 mod go_syntax;
 mod head;
@@ -17,5 +19,9 @@ pub mod toml;
 pub mod tree;
 
 pub use convert::{to_list, to_map, to_typed_value, to_value};
+pub use duplicates::duplicates;
 pub use head::{Head, head};
 pub use marshal::{MarshalError, marshal, marshal_pretty, marshal_pretty_within, marshal_within, to_yaml_or_empty};
+
+#[cfg(test)]
+mod tests;

@@ -81,7 +81,7 @@ const LOOK: [bool; 256] = {
 };
 
 /// Finds the first byte that go-yaml refuses.
-fn check(text: &[u8]) -> Option<Bad> {
+pub fn check(text: &[u8]) -> Option<Bad> {
     let mut i = 0;
     while let Some(step) = text[i..].iter().position(|b| LOOK[usize::from(*b)]) {
         i += step;

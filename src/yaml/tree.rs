@@ -89,8 +89,15 @@ impl<'a> Tree<'a> {
     }
 }
 
-/// Reads the first document of a decoded text (see [`reader::decode`]). The error is go-yaml's text, `yaml: ` in front.
+/// Reads the first document of a text without byte order mark. The error is go-yaml's text, `yaml: ` in front.
+///
+/// `bad` says where the text cannot be read, if that is known already.
 pub fn parse(text: &[u8], bad: Option<reader::Bad>) -> Result<Tree<'_>, String> {
+    parse_checked(text, bad.or_else(|| reader::check(text)))
+}
+
+/// As [`parse`], for a text that went through [`reader::decode`].
+pub(super) fn parse_checked(text: &[u8], bad: Option<reader::Bad>) -> Result<Tree<'_>, String> {
     if text.len() >= u32::MAX as usize / 2 {
         return Err("yaml: the text is too large".into());
     }
