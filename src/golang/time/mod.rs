@@ -63,13 +63,17 @@ pub struct Date {
 struct Days(i128);
 
 impl Days {
+    /// Go's `dateToAbsDays`, which wraps where a year or a day is out of its range; `month` is 1 to 12.
     fn of(year: i64, month: i64, day: i64) -> Self {
         // Counted from March, leap days come last in a year.
-        let y = i128::from(year) + i128::from(ABSOLUTE_YEARS) - i128::from(month <= 2);
-        let month_from_march = i128::from((month + 9) % 12);
-        let (era, y) = (y.div_euclid(400), y.rem_euclid(400));
-        let yearday = (153 * month_from_march + 2) / 5 + i128::from(day) - 1;
-        Self(era * 146_097 + y * 365 + y / 4 - y / 100 + yearday)
+        let early = month < 3;
+        let month = if early { month + 12 } else { month };
+        let y = (year as u64).wrapping_sub(u64::from(early)).wrapping_add(ABSOLUTE_YEARS as u64);
+        let in_year = (month * 979 - 2919) >> 5;
+        let in_century = 1461 * (y % 100) as i64 / 4;
+        let centuries = 146_097u64.wrapping_mul(y / 100) / 4;
+        let rest = (in_century + in_year).wrapping_add(day).wrapping_sub(1);
+        Self(i128::from(centuries.wrapping_add(rest as u64)))
     }
 
     const fn weekday(self) -> u8 {
@@ -98,6 +102,11 @@ const fn is_leap(year: i64) -> bool {
 const fn days_before(month: u8) -> u16 {
     const BEFORE: [u16; 13] = [0, 31, 59, 90, 120, 151, 181, 212, 243, 273, 304, 334, 365];
     BEFORE[(month as usize).saturating_sub(1) % 13]
+}
+
+/// Carries what `lo` has beyond `base` into `hi`: the result's `lo` is 0 to `base` - 1.
+const fn norm(hi: i64, lo: i64, base: i64) -> (i64, i64) {
+    (hi.wrapping_add(lo.div_euclid(base)), lo.rem_euclid(base))
 }
 
 /// The number of days of the month.
@@ -133,22 +142,22 @@ impl Time {
 
     /// `time.Date`: the fields as read in the location; out-of-range fields flow into the next larger one.
     pub fn date_of(year: i64, month: i64, day: i64, clock: (i64, i64, i64), nsec: i64, location: Location) -> Self {
-        let from_january = month.saturating_sub(1);
-        let year = year.saturating_add(from_january.div_euclid(12));
-        let month = from_january.rem_euclid(12) + 1;
-        let days = Days::of(year, month, 1).0 + i128::from(day) - 1;
-        let seconds = i128::from(clock.0) * 3600
-            + i128::from(clock.1) * 60
-            + i128::from(clock.2)
-            + i128::from(nsec.div_euclid(1_000_000_000));
-        let internal = (days - ABSOLUTE_DAYS) * i128::from(SECONDS_PER_DAY) + seconds;
-        let unix = (internal as i64).wrapping_sub(UNIX_TO_INTERNAL);
+        let (year, month) = norm(year, month.wrapping_sub(1), 12);
+        let (sec, nsec) = norm(clock.2, nsec, 1_000_000_000);
+        let (min, sec) = norm(clock.1, sec, 60);
+        let (hour, min) = norm(clock.0, min, 60);
+        let (day, hour) = norm(day, hour, 24);
+        let days = Days::of(year, month + 1, day).0 as i64;
+        let unix = days
+            .wrapping_mul(SECONDS_PER_DAY)
+            .wrapping_add(hour * 3600 + min * 60 + sec)
+            .wrapping_sub((ABSOLUTE_DAYS * SECONDS_PER_DAY as i128 + UNIX_TO_INTERNAL as i128) as i64);
         // The zone's offset at the reading taken as UTC is mostly right; looked up again, it is right at transitions too.
         let mut offset = location.lookup(unix).offset;
         if offset != 0 {
             offset = location.lookup(unix.wrapping_sub(i64::from(offset))).offset;
         }
-        Self::unix(unix.wrapping_sub(i64::from(offset)), nsec.rem_euclid(1_000_000_000) as u32, location)
+        Self::unix(unix.wrapping_sub(i64::from(offset)), nsec as u32, location)
     }
 
     pub const fn location(&self) -> &Location {
@@ -253,9 +262,9 @@ impl Time {
         let date = self.date();
         let (hour, min, sec) = self.clock();
         Self::date_of(
-            date.year.saturating_add(years),
-            i64::from(date.month).saturating_add(months),
-            i64::from(date.day).saturating_add(days),
+            date.year.wrapping_add(years),
+            i64::from(date.month).wrapping_add(months),
+            i64::from(date.day).wrapping_add(days),
             (i64::from(hour), i64::from(min), i64::from(sec)),
             i64::from(self.nsec),
             self.location.clone(),

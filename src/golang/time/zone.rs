@@ -70,8 +70,10 @@ impl Location {
         Self(Place::Fixed { name: name.into(), offset })
     }
 
-    /// `time.Local` for the local zone's name; an unknown name is UTC, as in Go.
+    /// `time.Local` for the local zone's name, or the path of its file; an unknown name is UTC, as in Go.
     pub fn local(name: &str) -> Self {
+        let name =
+            if name.starts_with('/') { name.rsplit_once("zoneinfo/").map_or(name, |(_, zone)| zone) } else { name };
         match zone(name) {
             Some(tz) if name != "UTC" => Self(Place::Local { name: name.into(), tz: Some(tz) }),
             _ => Self(Place::Local { name: "UTC".into(), tz: None }),
@@ -182,6 +184,7 @@ mod tests {
             assert_eq!(Location::load(bad.as_bytes(), &local), None, "{bad}");
         }
         assert_eq!(Location::local("Nowhere").name(), "UTC");
+        assert_eq!(Location::local("/usr/share/zoneinfo/Europe/Berlin"), local);
     }
 
     #[test]
