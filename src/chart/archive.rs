@@ -35,15 +35,7 @@ pub fn read(bytes: &[u8]) -> Result<Vec<File>, ArchiveError> {
 
 /// [`read`] with another limit than Helm's, in bytes.
 pub(super) fn read_limited(bytes: &[u8], limit: u64) -> Result<Vec<File>, ArchiveError> {
-    if !bytes.starts_with(b"\x1f\x8b\x08") {
-        return refuse(if bytes.is_empty() {
-            "EOF"
-        } else if bytes.len() < 10 {
-            "unexpected EOF"
-        } else {
-            NOT_GZIP
-        });
-    }
+    check_gzip_header(bytes).map_err(|e| ArchiveError(e.into()))?;
     let mut tar = tarball::Reader::new(flate2::bufread::MultiGzDecoder::new(bytes));
     let mut files = Vec::new();
     let mut remaining = limit;
@@ -75,13 +67,52 @@ pub(super) fn read_limited(bytes: &[u8], limit: u64) -> Result<Vec<File>, Archiv
     Ok(files)
 }
 
+/// Go's `gzip.Reader` over the header, for its words: a truncated one is no invalid one.
+fn check_gzip_header(bytes: &[u8]) -> Result<(), &'static str> {
+    const SHORT: &str = "unexpected EOF";
+    const MAX_NAME: usize = 512;
+    if bytes.is_empty() {
+        return Err("EOF");
+    }
+    let (head, mut rest) = bytes.split_at_checked(10).ok_or(SHORT)?;
+    if !head.starts_with(b"\x1f\x8b\x08") {
+        return Err(NOT_GZIP);
+    }
+    let flags = head[3];
+    if flags & 4 != 0 {
+        let (size, extra) = rest.split_at_checked(2).ok_or(SHORT)?;
+        rest = extra.get(usize::from(u16::from_le_bytes([size[0], size[1]]))..).ok_or(SHORT)?;
+    }
+    // The file's name, then a comment.
+    for _ in 0..(flags >> 3 & 1) + (flags >> 4 & 1) {
+        let end = rest.iter().take(MAX_NAME).position(|b| *b == 0);
+        rest = match end {
+            Some(end) => &rest[end + 1..],
+            None if rest.len() < MAX_NAME => return Err(SHORT),
+            None => return Err(NOT_GZIP),
+        };
+    }
+    if flags & 2 != 0 && rest.len() < 2 {
+        return Err(SHORT);
+    }
+    Ok(())
+}
+
 fn io_text(e: std::io::Error) -> ArchiveError {
     ArchiveError(match e.kind() {
         std::io::ErrorKind::UnexpectedEof => "unexpected EOF".into(),
         // Our own tar errors carry Go's words; what the inflater says means what Go calls a corrupt input.
         _ => {
             let text = e.to_string();
-            if text.starts_with("archive/tar") { text } else { format!("flate: corrupt input ({text})") }
+            if text.starts_with("archive/tar") {
+                text
+            } else if text.contains("checksum") {
+                "gzip: invalid checksum".into()
+            } else if text.contains("gzip header") {
+                NOT_GZIP.into()
+            } else {
+                format!("flate: corrupt input ({text})")
+            }
         }
     })
 }

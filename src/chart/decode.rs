@@ -6,6 +6,8 @@
 
 use std::collections::BTreeMap;
 
+use crate::golang::time::{Location, parse_in_location};
+
 use super::data::{Data, Table};
 use super::metadata::{Dependency, Maintainer, Metadata, Nulls};
 use super::{Lock, native};
@@ -241,14 +243,12 @@ impl Decoder {
         self.fields(t, "Lock", &["generated", "digest", "dependencies"], |d, name, v| match name {
             "generated" => match v {
                 Data::Nil => {}
-                Data::Str(s) if s.to_text().parse::<jiff::Timestamp>().is_ok() => {
-                    lock.generated = s.to_text().into_owned()
-                }
-                Data::Str(s) => {
-                    let s = crate::golang::strconv::quote(s);
-                    let e = format!("parsing time {s} as \"2006-01-02T15:04:05Z07:00\": cannot parse {s} as \"2006\"");
-                    d.error.get_or_insert(e);
-                }
+                Data::Str(s) => match parse_in_location(b"2006-01-02T15:04:05Z07:00", s, &Location::utc()) {
+                    Ok(_) => lock.generated = s.to_text().into_owned(),
+                    Err(e) => {
+                        d.error.get_or_insert(e);
+                    }
+                },
                 _ => {
                     d.error.get_or_insert_with(|| "Time.UnmarshalJSON: input is not a JSON string".into());
                 }

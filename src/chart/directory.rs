@@ -27,7 +27,7 @@ pub fn load(path: &Path, log: &mut Vec<LogLine>) -> Result<Chart, LoadError> {
     if meta.is_dir() {
         return load_directory(path, log);
     }
-    let bytes = fs::read(path).map_err(|e| errno::path_error("open", &name, &e))?;
+    let bytes = fs::read(path).map_err(|e| errno::read_error(&name, &e))?;
     load::archive_file(&name, &bytes, log)
 }
 
@@ -41,7 +41,7 @@ pub fn load_unchecked(path: &Path, log: &mut Vec<LogLine>) -> Result<Chart, Load
     if meta.is_dir() {
         return Ok(load::files(read_files(path, log)?, log)?);
     }
-    let bytes = fs::read(path).map_err(|e| errno::path_error("open", &name, &e))?;
+    let bytes = fs::read(path).map_err(|e| errno::read_error(&name, &e))?;
     load::archive_unchecked(&name, &bytes, log)
 }
 

@@ -243,3 +243,139 @@ fn unpack(bytes: &[u8], budget: &mut Budget) -> Result<Vec<File>, String> {
     budget.nested = budget.nested.saturating_sub(size);
     Ok(files)
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    const CHART: &str = "apiVersion: v2\nname: x\nversion: 1.0.0\n";
+
+    fn load(list: &[(&str, &str)]) -> Result<Chart, String> {
+        let file =
+            |(name, text): &(&str, &str)| File { name: (*name).into(), data: text.as_bytes().into(), modified: None };
+        files(list.iter().map(file).collect(), &mut Vec::new())
+    }
+
+    #[test]
+    fn chart_yaml_is_read_as_helm_reads_it() {
+        let of = |more: &str| load(&[("Chart.yaml", &format!("{CHART}{more}"))]).map(|c| c.metadata);
+        for (more, want) in [
+            ("appVersion: 1.20", "1.2"),
+            ("appVersion: 100000000", "100000000"),
+            ("appVersion: 1e8", "1e+08"),
+            ("appVersion: 1.123456789", "1.1234568"),
+            ("appVersion: 0x1F", "31"),
+            ("appVersion: 2020-01-01", "2020-01-01"),
+            ("appVersion: true", "true"),
+            ("appVersion: ~", ""),
+            ("APPVERSION: zz", "zz"),
+            (r#"appVersion: "a\nb\u200bc\u00a0d""#, "a bc d"),
+        ] {
+            assert_eq!(of(more).unwrap().app_version, want, "{more}");
+        }
+        let json = "cannot load Chart.yaml: error unmarshaling JSON: while decoding JSON: json: cannot unmarshal";
+        for (more, want) in [
+            ("appVersion: []", format!("{json} array into Go struct field Metadata.appVersion of type string")),
+            ("keywords: a", format!("{json} string into Go struct field Metadata.keywords of type []string")),
+            (
+                "maintainers: [x]",
+                format!("{json} string into Go struct field Metadata.maintainers of type v2.Maintainer"),
+            ),
+            (
+                "maintainers: [{name: [a]}]",
+                format!("{json} array into Go struct field Maintainer.maintainers.name of type string"),
+            ),
+            (
+                "dependencies: {}",
+                format!("{json} object into Go struct field Metadata.dependencies of type []*v2.Dependency"),
+            ),
+            ("deprecated: 1", format!("{json} number into Go struct field Metadata.deprecated of type bool")),
+            ("maintainers: [null]", "validation: maintainers must not contain empty or null nodes".into()),
+            ("dependencies: [null]", "validation: dependencies must not contain empty or null nodes".into()),
+            (
+                "dependencies: [{name: a}, {name: a}]",
+                r#"validation: more than one dependency with name or alias "a""#.into(),
+            ),
+            (
+                "dependencies: [{name: a, alias: b c}]",
+                r#"validation: dependency "a" has disallowed characters in the alias"#.into(),
+            ),
+            ("type: foo", "validation: chart.metadata.type must be application or library".into()),
+        ] {
+            assert_eq!(of(more).unwrap_err(), want, "{more}");
+        }
+    }
+
+    #[test]
+    fn what_is_missing_is_told() {
+        for (text, want) in [
+            ("", "validation: chart.metadata.name is required"),
+            ("name: x", "validation: chart.metadata.version is required"),
+            ("name: a/b\nversion: 1.0.0", r#"validation: chart.metadata.name "a/b" is invalid"#),
+            ("name: ..\nversion: 1.0.0", r#"validation: chart.metadata.name ".." is not allowed"#),
+            ("name: x\nversion: abc", r#"validation: chart.metadata.version "abc" is invalid"#),
+        ] {
+            assert_eq!(load(&[("Chart.yaml", text)]).unwrap_err(), want, "{text}");
+        }
+        assert_eq!(load(&[("values.yaml", "a: 1")]).unwrap_err(), "Chart.yaml file is missing");
+        assert_eq!(
+            load(&[("Chart.yaml", CHART), ("values.yaml", "[1]")]).unwrap_err(),
+            "cannot load values.yaml: cannot unmarshal yaml document: error unmarshaling JSON: while decoding JSON: \
+             json: cannot unmarshal array into Go value of type map[string]interface {}"
+        );
+        assert_eq!(
+            load(&[("Chart.yaml", CHART), ("Chart.lock", "generated: 2020-01-01")]).unwrap_err(),
+            "cannot load Chart.lock: error unmarshaling JSON: while decoding JSON: \
+             parsing time \"2020-01-01\" as \"2006-01-02T15:04:05Z07:00\": cannot parse \"\" as \"T\""
+        );
+    }
+
+    #[test]
+    fn files_find_their_places() {
+        let sub = CHART.replace("x", "s");
+        let c = load(&[
+            ("Chart.yaml", CHART),
+            ("templates/a.yaml", ""),
+            ("crds/b.yaml", ""),
+            ("README.md", ""),
+            ("charts/README.md", "x"),
+            ("charts/s.tgz.prov", "x"),
+            ("charts/_off/Chart.yaml", "bad"),
+            ("charts/.off/Chart.yaml", "bad"),
+            ("charts/s/Chart.yaml", &sub),
+            ("charts/s/crds/c.JSON", ""),
+        ]);
+        // A plain file in charts/ is a chart without Chart.yaml.
+        assert_eq!(c.unwrap_err(), "error unpacking subchart README.md in x: Chart.yaml file is missing");
+        let c = load(&[
+            ("Chart.yaml", CHART),
+            ("templates/a.yaml", ""),
+            ("crds/b.yaml", ""),
+            ("charts/s.tgz.prov", "x"),
+            ("charts/_off/Chart.yaml", "bad"),
+            ("charts/s/Chart.yaml", &sub),
+            ("charts/s/crds/c.JSON", ""),
+        ])
+        .unwrap();
+        let names = |files: &[File]| files.iter().map(|f| f.name.clone()).collect::<Vec<_>>();
+        assert_eq!(names(&c.templates), ["templates/a.yaml"]);
+        assert_eq!(names(&c.files), ["crds/b.yaml", "charts/s.tgz.prov"]);
+        let crds: Vec<String> = c.crds().into_iter().map(|c| c.path).collect();
+        assert_eq!(crds, ["x/crds/b.yaml", "x/charts/s/crds/c.JSON"]);
+    }
+
+    #[test]
+    fn requirements_of_old_charts_are_dependencies() {
+        let v1 = CHART.replace("v2", "v1");
+        let c =
+            load(&[("Chart.yaml", &v1), ("requirements.yaml", "dependencies:\n- name: a\n  version: 1\n")]).unwrap();
+        assert_eq!(c.metadata.dependencies[0].version, "1");
+        assert_eq!(c.files[0].name, "requirements.yaml");
+        let mut log = Vec::new();
+        let file = |name: &str, text: &str| File { name: name.into(), data: text.as_bytes().into(), modified: None };
+        let c =
+            files(vec![file("Chart.yaml", CHART), file("requirements.yaml", "dependencies: []")], &mut log).unwrap();
+        assert!(c.files.is_empty() && !c.metadata.dependencies_nil);
+        assert!(log[0].message.starts_with("Warning: Dependencies are handled in Chart.yaml since apiVersion \"v2\"."));
+    }
+}

@@ -274,12 +274,15 @@ fn parse_pax(mut text: &[u8], ext: &mut Extensions) -> io::Result<()> {
         let (key, value) = (&record[..eq], &record[eq + 1..]);
         let number = || std::str::from_utf8(value).ok();
         match key {
-            b"path" if value.contains(&0) => return Err(header_error()),
+            b"" => return Err(header_error()),
+            b"path" | b"linkpath" | b"uname" | b"gname" if value.contains(&0) => return Err(header_error()),
             b"path" => ext.path = Some(value.to_vec()).filter(|v| !v.is_empty()),
             b"size" if value.is_empty() => ext.size = None,
             b"size" => ext.size = Some(number().and_then(|n| n.parse().ok()).ok_or_else(header_error)?),
             b"mtime" if value.is_empty() => ext.modified = None,
             b"mtime" => ext.modified = Some(number().and_then(pax_time).ok_or_else(header_error)?),
+            b"linkpath" | b"uname" | b"gname" => {}
+            _ if key.contains(&0) => return Err(header_error()),
             _ => {}
         }
     }

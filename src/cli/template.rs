@@ -154,7 +154,7 @@ fn read(path: &str) -> Result<Vec<u8>, String> {
     if let Some((scheme @ ("http" | "https"), _)) = path.split_once("://") {
         return Err(format!("{path}: values from {scheme} are not supported yet: download the file and give its path"));
     }
-    std::fs::read(path).map_err(|e| format!("open {path}: {}", go_io_error(&e)))
+    std::fs::read(path).map_err(|e| crate::golang::errno::read_error(path, &e))
 }
 
 /// Go's words for the common errors of files.

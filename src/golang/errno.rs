@@ -21,6 +21,11 @@ pub fn path_error(op: &str, path: &str, e: &io::Error) -> String {
     format!("{op} {path}: {}", text(e))
 }
 
+/// The text of what `os.ReadFile` fails with: a directory can be opened, but not read.
+pub fn read_error(path: &str, e: &io::Error) -> String {
+    path_error(if e.kind() == io::ErrorKind::IsADirectory { "read" } else { "open" }, path, e)
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;

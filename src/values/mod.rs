@@ -9,6 +9,8 @@ pub mod dependencies;
 pub mod files;
 pub mod strvals;
 mod tables;
+#[cfg(test)]
+mod tests;
 
 pub use coalesce::{coalesce_values, merge_values, to_render_values};
 pub use dependencies::process_dependencies;

@@ -181,7 +181,7 @@ fn from_tree_as(heap: &mut Heap, tree: &Tree<'_>, integral: bool) -> Result<Valu
         Err(e) if e == TOO_DEEP => return Err(format!("{FROM_JSON}{e}")),
         Err(e) => return Err(format!("{TO_JSON}{e}")),
     };
-    if (build.unwritable && !integral || build.bad_key)
+    if (build.unwritable || build.bad_key)
         && let Some(e) = json_error(tree)
     {
         return Err(format!("{TO_JSON}{e}"));
