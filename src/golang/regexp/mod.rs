@@ -24,8 +24,10 @@ use super::{strconv, unicode};
 const MAX_PATTERN: usize = 8 << 20;
 /// The most memory of a compiled pattern.
 const MAX_COMPILED: usize = 64 << 20;
+/// The most memory of a compiled pattern that is worth keeping.
+const MAX_KEPT: usize = 1 << 20;
 /// How many patterns [`Regexp::cached`] keeps.
-const CACHE: usize = 1024;
+const CACHE: usize = 256;
 
 /// A compiled expression.
 #[derive(Debug)]
@@ -33,6 +35,8 @@ pub struct Regexp {
     expr: Vec<u8>,
     regex: Regex,
     names: Vec<Option<String>>,
+    /// Too large for the cache.
+    large: bool,
 }
 
 /// The byte ranges of a match and of its groups; `None` for a group that took no part.
@@ -53,19 +57,21 @@ impl Regexp {
         if !parsed.root.emit(&mut pattern, MAX_PATTERN) {
             return Err(too_large());
         }
-        let regex = RegexBuilder::new(&pattern)
-            .size_limit(MAX_COMPILED)
+        let build = |limit| {
             // Go's own limit on nesting was applied by its parser.
-            .nest_limit(1 << 16)
-            .build()
-            .map_err(|_| too_large())?;
-        Ok(Self { expr: expr.to_vec(), regex, names: parsed.names })
+            RegexBuilder::new(&pattern).size_limit(limit).nest_limit(1 << 16).build()
+        };
+        let (regex, large) = match build(MAX_KEPT) {
+            Ok(regex) => (regex, false),
+            Err(_) => (build(MAX_COMPILED).map_err(|_| too_large())?, true),
+        };
+        Ok(Self { expr: expr.to_vec(), regex, names: parsed.names, large })
     }
 
     /// As [`Regexp::new`], from a cache that all threads share.
     ///
     /// # Errors
-    /// As [`Regexp::new`]; failures are not kept.
+    /// As [`Regexp::new`]; neither failures nor large patterns are kept.
     pub fn cached(expr: &[u8]) -> Result<Arc<Self>, String> {
         type Cache = Mutex<HashMap<Vec<u8>, Arc<Regexp>>>;
         static PATTERNS: LazyLock<Cache> = LazyLock::new(Cache::default);
@@ -74,6 +80,9 @@ impl Regexp {
             return Ok(Arc::clone(found));
         }
         let new = Arc::new(Self::new(expr)?);
+        if new.large {
+            return Ok(new);
+        }
         let mut patterns = PATTERNS.lock().unwrap_or_else(PoisonError::into_inner);
         if patterns.len() >= CACHE {
             patterns.clear();
