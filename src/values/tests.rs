@@ -135,9 +135,9 @@ fn conditions_tags_and_aliases_choose_subcharts() {
             vec!["b", "c", "a"],
         ),
         (
-            "dependencies: [{name: b, version: '*', alias: z}, {name: b, version: '*', alias: y}]",
+            "dependencies: [{name: b, version: '*', alias: z}, {name: b, version: '*', alias: w}]",
             "{}",
-            vec!["a", "c", "z", "y"],
+            vec!["a", "c", "z", "w"],
         ),
         // A version that does not fit is as if it were not named.
         ("dependencies: [{name: a, version: '>2'}]", "{}", vec!["a", "b", "c"]),
@@ -161,7 +161,7 @@ fn children_export_values() {
         &[
             (
                 "Chart.yaml",
-                "dependencies:\n- name: sub\n  version: '*'\n  import-values: [data, {child: t, parent: a.b}, {child: no, parent: .}, 7]\n",
+                "dependencies:\n- name: sub\n  version: '*'\n  import-values: [data, {child: t, parent: a.b}, {child: gone, parent: .}, 7]\n",
             ),
             ("values.yaml", "own: 1\na: {b: {x: top}}\nnil: null"),
             ("charts/sub/Chart.yaml", ""),
@@ -177,12 +177,12 @@ fn children_export_values() {
             + r#""sub":{"exports":{"data":{"more":3,"own":2}},"global":{},"t":{"x":"sub","z":4}}}"#
     );
     assert_eq!(lines(&log), ["ImportValues missing table from chart"]);
-    assert_eq!(log[0].attrs, [("chart", "sub".to_string()), ("error", "\"no\" is not a table".to_string())]);
+    assert_eq!(log[0].attrs, [("chart", "sub".to_string()), ("error", "\"gone\" is not a table".to_string())]);
     let imports: Vec<Value> = c.metadata.dependencies[0].import_values.iter().map(|v| v.to_value(&mut heap)).collect();
     let imports = Value::List(heap.list_of(imports));
     assert_eq!(
         json::encode(&mut heap, &imports, false, None).unwrap(),
-        br#"[{"child":"exports.data","parent":"."},{"child":"t","parent":"a.b"},{"child":"no","parent":"."}]"#
+        br#"[{"child":"exports.data","parent":"."},{"child":"t","parent":"a.b"},{"child":"gone","parent":"."}]"#
     );
 }
 
