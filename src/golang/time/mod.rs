@@ -44,7 +44,8 @@ pub struct Time {
     sec: i64,
     /// 0..1e9
     nsec: u32,
-    /// The reading of the monotonic clock that only `now` gives; [`Time::string`] shows it as Go does.
+    /// The reading of the monotonic clock that only `now` gives; [`Time::string`] shows it as Go does. It serves for nothing else:
+    /// there is one clock, and differences are those of its readings.
     mono: Option<i64>,
     location: Location,
 }
@@ -277,19 +278,13 @@ impl Time {
 
     /// `Time.Sub`: the nearest duration that Go can hold.
     pub fn sub(&self, other: &Self) -> i64 {
-        if let (Some(a), Some(b)) = (self.mono, other.mono) {
-            return a.saturating_sub(b);
-        }
         let d = self.instant() - other.instant();
         i64::try_from(d).unwrap_or(if d < 0 { i64::MIN } else { i64::MAX })
     }
 
     /// `Time.Compare`: the instants, whatever the locations.
     pub fn compare(&self, other: &Self) -> Ordering {
-        match (self.mono, other.mono) {
-            (Some(a), Some(b)) => a.cmp(&b),
-            _ => self.instant().cmp(&other.instant()),
-        }
+        self.instant().cmp(&other.instant())
     }
 
     /// The remainder of the time since year 1 divided by `d` > 0.
