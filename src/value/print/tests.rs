@@ -1,8 +1,45 @@
 //! Rows taken from Go 1.26: format, arguments by name, text.
 
 use super::*;
-use crate::gotmpl::Complex;
-use crate::value::{Kind, List, Map, MapType};
+use crate::value::{Kind, List, Map, MapType, Object};
+
+/// 1-2.5i
+#[derive(Debug)]
+struct Complex;
+
+impl Object for Complex {
+    fn as_any(&self) -> &dyn std::any::Any {
+        self
+    }
+    fn go_type(&self) -> std::borrow::Cow<'static, str> {
+        "complex128".into()
+    }
+    fn kind(&self) -> Kind {
+        Kind::Complex128
+    }
+    fn complex(&self) -> Option<(f64, f64)> {
+        Some((1.0, -2.5))
+    }
+}
+
+/// A pointer to a struct with an exported and an unexported field.
+#[derive(Debug)]
+struct Pointer;
+
+impl Object for Pointer {
+    fn as_any(&self) -> &dyn std::any::Any {
+        self
+    }
+    fn go_type(&self) -> std::borrow::Cow<'static, str> {
+        "*t.T".into()
+    }
+    fn kind(&self) -> Kind {
+        Kind::Ptr
+    }
+    fn fields(&self, _heap: &mut Heap) -> Vec<(&'static str, Value)> {
+        vec![("Name", "x".into()), ("n", Value::Int(1)), ("more", Value::Nil)]
+    }
+}
 
 fn named(h: &mut Heap, name: &str) -> Value {
     match name {
@@ -39,7 +76,8 @@ fn named(h: &mut Heap, name: &str) -> Value {
             m.nil = true;
             Value::Map(h.add_map(m))
         }
-        "cx" => Value::object(Complex { re: 1.0, im: -2.5 }),
+        "cx" => Value::object(Complex),
+        "ptr" => Value::object(Pointer),
         "big" => Value::Int(0x1f600),
         _ => panic!("no value {name}"),
     }
@@ -190,6 +228,10 @@ fn formats_as_go() {
         ("%v %v", "s", "hi %!v(MISSING)"),
         ("%.", "f", "%!.(float64=1.5)"),
         ("%.f", "f", "2"),
+        ("%v", "ptr", "&{x 1 <nil>}"),
+        ("%+v", "ptr", "&{Name:x n:1 more:<nil>}"),
+        ("%#v", "ptr", "&t.T{Name:\"x\", n:1, more:interface {}(nil)}"),
+        ("%d", "ptr", "&{%!d(string=x) 1 <nil>}"),
         ("%é", "i", "%!é(int=42)"),
     ] {
         let mut h = Heap::new();
@@ -198,6 +240,14 @@ fn formats_as_go() {
         format(&mut h, form.as_bytes(), &args, &mut out).unwrap();
         assert_eq!(String::from_utf8_lossy(&out), want, "{form}");
     }
+}
+
+#[test]
+fn actions_follow_pointers() {
+    let mut h = Heap::new();
+    let mut out = Vec::new();
+    action_within(&mut h, &Value::object(Pointer), &mut out, 1000).unwrap();
+    assert_eq!(String::from_utf8_lossy(&out), "{x 1 <nil>}");
 }
 
 #[test]
