@@ -497,7 +497,7 @@ impl Gen {
         let outer = self.vars.len();
         let mut out = String::new();
         for _ in 0..=self.rng.below(3) {
-            out.push_str(*self.rng.pick(&["", " ", "\n", "text ", "key: ", "\n  - "]));
+            out.push_str(self.rng.pick::<&str>(&["", " ", "\n", "text ", "key: ", "\n  - "]));
             out.push_str(&self.action(depth));
         }
         self.vars.truncate(outer);

@@ -15,7 +15,7 @@ pub struct Limits {
     pub output: u64,
     /// Nodes executed, range iterations included. Default 1,000,000,000.
     pub steps: u64,
-    /// Maps and lists made. Default 50,000,000.
+    /// Maps and lists made. Default 5,000,000.
     pub heap: usize,
     /// Nesting of `include` and `tpl` together (`template` has Go's own limit); the stack may end it earlier. Default 100,000.
     pub depth: u32,
@@ -23,7 +23,7 @@ pub struct Limits {
 
 impl Default for Limits {
     fn default() -> Self {
-        Self { output: 1 << 30, steps: 1_000_000_000, heap: 50_000_000, depth: 100_000 }
+        Self { output: 1 << 30, steps: 1_000_000_000, heap: 5_000_000, depth: 100_000 }
     }
 }
 

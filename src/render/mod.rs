@@ -96,7 +96,7 @@ fn render_values(
     Ok(values)
 }
 
-/// Parses and executes every template.
+/// Parses and executes every template; a chart's `.tera` files go to the second engine.
 fn execute(
     st: &mut State,
     chart: &Chart,
@@ -104,6 +104,12 @@ fn execute(
     request: &Request,
 ) -> Result<BTreeMap<String, Vec<u8>>, Failure> {
     let renderables = scope::collect(&mut st.heap, chart, values, &request.release, &request.capabilities);
-    let program = Program::parse(renderables.iter().map(|r| (r.path.as_str(), r.text)))?;
-    program.execute(st, &renderables)
+    let (second, own): (Vec<_>, Vec<_>) = renderables.into_iter().partition(|r| r.path.ends_with(tera::SUFFIX));
+    let program = Program::parse(own.iter().map(|r| (r.path.as_str(), r.text)))?;
+    let mut files = program.execute(st, &own)?;
+    if !second.is_empty() {
+        let texts = second.iter().map(|r| (r.path.as_str(), &r.text[..], r.dot));
+        files.extend(tera::render_charts(&mut st.heap, texts)?);
+    }
+    Ok(files)
 }
