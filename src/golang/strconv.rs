@@ -75,6 +75,14 @@ fn push_escaped(out: &mut String, c: char, quote: char, ascii: bool) {
 fn quote_with(s: &[u8], quote: char, ascii: bool) -> String {
     let mut out = String::with_capacity(s.len() + 2);
     out.push(quote);
+    // Most texts have nothing to escape.
+    if s.iter().all(|b| matches!(b, 0x20..=0x7e) && *b != quote as u8 && *b != b'\\')
+        && let Ok(plain) = std::str::from_utf8(s)
+    {
+        out.push_str(plain);
+        out.push(quote);
+        return out;
+    }
     for (i, c, width) in runes(s) {
         if width == 1 && c == char::REPLACEMENT_CHARACTER {
             out.push_str(&format!("\\x{:02x}", s[i]));

@@ -121,6 +121,10 @@ fn contains(s: &[u8], sub: &[u8]) -> bool {
 }
 
 fn quote(st: &mut State, all: Rest<Value>) -> Result<String, CallError> {
+    if let [Value::Str(text)] = &all.0[..] {
+        st.charge(text.len() as u64)?;
+        return Ok(strconv::quote(text));
+    }
     let mut out = String::new();
     for v in all.0.iter().filter(|v| !v.is_nil()) {
         if !out.is_empty() {

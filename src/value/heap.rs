@@ -121,6 +121,9 @@ pub struct Map {
     entries: Vec<(Str, Value)>,
 }
 
+/// Up to so many entries a map is searched from one end to the other.
+const SMALL: usize = 8;
+
 impl Map {
     fn find(&self, key: &[u8]) -> Result<usize, usize> {
         // Keys mostly arrive in order: look at the end first.
@@ -133,7 +136,12 @@ impl Map {
     }
 
     pub fn get(&self, key: impl AsRef<[u8]>) -> Option<&Value> {
-        self.find(key.as_ref()).ok().map(|i| &self.entries[i].1)
+        let key = key.as_ref();
+        // In a small map most keys differ in length already: cheaper than to order them.
+        if self.entries.len() <= SMALL {
+            return self.entries.iter().find(|(k, _)| k.as_bytes() == key).map(|(_, v)| v);
+        }
+        self.find(key).ok().map(|i| &self.entries[i].1)
     }
 
     pub fn get_mut(&mut self, key: impl AsRef<[u8]>) -> Option<&mut Value> {

@@ -10,13 +10,16 @@ impl<'t> Exec<'t, '_> {
     /// Evaluates a pipeline and declares or sets its variables. The result is never in an `interface {}`.
     pub(super) fn eval_pipeline(&mut self, dot: &Val, pipe: &'t Pipe) -> Res<Val> {
         self.at = At::Pipe(pipe);
-        let mut value: Option<Val> = None;
-        for command in &pipe.cmds {
-            let mut result = self.eval_command(dot, command, value)?;
-            result.iface = false;
-            value = Some(result);
+        let [first, rest @ ..] = &pipe.cmds[..] else { return Ok(Val::INVALID) };
+        let mut value = self.eval_command(dot, first, None)?;
+        value.iface = false;
+        for command in rest {
+            value = self.eval_command(dot, command, Some(value))?;
+            value.iface = false;
         }
-        let value = value.unwrap_or_default();
+        if pipe.decl.is_empty() {
+            return Ok(value);
+        }
         for variable in &pipe.decl {
             if pipe.is_assign {
                 self.set_var(&variable.idents[0], value.clone())?;

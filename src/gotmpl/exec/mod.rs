@@ -317,10 +317,18 @@ impl Exec<'_, '_> {
 
     #[inline]
     fn charge_output(&mut self, bytes: usize) -> Res<()> {
-        match self.st.charge(bytes as u64) {
-            Ok(()) => Ok(()),
-            Err(CallError::Limit(msg) | CallError::Msg(msg)) => Err(self.limit(msg)),
-            Err(CallError::Exec(e)) => Err(Box::new(Stop::Exec(*e))),
+        self.st.charged = self.st.charged.saturating_add(bytes as u64);
+        if self.st.charged > self.st.limits.output {
+            return Err(self.output_limit());
+        }
+        Ok(())
+    }
+
+    #[cold]
+    fn output_limit(&mut self) -> Box<Stop> {
+        match self.st.charge(0) {
+            Err(CallError::Limit(msg)) => self.limit(msg),
+            _ => self.limit("the render's text is too long (limit: output)".into()),
         }
     }
 }
