@@ -64,7 +64,7 @@ pub fn dedup(data: &mut Data<'_>) {
 }
 
 /// The value of one node, or nil if it has none.
-pub fn decode_node<'a>(tree: &Tree<'a>, id: NodeId) -> Data<'a> {
+pub fn decode_node<'a>(tree: &'a Tree<'a>, id: NodeId) -> Data<'a> {
     let mut build = DataBuild::new(SHOWN_DEPTH);
     let data = decode::decode(tree, Some(id), &mut build, None).ok().flatten();
     let mut data = data.unwrap_or(Data::Scalar(Scalar::Null));

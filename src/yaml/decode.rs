@@ -51,7 +51,7 @@ enum Done<'a, O> {
 }
 
 struct Decoder<'t, 'a, B: Build<'a>> {
-    tree: &'t Tree<'a>,
+    tree: &'a Tree<'a>,
     build: &'t mut B,
     frames: Vec<Frame<'a, B::Out>>,
     builders: Vec<Vec<(Scalar<'a>, B::Out)>>,
@@ -70,7 +70,7 @@ const WANT_MAP: &str = "yaml: map merge requires map or sequence of maps as the 
 ///
 /// `duplicates`, if given, receives the keys that were set again, with the 0-based line of the later value.
 pub fn decode<'a, B: Build<'a>>(
-    tree: &Tree<'a>,
+    tree: &'a Tree<'a>,
     root: Option<NodeId>,
     build: &mut B,
     duplicates: Option<&mut Vec<(u32, Scalar<'a>)>>,

@@ -49,14 +49,14 @@ impl Tag {
 const PREFIX: &[u8] = b"tag:yaml.org,2002:";
 
 /// Resolves a scalar with its tag, as `decoder.scalar` does for an `interface{}`. Errors carry go-yaml's text.
-pub fn scalar<'a>(tag: &[u8], implicit: bool, text: &Cow<'a, [u8]>) -> Result<Scalar<'a>, String> {
+pub fn scalar<'a>(tag: &[u8], implicit: bool, text: &'a [u8]) -> Result<Scalar<'a>, String> {
     if tag.is_empty() {
         if !implicit {
-            return Ok(Scalar::Str(text.clone()));
+            return Ok(Scalar::Str(Cow::Borrowed(text)));
         }
         return Ok(match plain(text, true) {
             (_, Some(v)) => v,
-            (_, None) => Scalar::Str(text.clone()),
+            (_, None) => Scalar::Str(Cow::Borrowed(text)),
         });
     }
     let want = match tag.strip_prefix(PREFIX) {
@@ -67,11 +67,11 @@ pub fn scalar<'a>(tag: &[u8], implicit: bool, text: &Cow<'a, [u8]>) -> Result<Sc
         Some(b"timestamp") => Tag::Timestamp,
         Some(b"binary") => return binary(text),
         // `!!str`, and any tag that go-yaml does not know.
-        _ => return Ok(Scalar::Str(text.clone())),
+        _ => return Ok(Scalar::Str(Cow::Borrowed(text))),
     };
     let (got, value) = plain(text, want == Tag::Timestamp);
     if got == want {
-        return Ok(value.unwrap_or_else(|| Scalar::Str(text.clone())));
+        return Ok(value.unwrap_or_else(|| Scalar::Str(Cow::Borrowed(text))));
     }
     if let (Tag::Float, Some(Scalar::Int(n))) = (want, &value) {
         return Ok(Scalar::Float(*n as f64));

@@ -19,16 +19,16 @@ const STOP: [bool; 256] = {
 };
 
 /// Joins lines as YAML folds them, and forgets the breaks.
-fn fold(out: &mut Vec<u8>, leading: &mut Vec<u8>, trailing: &mut Vec<u8>) {
+fn fold<'a>(out: &mut Vec<u8>, leading: &mut &'a [u8], trailing: &mut Vec<u8>) {
     if leading.first() == Some(&b'\n') {
         if trailing.is_empty() {
             out.push(b' ');
         }
     } else {
-        out.append(leading);
+        out.extend_from_slice(leading);
     }
     out.append(trailing);
-    leading.clear();
+    *leading = b"";
 }
 
 impl<'a> Scanner<'a> {
@@ -48,7 +48,7 @@ impl<'a> Scanner<'a> {
         // The text so far, once it is no longer a slice.
         let mut owned: Option<Vec<u8>> = None;
         let mut content_end = begin;
-        let (mut leading, mut trailing) = (Vec::new(), Vec::new());
+        let (mut leading, mut trailing): (&[u8], Vec<u8>) = (b"", Vec::new());
         let mut leading_blanks = false;
         loop {
             self.want(4);
@@ -94,10 +94,9 @@ impl<'a> Scanner<'a> {
                     }
                     self.skip();
                 } else if leading_blanks {
-                    self.read_line(&mut trailing);
+                    trailing.extend_from_slice(self.take_break());
                 } else {
-                    leading.clear();
-                    self.read_line(&mut leading);
+                    leading = self.take_break();
                     leading_blanks = true;
                 }
             }
@@ -121,7 +120,7 @@ impl<'a> Scanner<'a> {
         let mut rewritten = false;
         // Where the text begins that is not in `out` yet.
         let mut pending = self.pos;
-        let (mut leading, mut trailing) = (Vec::new(), Vec::new());
+        let (mut leading, mut trailing): (&[u8], Vec<u8>) = (b"", Vec::new());
         loop {
             self.want(4);
             if self.document_indicator() {
@@ -174,17 +173,17 @@ impl<'a> Scanner<'a> {
                 if self.is_blank(0) {
                     self.skip();
                 } else if leading_blanks {
-                    self.read_line(&mut trailing);
+                    trailing.extend_from_slice(self.take_break());
                 } else {
                     out.extend_from_slice(self.slice(pending, blanks));
-                    self.read_line(&mut leading);
+                    leading = self.take_break();
                     leading_blanks = true;
                 }
             }
             if leading_blanks {
                 rewritten = true;
                 if escaped_break {
-                    leading.clear();
+                    leading = b"";
                 }
                 fold(&mut out, &mut leading, &mut trailing);
                 pending = self.pos;
@@ -275,7 +274,7 @@ impl<'a> Scanner<'a> {
         self.skip_line();
         let mut end = self.mark();
         let mut indent = if increment > 0 { i64::from(self.indent.max(0)) + increment } else { 0 };
-        let (mut out, mut leading, mut trailing) = (Vec::new(), Vec::new(), Vec::new());
+        let (mut out, mut leading, mut trailing): (Vec<u8>, &[u8], Vec<u8>) = (Vec::new(), b"", Vec::new());
         self.block_breaks(&mut indent, &mut trailing, start, &mut end)?;
         let mut leading_blank = false;
         while i64::from(self.col) == indent && self.at(0) != 0 {
@@ -284,9 +283,8 @@ impl<'a> Scanner<'a> {
                 if trailing.is_empty() {
                     out.push(b' ');
                 }
-                leading.clear();
             } else {
-                out.append(&mut leading);
+                out.extend_from_slice(leading);
             }
             out.append(&mut trailing);
             leading_blank = self.is_blank(0);
@@ -301,11 +299,11 @@ impl<'a> Scanner<'a> {
                 }
             }
             out.extend_from_slice(self.slice(line, self.pos));
-            self.read_line(&mut leading);
+            leading = self.take_break();
             self.block_breaks(&mut indent, &mut trailing, start, &mut end)?;
         }
         if !strip {
-            out.append(&mut leading);
+            out.extend_from_slice(leading);
         }
         if keep {
             out.append(&mut trailing);
@@ -331,7 +329,7 @@ impl<'a> Scanner<'a> {
             if self.break_at(0) == 0 {
                 break;
             }
-            self.read_line(breaks);
+            breaks.extend_from_slice(self.take_break());
             *end = self.mark();
         }
         self.want(1);

@@ -265,14 +265,15 @@ impl<'a> Scanner<'a> {
         self.line += 1;
     }
 
-    /// Takes a line break and adds what it stands for.
-    pub(super) fn read_line(&mut self, out: &mut Vec<u8>) {
-        match self.break_at(0) {
-            0 => return,
-            3 => out.extend_from_slice(&self.text[self.pos..self.pos + 3]),
-            _ => out.push(b'\n'),
-        }
+    /// Takes a line break; what it stands for.
+    pub(super) fn take_break(&mut self) -> &'a [u8] {
+        let broken: &'a [u8] = match self.break_at(0) {
+            0 => b"",
+            3 => self.text.get(self.pos..self.pos + 3).unwrap_or_default(),
+            _ => b"\n",
+        };
         self.skip_line();
+        broken
     }
 
     pub(super) fn fail<T>(&self, context: Mark, text: &'static str) -> Scan<T> {
