@@ -46,7 +46,15 @@ pub fn archive_file(name: &str, bytes: &[u8], log: &mut Vec<LogLine>) -> Result<
             LoadError { message: "unable to load chart archive".into(), detail: Some(e.0) }
         }
     })?;
-    detected(files, log)
+    detected(files, log).map_err(|e| wrap_invalid_header(name, e))
+}
+
+/// Helm takes an archive in `charts/` that is no gzip for the whole file's fault.
+fn wrap_invalid_header(name: &str, e: LoadError) -> LoadError {
+    if e.message.ends_with(archive::NOT_GZIP) {
+        return format!("file '{name}' does not appear to be a valid chart file (details: {e})").into();
+    }
+    e
 }
 
 /// Loads a packaged chart without looking at its API version first.
@@ -59,7 +67,7 @@ pub fn archive_unchecked(name: &str, bytes: &[u8], log: &mut Vec<LogLine>) -> Re
         archive::NOT_GZIP => format!("file '{name}' does not appear to be a valid chart file (details: {e})"),
         _ => e.0,
     })?;
-    Ok(files(unpacked, log)?)
+    files(unpacked, log).map_err(|e| wrap_invalid_header(name, e.into()))
 }
 
 /// Loads a packaged chart from memory, as Flux does.

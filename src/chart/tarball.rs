@@ -68,6 +68,12 @@ impl<R: Read> Reader<R> {
                     let records = self.read_extension()?;
                     parse_pax(&records, &mut ext)?;
                 }
+                b'g' => {
+                    // For all entries behind it; no record that matters here is given in this way.
+                    let records = self.read_extension()?;
+                    parse_pax(&records, &mut Extensions::default())?;
+                    return Ok(Some(Header { name: header.name, kind: b'g', ..Header::default() }));
+                }
                 b'L' => {
                     let text = self.read_extension()?;
                     ext.long_name = Some(c_string(&text).to_vec());
@@ -75,22 +81,14 @@ impl<R: Read> Reader<R> {
                 b'K' => drop(self.read_extension()?),
                 b'S' => return Err(header_error()),
                 _ => {
-                    let global = header.kind == b'g';
-                    if !global {
-                        if let Some(name) = ext.long_name.take() {
-                            header.name = name;
-                        }
-                        if let Some(name) = ext.path.take() {
-                            header.name = name;
-                        }
-                        header.modified = ext.modified.unwrap_or(header.modified);
-                        header.size = ext.size.unwrap_or(header.size);
+                    if let Some(name) = ext.long_name.take().or_else(|| ext.path.take()) {
+                        header.name = name;
                     }
+                    header.modified = ext.modified.unwrap_or(header.modified);
+                    header.size = ext.size.unwrap_or(header.size);
                     // Links, devices, directories and pipes have no bytes, whatever the header says.
-                    if matches!(header.kind, b'1'..=b'6') {
-                        header.size = 0;
-                    }
-                    self.set_body(header.size);
+                    let has_bytes = !matches!(header.kind, b'1'..=b'6');
+                    self.set_body(if has_bytes { header.size } else { 0 });
                     if block[156] == 0 {
                         header.kind = if header.name.ends_with(b"/") { b'5' } else { b'0' };
                     }
@@ -148,15 +146,11 @@ impl<R: Read> Reader<R> {
         if !checksum_fits(&block) {
             return Err(header_error());
         }
-        let magic = &block[257..263];
         let mut name = c_string(&block[..100]).to_vec();
-        let prefix = if magic != b"ustar\0" {
-            &[][..]
-        } else if &block[508..512] == b"tar\0" {
-            c_string(&block[345..476])
-        } else {
-            c_string(&block[345..500])
-        };
+        let prefix = prefix(&block)?;
+        // Owners and device numbers are of no use here, but have to be numbers.
+        numeric(&block[108..116])?;
+        numeric(&block[116..124])?;
         if !prefix.is_empty() {
             name = [prefix, b"/", &name].concat();
         }
@@ -202,6 +196,24 @@ impl<R: Read> Read for Reader<R> {
 
 pub fn unexpected_eof() -> io::Error {
     io::Error::new(io::ErrorKind::UnexpectedEof, "unexpected EOF")
+}
+
+/// What stands before the name, by the dialect that the magic tells.
+fn prefix(block: &[u8; BLOCK]) -> io::Result<&[u8]> {
+    let is_gnu = &block[257..265] == b"ustar  \0";
+    if !is_gnu && &block[257..263] != b"ustar\0" {
+        return Ok(&[]);
+    }
+    numeric(&block[329..337])?;
+    numeric(&block[337..345])?;
+    if !is_gnu {
+        return Ok(c_string(if &block[508..512] == b"tar\0" { &block[345..476] } else { &block[345..500] }));
+    }
+    // GNU has times here; Go once wrote ustar's prefix into GNU headers.
+    let is_time = |field: &[u8]| field[0] == 0 || numeric(field).is_ok();
+    let name = c_string(&block[345..500]);
+    let is_old = !(is_time(&block[345..357]) && is_time(&block[357..369]));
+    Ok(if is_old && name.is_ascii() { name } else { &[] })
 }
 
 fn c_string(field: &[u8]) -> &[u8] {
