@@ -31,7 +31,7 @@ pub fn load(path: &Path, log: &mut Vec<LogLine>) -> Result<Chart, LoadError> {
     load::archive_file(&name, &bytes, log)
 }
 
-/// Loads as [`load`] does, but without looking at the chart's API version first: what `helm show` and `helm dependency` do.
+/// Loads as [`load()`] does, but without looking at the chart's API version first: what `helm show` and `helm dependency` do.
 ///
 /// # Errors
 /// Helm's text.

@@ -1,7 +1,7 @@
 //! The values that a render gets: defaults of the chart and its subcharts, the user's files and `--set` flags, or a HelmRelease's
 //! references, laid over each other in Helm's order.
 //!
-//! Everything works on a [`Heap`], because Helm's result shares tables between charts and templates can see it.
+//! Everything works on a [`Heap`](crate::value::Heap), because Helm's result shares tables between charts and templates can see it.
 
 pub mod coalesce;
 pub mod compose;
