@@ -192,6 +192,7 @@ impl<'t> Exec<'t, '_> {
             (Ty::Map, Value::Map(m)) => self.st.heap.map(*m).ty == MapType::Any,
             (Ty::List, Value::List(l)) => self.st.heap.list(*l).elem == Elem::Any,
             (Ty::Object(name), Value::Object(o)) => o.go_type() == name,
+            (Ty::Object("[]uint8"), Value::Bytes(_)) => true,
             _ => false,
         };
         if fits {
