@@ -122,9 +122,19 @@ fn render(case: &Value) -> Result<serde_json::Map<String, Value>, String> {
         .into_iter()
         .map(|(path, text)| {
             let path = path.strip_prefix(&format!("{name}/")).map_or(path.clone(), String::from);
-            (path, Value::String(String::from_utf8_lossy(&text).into_owned()))
+            (path, Value::String(as_json_has_it(&text)))
         })
         .collect())
+}
+
+/// Text that is not UTF-8 lies in the vectors as Go's JSON writes it: every bad byte is one U+FFFD.
+fn as_json_has_it(text: &[u8]) -> String {
+    let mut out = String::with_capacity(text.len());
+    for chunk in text.utf8_chunks() {
+        out.push_str(chunk.valid());
+        out.extend(chunk.invalid().iter().map(|_| '\u{fffd}'));
+    }
+    out
 }
 
 /// JSON as Helm has it in values: every number a float64.

@@ -58,8 +58,9 @@ fn one(case: &Value, report: &mut Report) {
         Ok(g) => g,
         Err(e) => return report.fail(&id, || format!("{}: {e}", text(case, "golden"))),
     };
-    let mut argv: Vec<String> =
-        vec!["pintle".into(), "template".into(), text(case, "release").into(), text(case, "chart").into()];
+    let mut argv: Vec<String> = vec!["pintle".into(), "template".into()];
+    argv.extend(Some(text(case, "release")).filter(|r| !r.is_empty()).map(String::from));
+    argv.push(text(case, "chart").into());
     argv.extend(case["args"].as_array().into_iter().flatten().filter_map(|a| a.as_str().map(String::from)));
     let (mut out, mut err) = (Vec::new(), Vec::new());
     let code = run(argv.into_iter().map(Into::into), &mut Streams { out: &mut out, err: &mut err, terminal: false });

@@ -13,6 +13,7 @@ mod output;
 mod show;
 mod template;
 mod version;
+mod warnings;
 
 pub use args::Cli;
 pub use output::Streams;

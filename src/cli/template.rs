@@ -18,7 +18,7 @@ use crate::value::MapId;
 use super::args::{Global, Template, ValueArgs};
 use super::origin::Origins;
 use super::output::Streams;
-use super::{Failure, explain};
+use super::{Failure, explain, warnings};
 
 pub fn run(args: &Template, global: &Global, io: &mut Streams<'_>) -> Result<(), Failure> {
     let kube_version = match args.kube_version.as_deref().filter(|v| !v.is_empty()) {
@@ -48,7 +48,13 @@ pub fn run(args: &Template, global: &Global, io: &mut Streams<'_>) -> Result<(),
     let rendered = flush(render::release(&mut st, chart, values, &request, &mut log), &mut log, io);
     let mut output = Output { args, release_name: &request.release.name, io, written: HashSet::new() };
     match rendered {
-        Ok(release) => output.release(&release),
+        Ok(release) => {
+            output.release(&release)?;
+            for warning in warnings::of(&release, &user_files(&args.values)) {
+                output.io.warn(&warning);
+            }
+            Ok(())
+        }
         Err(f) => {
             // Only now is the chart needed again: success pays nothing for explanations.
             let shown = directory::load(&path, &mut Vec::new()).ok();

@@ -459,8 +459,8 @@ MC4CAQAwBQYDK2VwBCIEIEYdEE4wskiGpPczXzaYt6nHU7JFl8K1vqnU33h26M1D
     }
 
     fn lists(st: &mut State, ips: &[&str], dns: &[&str]) -> (ListId, ListId) {
-        let ips = st.heap.list_of(ips.iter().map(|s| Value::str(s)).collect());
-        let dns = st.heap.list_of(dns.iter().map(|s| Value::str(s)).collect());
+        let ips = st.heap.list_of(ips.iter().map(Value::str).collect());
+        let dns = st.heap.list_of(dns.iter().map(Value::str).collect());
         (ips, dns)
     }
 
