@@ -3,12 +3,20 @@
 //! Ported from Helm 4.3 `pkg/engine/funcs.go`. Numbers count as seconds, texts as Go durations or as seconds.
 
 use crate::golang::{duration, strconv, unicode};
-use crate::gotmpl::{CallError, FuncTable, pure};
+use crate::gotmpl::{CallError, FuncTable, State, func, pure};
 use crate::sprig::time::{Duration, as_duration};
 use crate::value::{Kind, Value};
 
 pub fn register(table: &mut FuncTable) {
-    table.add(pure("mustToDuration", |v: Value| to_duration(&v).map(Duration).map_err(CallError::Msg)));
+    table.add(func("mustToDuration", |st: &mut State, v: Value| {
+        to_duration(&v).map(Duration).map_err(|e| match v {
+            // Of these only the heap knows the whole type.
+            Value::List(_) | Value::Map(_) => {
+                CallError::Msg(format!("unsupported duration type {}", v.go_type(&st.heap)))
+            }
+            _ => CallError::Msg(e),
+        })
+    }));
     table.add(pure("durationSeconds", |v: Value| to_duration(&v).map_or(0.0, duration::seconds)));
     table.add(pure("durationMinutes", |v: Value| to_duration(&v).map_or(0.0, duration::minutes)));
     table.add(pure("durationHours", |v: Value| to_duration(&v).map_or(0.0, duration::hours)));

@@ -222,7 +222,10 @@ impl Walk {
                 let value = match self.dialect {
                     // The long way words the error.
                     Dialect::V2 => o.try_json(heap).map_err(|_| Stop::Odd)?,
-                    Dialect::V3 => pretty_object(heap, o),
+                    Dialect::V3 => match pretty_object(heap, o) {
+                        Pretty::Value(v) => v,
+                        Pretty::Fields(fields) => return self.fields(heap, fields, place),
+                    },
                 };
                 match value {
                     // Once more would be a type that gives itself.
@@ -253,6 +256,21 @@ impl Walk {
         sort::sort(&mut order, &|a, b| sort::less(key(a), key(b), self.dialect));
         self.emitter.mapping_start();
         self.frames.push(Frame::Map { id, order, at: 0 });
+        Ok(())
+    }
+
+    /// A struct: its fields keep their order.
+    fn fields(&mut self, heap: &mut Heap, fields: Vec<(String, Value)>, place: Place) -> Result<(), Stop> {
+        let names: Vec<Str> = fields.iter().map(|(name, _)| Str::from(name.as_str())).collect();
+        let id = heap.map_of(fields);
+        self.map(heap, id, place)?;
+        let map = heap.map(id);
+        if let Some(Frame::Map { id: top, order, .. }) = self.frames.last_mut()
+            && *top == id
+        {
+            let place = |i: u32| map.entry_at(i as usize).and_then(|(k, _)| names.iter().position(|n| n == k));
+            order.sort_by_key(|i| place(*i));
+        }
         Ok(())
     }
 
@@ -361,23 +379,30 @@ fn check_key(key: &[u8]) -> Result<(), Stop> {
     }
 }
 
+/// What an object is to go-yaml v3.
+enum Pretty {
+    Value(Value),
+    /// A struct.
+    Fields(Vec<(String, Value)>),
+}
+
 /// An object as go-yaml v3 sees it: types that have a text are strings, structs are maps with lower-case names.
-fn pretty_object(heap: &mut Heap, object: &ObjectRef) -> Value {
+fn pretty_object(heap: &mut Heap, object: &ObjectRef) -> Pretty {
     if let Some(elements) = object.elements(heap) {
         if object.kind() == Kind::Map {
             let entries: Vec<(Str, Value)> =
                 elements.into_iter().filter_map(|(k, v)| Some((k.as_str()?.clone(), v))).collect();
-            return Value::Map(heap.map_of(entries));
+            return Pretty::Value(Value::Map(heap.map_of(entries)));
         }
         let items = elements.into_iter().map(|(_, v)| v).collect();
-        return Value::List(heap.list_of(items));
+        return Pretty::Value(Value::List(heap.list_of(items)));
     }
     let json = object.json(heap);
     if let Some(text) = object.string()
         && matches!(json, Value::Str(_) | Value::Int(_) | Value::Int64(_) | Value::OtherInt(..))
     {
         // Times and versions write themselves as in JSON, durations as their text.
-        return if let Value::Str(_) = json { json } else { Value::str(text) };
+        return Pretty::Value(if let Value::Str(_) = json { json } else { Value::str(text) });
     }
     let fields: Vec<(String, Value)> = object
         .fields(heap)
@@ -385,5 +410,5 @@ fn pretty_object(heap: &mut Heap, object: &ObjectRef) -> Value {
         .filter(|(name, _)| name.starts_with(|c: char| c.is_ascii_uppercase()))
         .map(|(name, v)| (name.to_lowercase(), v))
         .collect();
-    if fields.is_empty() { json } else { Value::Map(heap.map_of(fields)) }
+    if fields.is_empty() { Pretty::Value(json) } else { Pretty::Fields(fields) }
 }
