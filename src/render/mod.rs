@@ -73,7 +73,7 @@ pub fn files(
     request: &Request,
     log: &mut Vec<LogLine>,
 ) -> Result<BTreeMap<String, Vec<u8>>, Failure> {
-    crate::values::process_dependencies(&mut st.heap, &mut chart, values, log)?;
+    crate::values::process_dependencies(&st.heap, &mut chart, values, log)?;
     let values = render_values(st, &chart, values, request, log)?;
     execute(st, &chart, values, request)
 }

@@ -90,7 +90,7 @@ pub fn release(
         log.push(LogLine::error("release name check failed").with("error", &*e));
         return Err(format!("release name check failed: {e}").into());
     }
-    if let Err(e) = crate::values::process_dependencies(&mut st.heap, &mut chart, values, log) {
+    if let Err(e) = crate::values::process_dependencies(&st.heap, &mut chart, values, log) {
         log.push(LogLine::error("chart dependencies processing failed").with("error", &*e));
         return Err(format!("chart dependencies processing failed: {e}").into());
     }

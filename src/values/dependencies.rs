@@ -14,20 +14,25 @@ use crate::golang::semver_constraint::Constraint;
 use crate::value::{Heap, MapId, Value, print};
 
 use super::coalesce::{MAX_SHOWN, coalesce_values, merge_tables, merge_values};
-use super::tables::{deep_copy_map, lookup_path, lookup_table};
+use super::tables::{copy_to, deep_copy_map, lookup_path, lookup_table};
 
-/// Processes the dependencies of a chart with the user's values. What is made on the way lies on `heap`.
+/// Processes the dependencies of a chart with the user's values, which lie on `heap`. What is made on the way is gone afterwards:
+/// every chart that has dependencies coalesces the values of all.
 ///
 /// # Errors
 /// `type mismatch on sub: …` where the values of a subchart are not a table.
 pub fn process_dependencies(
-    heap: &mut Heap,
+    heap: &Heap,
     chart: &mut Chart,
     values: MapId,
     log: &mut Vec<LogLine>,
 ) -> Result<(), String> {
-    enable(heap, chart, values, "", log)?;
-    import(heap, chart, log)
+    if !chart.metadata.dependencies_nil {
+        let mut scratch = Heap::new();
+        let values = copy_to(heap, values, &mut scratch)?;
+        enable(&mut scratch, chart, values, "", log)?;
+    }
+    import(chart, log)
 }
 
 /// True if the version lies in the range; false too if either cannot be read.
@@ -134,13 +139,14 @@ fn non_bool(key: &'static str, what: &str, chart: &str) -> LogLine {
 }
 
 /// Imports values into parents, from the leaves up.
-fn import(heap: &mut Heap, chart: &mut Chart, log: &mut Vec<LogLine>) -> Result<(), String> {
+fn import(chart: &mut Chart, log: &mut Vec<LogLine>) -> Result<(), String> {
     for sub in &mut chart.dependencies {
-        import(heap, sub, log)?;
+        import(sub, log)?;
     }
     if chart.metadata.dependencies_nil {
         return Ok(());
     }
+    let heap = &mut Heap::new();
     let none = heap.new_map();
     let values = merge_values(heap, chart, none, log)?;
     let imported = heap.new_map();

@@ -16,7 +16,7 @@ pub fn as_table(heap: &Heap, value: &Value) -> Option<MapId> {
 }
 
 /// How many maps and lists may lie on a heap while values are put together.
-const MAX_CONTAINERS: usize = 20_000_000;
+const MAX_CONTAINERS: usize = 5_000_000;
 
 /// A deep copy: no table or list of the result is shared with anything.
 ///
@@ -50,6 +50,43 @@ fn copy_value(heap: &mut Heap, value: &Value, depth: usize) -> Result<Value, Too
             let items = items.iter().map(|v| copy_value(heap, v, depth + 1)).collect::<Result<_, _>>()?;
             let copy = heap.add_list(List { elem, nil, items });
             heap.set_capacity(copy, heap.capacity(*l));
+            Value::List(copy)
+        }
+        other => other.clone(),
+    })
+}
+
+/// A deep copy on another heap.
+///
+/// # Errors
+/// [`TooDeep`].
+pub(super) fn copy_to(from: &Heap, map: MapId, to: &mut Heap) -> Result<MapId, TooDeep> {
+    copy_map_to(from, map, to, 0)
+}
+
+fn copy_map_to(from: &Heap, map: MapId, to: &mut Heap, depth: usize) -> Result<MapId, TooDeep> {
+    if depth > MAX_DEPTH || to.len() > MAX_CONTAINERS {
+        return Err(TooDeep);
+    }
+    let source = from.map(map);
+    let mut copy = Map::default();
+    (copy.ty, copy.nil) = (source.ty, source.nil);
+    for (k, v) in source.iter() {
+        let v = copy_value_to(from, v, to, depth + 1)?;
+        copy.insert(k.clone(), v);
+    }
+    Ok(to.add_map(copy))
+}
+
+fn copy_value_to(from: &Heap, value: &Value, to: &mut Heap, depth: usize) -> Result<Value, TooDeep> {
+    Ok(match value {
+        Value::Map(m) => Value::Map(copy_map_to(from, *m, to, depth)?),
+        Value::List(_) if depth > MAX_DEPTH || to.len() > MAX_CONTAINERS => return Err(TooDeep),
+        Value::List(l) => {
+            let List { elem, nil, items } = from.list(*l);
+            let items = items.iter().map(|v| copy_value_to(from, v, to, depth + 1)).collect::<Result<_, _>>()?;
+            let copy = to.add_list(List { elem: *elem, nil: *nil, items });
+            to.set_capacity(copy, from.capacity(*l));
             Value::List(copy)
         }
         other => other.clone(),

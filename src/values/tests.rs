@@ -109,7 +109,7 @@ fn processed(files: &[(&str, &str)], user: &str) -> (Chart, Vec<LogLine>) {
     let mut heap = Heap::new();
     let mut log = Vec::new();
     let user = map(&mut heap, user);
-    process_dependencies(&mut heap, &mut c, user, &mut log).unwrap();
+    process_dependencies(&heap, &mut c, user, &mut log).unwrap();
     (c, log)
 }
 
