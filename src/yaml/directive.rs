@@ -147,6 +147,7 @@ impl Scanner<'_> {
             }
             any = true;
         }
+        self.want(1);
         if !any {
             return self.fail(start, "did not find expected tag URI");
         }
@@ -156,6 +157,7 @@ impl Scanner<'_> {
     fn uri_escapes(&mut self, start: Mark, out: &mut Vec<u8>) -> Scan<()> {
         let mut left = None;
         loop {
+            self.want(3);
             let digits = (self.at(0) == b'%').then(|| (hex(self.at(1)), hex(self.at(2))));
             let Some((Some(high), Some(low))) = digits else {
                 return self.fail(start, "did not find URI escaped octet");

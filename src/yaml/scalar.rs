@@ -202,6 +202,7 @@ impl<'a> Scanner<'a> {
 
     /// Takes a backslash and what follows it.
     fn escape(&mut self, start: Mark, out: &mut Vec<u8>) -> Scan<()> {
+        self.want(2);
         let digits = match self.at(1) {
             b'0' => return self.put(out, &[0]),
             b'a' => return self.put(out, &[7]),
@@ -223,6 +224,7 @@ impl<'a> Scanner<'a> {
             _ => return self.fail(start, "found unknown escape character"),
         };
         self.advance(2);
+        self.want(digits);
         let mut value = 0_u32;
         for k in 0..digits {
             let Some(d) = hex(self.at(k)) else {

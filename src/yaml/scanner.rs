@@ -626,6 +626,7 @@ impl<'a> Scanner<'a> {
         let rest = self.rest();
         let n = rest.iter().position(|b| !is_alpha(*b)).unwrap_or(rest.len());
         self.advance(n);
+        self.want(1);
         &rest[..n]
     }
 
@@ -633,6 +634,7 @@ impl<'a> Scanner<'a> {
         while self.is_blank(0) {
             self.skip();
         }
+        self.want(1);
     }
 
     pub(super) fn skip_comment(&mut self) {
@@ -649,6 +651,7 @@ impl<'a> Scanner<'a> {
                     self.skip();
                 }
             }
+            self.want(1);
         }
     }
 

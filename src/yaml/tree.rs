@@ -121,7 +121,9 @@ struct Composer<'a> {
 
 impl<'a> Composer<'a> {
     fn new(text: &'a [u8]) -> Self {
-        Self { parser: Parser::new(text), nodes: Vec::new(), anchors: HashMap::new(), stack: Vec::new() }
+        // A node for every few words, but no more room than a text of good size needs.
+        let nodes = Vec::with_capacity((text.len() / 24).min(1 << 14));
+        Self { parser: Parser::new(text), nodes, anchors: HashMap::new(), stack: Vec::new() }
     }
 
     fn document(&mut self) -> Result<Tree<'a>, String> {
