@@ -34,6 +34,9 @@ macro_rules! named_int {
             fn int(&self) -> Option<i128> {
                 Some(self.0.into())
             }
+            fn with_int(&self, n: i128) -> Option<Value> {
+                i64::try_from(n).ok().map(|n| Value::object(Self(n)))
+            }
             fn string(&self) -> Option<String> {
                 Some(self.text())
             }

@@ -94,6 +94,11 @@ pub trait Object: Debug + Send + Sync {
         None
     }
 
+    /// For objects of an integer kind: another number of the same type, as `range` makes them.
+    fn with_int(&self, _n: i128) -> Option<Value> {
+        None
+    }
+
     /// For Go's complex numbers: real and imaginary part.
     fn complex(&self) -> Option<(f64, f64)> {
         None

@@ -73,7 +73,8 @@ impl<'t> Exec<'t, '_> {
                     }
                     any
                 } else if let Some(n) = o.int() {
-                    self.range_int(branch, val, n, mark, |i| Value::OtherInt(Kind::Int64, i))?
+                    let o = o.clone();
+                    self.range_int(branch, val, n, mark, |i| o.with_int(i).unwrap_or(Value::OtherInt(o.kind(), i)))?
                 } else {
                     return Err(self.cannot_range("range can't iterate over ", val, ""));
                 }
