@@ -1,9 +1,11 @@
 //! Values to TOML: BurntSushi/toml's `encode.go`, with an indentation of two spaces per table.
 
 use super::{MAX_DEPTH, TomlError, key_part, key_text, quote};
+use std::collections::HashMap;
+
 use crate::golang::strconv::format_float;
 use crate::golang::time::{Location, RFC3339_NANO, Time};
-use crate::value::{Elem, Heap, Kind, List, Str, Value};
+use crate::value::{Elem, Heap, Kind, List, MapId, Str, Value};
 
 /// The types that the encoder tells apart.
 #[derive(Clone, Copy, PartialEq, Eq)]
@@ -21,7 +23,7 @@ pub fn encode(heap: &mut Heap, value: &Value, limit: u64) -> Result<Vec<u8>, Tom
         return Err(TomlError::Panic("reflect: call of reflect.Value.Type on zero Value".into()));
     }
     let limit = usize::try_from(limit).unwrap_or(usize::MAX);
-    let mut e = Encoder { heap, out: Vec::new(), limit, depth: 0 };
+    let mut e = Encoder { heap, out: Vec::new(), limit, depth: 0, structs: HashMap::new() };
     let value = e.plain(value);
     e.encode(&[], &value)?;
     Ok(e.out)
@@ -32,6 +34,8 @@ struct Encoder<'h> {
     out: Vec<u8>,
     limit: usize,
     depth: usize,
+    /// Maps that stand for structs, with the order of the fields.
+    structs: HashMap<MapId, Vec<&'static str>>,
 }
 
 type Done = Result<(), TomlError>;
@@ -65,7 +69,13 @@ impl Encoder<'_> {
                     .into_iter()
                     .filter(|(name, _)| name.starts_with(|c: char| c.is_ascii_uppercase()))
                     .collect();
-                if fields.is_empty() { json } else { Value::Map(self.heap.map_of(fields)) }
+                if fields.is_empty() {
+                    return json;
+                }
+                let order = fields.iter().map(|(name, _)| *name).collect();
+                let id = self.heap.map_of(fields);
+                self.structs.insert(id, order);
+                Value::Map(id)
             }
         }
     }
@@ -175,7 +185,10 @@ impl Encoder<'_> {
 
     fn map(&mut self, key: &[Str], value: &Value, inline: bool) -> Done {
         let Value::Map(m) = value else { return Ok(()) };
-        let entries: Vec<(Str, Value)> = self.heap.map(*m).iter().map(|(k, v)| (k.clone(), v.clone())).collect();
+        let mut entries: Vec<(Str, Value)> = self.heap.map(*m).iter().map(|(k, v)| (k.clone(), v.clone())).collect();
+        if let Some(order) = self.structs.get(m) {
+            entries.sort_by_key(|(k, _)| order.iter().position(|name| *k == **name));
+        }
         let (mut direct, mut sub) = (Vec::new(), Vec::new());
         for (k, v) in entries {
             match self.type_of(&v, 0)? {
