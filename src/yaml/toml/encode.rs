@@ -1,8 +1,8 @@
 //! Values to TOML: BurntSushi/toml's `encode.go`, with an indentation of two spaces per table.
 
-use super::{MAX_DEPTH, TomlError, key_part, key_text, quote};
 use std::collections::HashMap;
 
+use super::{MAX_DEPTH, TomlError, key_part, key_text, quote};
 use crate::golang::strconv::format_float;
 use crate::golang::time::{Location, RFC3339_NANO, Time};
 use crate::value::{Elem, Heap, Kind, List, MapId, Str, Value};
@@ -127,7 +127,8 @@ impl Encoder<'_> {
             return error("toml: nested too deeply");
         }
         match value {
-            _ if self.is_nil(value) => {}
+            // A nil slice is an empty array where nobody has asked before; in a table it was left out.
+            Value::Nil | Value::Map(_) if self.is_nil(value) => {}
             Value::Map(_) => self.table(key, value)?,
             Value::List(_) if self.type_of(value, 0)? == Type::ArrayOfHashes => self.array_of_tables(key, value)?,
             _ => self.key_value(key, value, false)?,
