@@ -71,7 +71,7 @@ pub fn scalar<'a>(tag: &[u8], implicit: bool, text: &'a [u8]) -> Result<Scalar<'
     };
     let (got, value) = plain(text, want == Tag::Timestamp);
     if got == want {
-        return Ok(value.unwrap_or_else(|| Scalar::Str(Cow::Borrowed(text))));
+        return Ok(value.unwrap_or(Scalar::Str(Cow::Borrowed(text))));
     }
     if let (Tag::Float, Some(Scalar::Int(n))) = (want, &value) {
         return Ok(Scalar::Float(*n as f64));

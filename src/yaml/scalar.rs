@@ -19,7 +19,7 @@ const STOP: [bool; 256] = {
 };
 
 /// Joins lines as YAML folds them, and forgets the breaks.
-fn fold<'a>(out: &mut Vec<u8>, leading: &mut &'a [u8], trailing: &mut Vec<u8>) {
+fn fold(out: &mut Vec<u8>, leading: &mut &[u8], trailing: &mut Vec<u8>) {
     if leading.first() == Some(&b'\n') {
         if trailing.is_empty() {
             out.push(b' ');
