@@ -190,7 +190,7 @@ impl Walk {
                 }
             };
             match value {
-                Value::Object(_) | Value::Map(_) | Value::List(_) => {
+                Value::Object(_) | Value::Map(_) | Value::List(_) | Value::Bytes(_) => {
                     let value = value.clone();
                     self.node(heap, &value, place)?;
                 }
