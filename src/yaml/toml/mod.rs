@@ -65,3 +65,6 @@ fn key_text<P: AsRef<[u8]>>(parts: &[P]) -> Vec<u8> {
     }
     out
 }
+
+#[cfg(test)]
+mod tests;
