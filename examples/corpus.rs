@@ -63,7 +63,10 @@ fn one(case: &Value, report: &mut Report) {
     argv.push(text(case, "chart").into());
     argv.extend(case["args"].as_array().into_iter().flatten().filter_map(|a| a.as_str().map(String::from)));
     let (mut out, mut err) = (Vec::new(), Vec::new());
-    let code = run(argv.into_iter().map(Into::into), &mut Streams { out: &mut out, err: &mut err, terminal: false });
+    let code = run(
+        argv.into_iter().map(Into::into),
+        &mut Streams { out: &mut out, err: &mut err, terminal: false, last: false },
+    );
     let want_code = case["exit"].as_u64().unwrap_or(0);
     if u64::from(code) != want_code {
         return report.fail(&id, || format!("exit {code}, want {want_code}\n{}", String::from_utf8_lossy(&err)));

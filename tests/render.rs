@@ -25,7 +25,10 @@ fn charts_come_out_as_helm_prints_them() {
             argv.push(text("chart"));
             argv.extend(case["args"].as_array().unwrap().iter().map(|a| a.as_str().unwrap().to_string()));
             let (mut out, mut err) = (Vec::new(), Vec::new());
-            let code = run(argv.iter().map(Into::into), &mut Streams { out: &mut out, err: &mut err, terminal: false });
+            let code = run(
+                argv.iter().map(Into::into),
+                &mut Streams { out: &mut out, err: &mut err, terminal: false, last: false },
+            );
             let got = if code == 0 { &out } else { &err };
             let want = std::fs::read(text("golden")).unwrap();
             count += 1;

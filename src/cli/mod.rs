@@ -85,7 +85,7 @@ pub fn main() -> ExitCode {
         let mut stdout = std::io::BufWriter::with_capacity(1 << 16, std::io::stdout().lock());
         let mut stderr = std::io::stderr().lock();
         let terminal = std::io::IsTerminal::is_terminal(&std::io::stderr());
-        let mut io = Streams { out: &mut stdout, err: &mut stderr, terminal };
+        let mut io = Streams { out: &mut stdout, err: &mut stderr, terminal, last: true };
         let code = run(std::env::args_os(), &mut io);
         // A reader that went away (`| head`) is no error of ours.
         let _ = std::io::Write::flush(io.out);

@@ -13,6 +13,8 @@ pub struct Streams<'a> {
     pub err: &'a mut dyn Write,
     /// Standard error is a terminal: explanations may be drawn.
     pub terminal: bool,
+    /// The process ends after this command: what a render made need not be taken apart, which costs as much as parsing it.
+    pub last: bool,
 }
 
 impl Streams<'_> {

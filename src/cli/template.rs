@@ -53,6 +53,10 @@ pub fn run(args: &Template, global: &Global, io: &mut Streams<'_>) -> Result<(),
             for warning in warnings::of(&release, &user_files(&args.values)) {
                 output.io.warn(&warning);
             }
+            if output.io.last {
+                output.io.out.flush()?;
+                std::mem::forget((release, st));
+            }
             Ok(())
         }
         Err(f) => {

@@ -107,6 +107,7 @@ fn execute(
     let (second, own): (Vec<_>, Vec<_>) = renderables.into_iter().partition(|r| r.path.ends_with(tera::SUFFIX));
     let program = Program::parse(own.iter().map(|r| (r.path.as_str(), r.text)))?;
     let mut files = program.execute(st, &own)?;
+    program.keep(st);
     if !second.is_empty() {
         let texts = second.iter().map(|r| (r.path.as_str(), &r.text[..], r.dot));
         files.extend(tera::render_charts(&mut st.heap, texts)?);

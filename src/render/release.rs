@@ -27,6 +27,8 @@ pub struct Release {
     pub notes: Vec<u8>,
     /// Documents that an unknown hook event drops: (path, the annotation's text).
     pub dropped: Vec<(String, String)>,
+    /// The chart as it was rendered: without the dependencies that are off, with their values imported.
+    pub chart: Chart,
 }
 
 /// What must hold before a chart is rendered as a release: its type, and that its dependencies are there. A deprecated chart is logged.
@@ -110,5 +112,5 @@ pub fn release(
         return Err(Failure { message, partial: Some(files), ..Failure::default() });
     }
     let crds = chart.crds().into_iter().map(|c| Crd { path: c.path, data: c.file.data.clone() }).collect();
-    Ok(Release { crds, manifests: sorted.manifests, hooks: sorted.hooks, notes, dropped: sorted.dropped })
+    Ok(Release { crds, manifests: sorted.manifests, hooks: sorted.hooks, notes, dropped: sorted.dropped, chart })
 }

@@ -171,7 +171,7 @@ fn load_chart(checkout: &Checkout, hr: &HelmRelease, log: &mut Vec<LogLine>) -> 
             continue;
         }
         let text = checkout.read(file).map_err(|e| at(*line, format!("valuesFiles: {e}")))?;
-        let table = values_file::read(&text).map_err(|e| at(*line, format!("valuesFiles: {file}: {e}")))?;
+        let table = values_file::read_one(&text).map_err(|e| at(*line, format!("valuesFiles: {file}: {e}")))?;
         values_file::merge(&mut merged, table);
     }
     chart.values = Some(Arc::new(merged));
