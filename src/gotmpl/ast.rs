@@ -33,10 +33,11 @@ pub struct List {
 pub enum Node {
     Text { pos: Pos, text: Str },
     Action { pos: Pos, pipe: Pipe },
-    If(Branch),
-    With(Branch),
-    Range(Branch),
-    Template { pos: Pos, name: Arc<str>, pipe: Option<Pipe> },
+    // Boxed: most nodes are texts and actions, and a list's memory goes by its largest.
+    If(Box<Branch>),
+    With(Box<Branch>),
+    Range(Box<Branch>),
+    Template { pos: Pos, name: Arc<str>, pipe: Option<Box<Pipe>> },
     Break { pos: Pos },
     Continue { pos: Pos },
 }

@@ -51,6 +51,9 @@ impl std::error::Error for ParseError {}
 /// Parses a text. The result has every `define` and `block` in it, in the order they end, and last the text's own tree under
 /// `name`; each name is there once (of two definitions of a name at most one may be more than space and comments).
 pub fn parse(name: &str, text: &[u8], funcs: &FuncTable) -> Result<Vec<Template>, ParseError> {
+    if super::exec::on_large_stack() {
+        return parse_here(name, text, funcs);
+    }
     let openings = text.iter().filter(|&&b| b == b'(').count() + text.windows(2).filter(|w| w == b"{{").count();
     if openings <= SHALLOW {
         return parse_here(name, text, funcs);
@@ -280,7 +283,10 @@ impl<'s, 't> Parser<'s, 't> {
         let mut list = List { pos: self.peek_non_space().pos as Pos, nodes: Vec::new() };
         while self.peek_non_space().kind != Kind::Eof {
             match self.text_or_action()? {
-                Parsed::End(e) => return Ok((list, e)),
+                Parsed::End(e) => {
+                    list.nodes.shrink_to_fit();
+                    return Ok((list, e));
+                }
                 Parsed::Node(n) => list.nodes.push(n),
             }
         }
@@ -347,7 +353,7 @@ impl<'s, 't> Parser<'s, 't> {
 
     fn pipeline(&mut self, context: &str, end: Kind) -> Parse<Pipe> {
         let pos = self.peek_non_space().pos as Pos;
-        let mut pipe = Pipe { pos, is_assign: false, decl: Vec::new(), cmds: Vec::new() };
+        let mut pipe = Pipe { pos, is_assign: false, decl: Vec::new(), cmds: Vec::with_capacity(1) };
         self.declarations(&mut pipe, context)?;
         loop {
             let token = self.next_non_space();
@@ -450,7 +456,7 @@ impl<'s, 't> Parser<'s, 't> {
         };
         self.vars.truncate(vars);
         self.sh.controls -= 1;
-        let branch = Branch { pos: pipe.pos, pipe, list, else_list };
+        let branch = Box::new(Branch { pos: pipe.pos, pipe, list, else_list });
         Ok(match control {
             Control::If => Node::If(branch),
             Control::Range => Node::Range(branch),
@@ -498,7 +504,7 @@ impl<'s, 't> Parser<'s, 't> {
         let pipe = self.pipeline(CONTEXT, Kind::RightDelim)?;
         Parser::new(self.sh).body(name.clone(), CONTEXT)?;
         self.sh.controls -= 1;
-        Ok(Node::Template { pos: token.pos as Pos, name, pipe: Some(pipe) })
+        Ok(Node::Template { pos: token.pos as Pos, name, pipe: Some(Box::new(pipe)) })
     }
 
     fn template(&mut self) -> Parse<Node> {
@@ -508,7 +514,7 @@ impl<'s, 't> Parser<'s, 't> {
         let mut pipe = None;
         if self.next_non_space().kind != Kind::RightDelim {
             self.backup();
-            pipe = Some(self.pipeline(CONTEXT, Kind::RightDelim)?);
+            pipe = Some(Box::new(self.pipeline(CONTEXT, Kind::RightDelim)?));
         }
         Ok(Node::Template { pos: token.pos as Pos, name, pipe })
     }
@@ -526,7 +532,7 @@ impl<'s, 't> Parser<'s, 't> {
 
     fn command(&mut self) -> Parse<Command> {
         let pos = self.peek_non_space().pos as Pos;
-        let mut args = Vec::new();
+        let mut args = Vec::with_capacity(1);
         loop {
             self.peek_non_space();
             if let Some(operand) = self.operand()? {
@@ -556,7 +562,7 @@ impl<'s, 't> Parser<'s, 't> {
             return Ok(Some(node));
         }
         let pos = self.peek().pos as Pos;
-        let mut fields = Vec::new();
+        let mut fields = Vec::with_capacity(1);
         while self.peek().kind == Kind::Field {
             let field = self.next();
             fields.push(Str::new(&field.val[1..]));

@@ -5,7 +5,9 @@ use std::sync::atomic::{AtomicUsize, Ordering};
 use std::sync::{Arc, OnceLock};
 
 use crate::gotmpl::ast::Template;
-use crate::gotmpl::{CallError, ExecError, FuncTable, ParseError, State, TemplateSet, builtins, execute, parse};
+use crate::gotmpl::{
+    CallError, ExecError, FuncTable, ParseError, State, TemplateSet, builtins, execute, parse, spawn_large,
+};
 use crate::value::Value;
 
 use super::scope::Renderable;
@@ -122,8 +124,7 @@ fn parse_all(texts: &[(&str, &[u8])]) -> Vec<Parsed> {
         done
     };
     let mut done: Vec<(usize, Parsed)> = std::thread::scope(|scope| {
-        let builder = || std::thread::Builder::new().stack_size(PARSER_STACK);
-        let others: Vec<_> = (1..threads).filter_map(|_| builder().spawn_scoped(scope, work).ok()).collect();
+        let others: Vec<_> = (1..threads).filter_map(|_| spawn_large(scope, work).ok()).collect();
         let mut done = work();
         for thread in others {
             done.extend(thread.join().unwrap_or_else(|panic| std::panic::resume_unwind(panic)));
@@ -133,9 +134,6 @@ fn parse_all(texts: &[(&str, &[u8])]) -> Vec<Parsed> {
     done.sort_unstable_by_key(|(i, _)| *i);
     done.into_iter().map(|(_, parsed)| parsed).collect()
 }
-
-/// Address space for a parser's thread; what is not used costs nothing.
-const PARSER_STACK: usize = 64 << 20;
 
 fn failure(error: CallError, text: impl FnOnce(&ExecError) -> String) -> Failure {
     match error {

@@ -46,14 +46,30 @@ thread_local! {
 /// # Errors
 /// The system's, if it has no such thread to give.
 pub fn with_large_stack<T: Send>(work: impl FnOnce() -> T + Send) -> std::io::Result<T> {
+    std::thread::scope(|scope| {
+        let thread = spawn_large(scope, work)?;
+        Ok(thread.join().unwrap_or_else(|panic| std::panic::resume_unwind(panic)))
+    })
+}
+
+/// Starts such a thread in a scope, for whoever has several things to do at a time.
+///
+/// # Errors
+/// The system's, if it has no such thread to give.
+pub fn spawn_large<'scope, T: Send + 'scope>(
+    scope: &'scope std::thread::Scope<'scope, '_>,
+    work: impl FnOnce() -> T + Send + 'scope,
+) -> std::io::Result<std::thread::ScopedJoinHandle<'scope, T>> {
     let marked = || {
         BUDGET.set(LARGE_BUDGET);
         work()
     };
-    std::thread::scope(|scope| {
-        let thread = std::thread::Builder::new().stack_size(STACK_SIZE).spawn_scoped(scope, marked)?;
-        Ok(thread.join().unwrap_or_else(|panic| std::panic::resume_unwind(panic)))
-    })
+    std::thread::Builder::new().stack_size(STACK_SIZE).spawn_scoped(scope, marked)
+}
+
+/// Whether this thread is one of [`with_large_stack`]'s.
+pub(super) fn on_large_stack() -> bool {
+    BUDGET.get() == LARGE_BUDGET
 }
 
 /// Go's `maxExecDepth`: how deep `template` may nest.

@@ -42,7 +42,7 @@ impl<'t> Exec<'t, '_> {
             Node::With(branch) => self.walk_if_or_with(dot, branch, true),
             Node::Range(branch) => self.walk_range(dot, branch),
             Node::Template { name, pipe, .. } => {
-                self.walk_template(dot, node, name, pipe.as_ref())?;
+                self.walk_template(dot, node, name, pipe.as_deref())?;
                 Ok(Flow::Next)
             }
             Node::Break { .. } => Ok(Flow::Break),
