@@ -29,8 +29,9 @@ const ROOMS: [&str; 21] = [
 
 /// The rooms that must stay free of I/O and clocks, with the files that are doors by design.
 const PURE: [&str; 9] = ["diagnostic", "golang", "value", "yaml", "gotmpl", "sprig", "chart", "values", "render"];
-const DOORS: [&str; 2] = ["src/gotmpl/host.rs", "src/chart/directory.rs"];
+const DOORS: [&str; 3] = ["src/gotmpl/host.rs", "src/chart/directory.rs", "src/chart/schema/roots.rs"];
 
+/// The program's own files; unit tests in files of their own may reach further.
 fn sources() -> Vec<PathBuf> {
     fn walk(dir: &Path, out: &mut Vec<PathBuf>) {
         let mut entries: Vec<_> = std::fs::read_dir(dir).unwrap().map(|e| e.unwrap().path()).collect();
@@ -38,7 +39,7 @@ fn sources() -> Vec<PathBuf> {
         for p in entries {
             if p.is_dir() {
                 walk(&p, out);
-            } else if p.extension().is_some_and(|e| e == "rs") {
+            } else if p.extension().is_some_and(|e| e == "rs") && p.file_name().is_some_and(|n| n != "tests.rs") {
                 out.push(p);
             }
         }
@@ -89,7 +90,9 @@ fn the_core_does_no_io() {
             for word in [
                 "std::fs",
                 "std::env",
-                "std::net",
+                "std::net::Tcp",
+                "std::net::Udp",
+                "ToSocketAddrs",
                 "SystemTime::now",
                 "Instant::now",
                 "tokio::",
