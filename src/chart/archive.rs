@@ -8,7 +8,7 @@ use std::sync::Arc;
 
 use crate::golang::{path, strconv};
 
-use super::limits::{MAX_CHART_SIZE, MAX_FILES};
+use super::limits::{MAX_CHART_SIZE, MAX_FILES, MAX_NESTED_SIZE};
 
 use super::{File, tarball};
 
@@ -36,7 +36,8 @@ pub fn read(bytes: &[u8]) -> Result<Vec<File>, ArchiveError> {
 /// [`read`] with another limit than Helm's, in bytes.
 pub(super) fn read_limited(bytes: &[u8], limit: u64) -> Result<Vec<File>, ArchiveError> {
     check_gzip_header(bytes).map_err(|e| ArchiveError(e.into()))?;
-    let mut tar = tarball::Reader::new(flate2::bufread::MultiGzDecoder::new(bytes));
+    let mut tar =
+        tarball::Reader::new(Bounded { inner: flate2::bufread::MultiGzDecoder::new(bytes), left: MAX_NESTED_SIZE });
     let mut files = Vec::new();
     let mut remaining = limit;
     while let Some(header) = tar.next_entry().map_err(io_text)? {
@@ -65,6 +66,20 @@ pub(super) fn read_limited(bytes: &[u8], limit: u64) -> Result<Vec<File>, Archiv
         return refuse("no files in chart archive");
     }
     Ok(files)
+}
+
+/// A stream that may not be longer than a bound: what an archive skips is unpacked too, and takes its time.
+struct Bounded<R> {
+    inner: R,
+    left: u64,
+}
+
+impl<R: Read> Read for Bounded<R> {
+    fn read(&mut self, buf: &mut [u8]) -> std::io::Result<usize> {
+        let n = self.inner.read(buf)?;
+        self.left = self.left.checked_sub(n as u64).ok_or(std::io::ErrorKind::FileTooLarge)?;
+        Ok(n)
+    }
 }
 
 /// Go's `gzip.Reader` over the header, for its words: a truncated one is no invalid one.
@@ -101,6 +116,9 @@ fn check_gzip_header(bytes: &[u8]) -> Result<(), &'static str> {
 fn io_text(e: std::io::Error) -> ArchiveError {
     ArchiveError(match e.kind() {
         std::io::ErrorKind::UnexpectedEof => "unexpected EOF".into(),
+        std::io::ErrorKind::FileTooLarge => {
+            format!("decompressed chart is larger than the maximum size {MAX_CHART_SIZE}")
+        }
         // Our own tar errors carry Go's words; what the inflater says means what Go calls a corrupt input.
         _ => {
             let text = e.to_string();

@@ -27,7 +27,7 @@ pub fn load(path: &Path, log: &mut Vec<LogLine>) -> Result<Chart, LoadError> {
     if meta.is_dir() {
         return load_directory(path, log);
     }
-    let bytes = fs::read(path).map_err(|e| errno::read_error(&name, &e))?;
+    let bytes = errno::read_file(path).map_err(|e| errno::read_error(&name, &e))?;
     load::archive_file(&name, &bytes, log)
 }
 
@@ -41,7 +41,7 @@ pub fn load_unchecked(path: &Path, log: &mut Vec<LogLine>) -> Result<Chart, Load
     if meta.is_dir() {
         return Ok(load::files(read_files(path, log)?, log)?);
     }
-    let bytes = fs::read(path).map_err(|e| errno::read_error(&name, &e))?;
+    let bytes = errno::read_file(path).map_err(|e| errno::read_error(&name, &e))?;
     load::archive_unchecked(&name, &bytes, log)
 }
 
@@ -66,7 +66,8 @@ pub fn load_directory(dir: &Path, log: &mut Vec<LogLine>) -> Result<Chart, LoadE
     let top = absolute(dir).map_err(|e| errno::text(&e))?;
     let chart_yaml = top.join("Chart.yaml");
     let shown = chart_yaml.display().to_string();
-    let text = fs::read(&chart_yaml)
+    regular(&chart_yaml)?;
+    let text = errno::read_file(&chart_yaml)
         .map_err(|e| format!("unable to detect chart at {shown}: {}", errno::path_error("open", &shown, &e)))?;
     load::check_api_version(&text)?;
     Ok(load::files(read_files(&top, log)?, log)?)
@@ -82,7 +83,8 @@ pub fn read_files(dir: &Path, log: &mut Vec<LogLine>) -> Result<Vec<File>, Strin
     let mut rules = Rules::default();
     if fs::metadata(&ignore_file).is_ok() {
         let shown = ignore_file.display().to_string();
-        let text = fs::read(&ignore_file).map_err(|e| errno::path_error("open", &shown, &e))?;
+        regular(&ignore_file)?;
+        let text = errno::read_file(&ignore_file).map_err(|e| errno::path_error("open", &shown, &e))?;
         rules = Rules::parse(&text)?;
     }
     rules.add_defaults();
@@ -107,6 +109,18 @@ fn absolute(path: &Path) -> io::Result<PathBuf> {
         }
     }
     Ok(clean)
+}
+
+/// Refuses pipes and devices, which may never end. What is not there, or is a directory, is for the reader to say.
+fn regular(path: &Path) -> Result<(), String> {
+    match fs::metadata(path) {
+        Ok(meta) if !meta.is_file() && !meta.is_dir() => Err(irregular(path)),
+        _ => Ok(()),
+    }
+}
+
+fn irregular(path: &Path) -> String {
+    format!("cannot load irregular file {} as it has file mode type bits set", path.display())
 }
 
 struct Walk<'l> {
@@ -149,8 +163,7 @@ impl Walk<'_> {
             return Ok(());
         }
         if !info.is_file() {
-            let path = path.display();
-            return Err(format!("cannot load irregular file {path} as it has file mode type bits set"));
+            return Err(irregular(path));
         }
         let data = self.read(path, info.len()).map_err(|e| format!("error reading {name}: {e}"))?;
         let modified = info.modified().ok().and_then(|t| jiff::Timestamp::try_from(t).ok());

@@ -9,6 +9,12 @@ pub const MAX_CHART_SIZE: u64 = 100 * 1024 * 1024;
 /// The decompressed size of an archive with all archives inside it, in bytes: 400 MiB.
 pub const MAX_NESTED_SIZE: u64 = 4 * MAX_CHART_SIZE;
 
+/// What a file of an archive within a chart counts for besides its bytes: about what it takes in memory.
+pub const FILE_COST: u64 = 1 << 10;
+
+/// What a chart from such an archive counts for.
+pub const CHART_COST: u64 = 4 << 10;
+
 /// How deep charts may lie within charts.
 pub const MAX_CHART_DEPTH: usize = 100;
 

@@ -8,7 +8,7 @@ use std::sync::Arc;
 
 use crate::diagnostic::LogLine;
 
-use super::limits::{Budget, MAX_CHART_DEPTH, MAX_CHART_SIZE};
+use super::limits::{Budget, CHART_COST, FILE_COST, MAX_CHART_DEPTH, MAX_CHART_SIZE};
 use super::metadata::{API_VERSION_V1, API_VERSION_V2, Metadata, Nulls};
 use super::{Chart, File, archive, decode, values_file};
 
@@ -247,7 +247,8 @@ fn subchart(
 /// Unpacks an archive that lies within a chart; all of them share one budget.
 fn unpack(bytes: &[u8], budget: &mut Budget) -> Result<Vec<File>, String> {
     let files = archive::read_limited(bytes, MAX_CHART_SIZE.min(budget.nested)).map_err(|e| e.0)?;
-    let size: u64 = files.iter().map(|f| f.data.len() as u64).sum();
+    // Very many very small charts fill the memory as well as large ones.
+    let size: u64 = files.iter().map(|f| f.data.len() as u64 + FILE_COST).sum::<u64>() + CHART_COST;
     budget.nested = budget.nested.saturating_sub(size);
     Ok(files)
 }

@@ -192,7 +192,11 @@ fn subchart_keys(path: &str) -> Vec<String> {
 
 /// The closest name, if one is close enough to be a slip.
 fn nearest<'n>(name: &str, known: impl Iterator<Item = &'n str>) -> Option<&'n str> {
-    let close = |n: &&str| distance(name, n) <= name.chars().count().div_ceil(3);
+    // Nobody mistypes a name of thousands of letters, and comparing them takes long.
+    const MAX_NAME: usize = 100;
+    let close = |n: &&str| {
+        name.len() <= MAX_NAME && n.len() <= 2 * MAX_NAME && distance(name, n) <= name.chars().count().div_ceil(3)
+    };
     known.filter(close).min_by_key(|n| distance(name, n))
 }
 

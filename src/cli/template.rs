@@ -9,6 +9,7 @@ use std::sync::Arc;
 
 use crate::chart::directory;
 use crate::diagnostic::LogLine;
+use crate::golang::errno;
 use crate::golang::path::path_match;
 use crate::gotmpl::{State, SystemHost};
 use crate::render::manifest::{split, trim_space};
@@ -83,7 +84,9 @@ pub fn run(args: &Template, global: &Global, io: &mut Streams<'_>) -> Result<(),
 
 /// The `-f` files again, to tell where a value was set; what can't be read was an error before.
 fn user_files(args: &ValueArgs) -> Vec<(String, Vec<u8>)> {
-    args.values.iter().filter(|f| *f != "-").filter_map(|f| Some((f.clone(), std::fs::read(f).ok()?))).collect()
+    // A pipe gives its bytes once; to wait for more would hang.
+    let file = |f: &&String| std::fs::metadata(f).is_ok_and(|m| m.is_file());
+    args.values.iter().filter(file).filter_map(|f| Some((f.clone(), errno::read_file(f).ok()?))).collect()
 }
 
 /// Prints what was logged on the way, whatever came of it.
@@ -164,7 +167,7 @@ fn read(path: &str) -> Result<Vec<u8>, String> {
     if let Some((scheme @ ("http" | "https"), _)) = path.split_once("://") {
         return Err(format!("{path}: values from {scheme} are not supported yet: download the file and give its path"));
     }
-    std::fs::read(path).map_err(|e| crate::golang::errno::read_error(path, &e))
+    errno::read_file(path).map_err(|e| errno::read_error(path, &e))
 }
 
 /// Go's words for the common errors of files.

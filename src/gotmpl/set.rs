@@ -39,12 +39,14 @@ pub struct TemplateSet {
     /// Of an overlay: the set below.
     base: Option<Arc<Self>>,
     own: HashMap<Arc<str>, Arc<Template>>,
+    /// How many sets lie below.
+    layers: u32,
 }
 
 impl TemplateSet {
     /// An empty set. The functions are those that its texts are parsed and executed with.
     pub fn new(root: &str, funcs: Arc<FuncTable>) -> Self {
-        Self { root: root.into(), special: Special::of(&funcs), funcs, base: None, own: HashMap::new() }
+        Self { root: root.into(), special: Special::of(&funcs), funcs, base: None, own: HashMap::new(), layers: 0 }
     }
 
     /// The name of the root template.
@@ -83,6 +85,11 @@ impl TemplateSet {
         }
     }
 
+    /// How many sets a look-up may have to go through besides the first.
+    pub(super) const fn layers(&self) -> u32 {
+        self.layers
+    }
+
     /// The names of all templates, those of overlays first; a name that is redefined comes once per definition.
     pub fn names(&self) -> impl Iterator<Item = &Arc<str>> {
         std::iter::successors(Some(self), |set| set.base.as_deref()).flat_map(|set| set.own.keys())
@@ -96,6 +103,7 @@ impl TemplateSet {
             special: base.special,
             base: Some(base.clone()),
             own: HashMap::with_capacity(templates.len()),
+            layers: 0,
         };
         for template in templates {
             if template.name == set.root {
@@ -104,6 +112,14 @@ impl TemplateSet {
                 set.add(template.clone());
             }
         }
+        // An overlay whose names are all defined anew shows nothing any more: recursion through tpl would pile them up.
+        while let Some(below) = set.base.clone()
+            && below.base.is_some()
+            && below.own.keys().all(|name| set.own.contains_key(name))
+        {
+            set.base.clone_from(&below.base);
+        }
+        set.layers = set.base.as_ref().map_or(0, |below| below.layers + 1);
         set
     }
 

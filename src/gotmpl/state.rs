@@ -90,6 +90,18 @@ impl State {
         Ok(())
     }
 
+    /// To be called **before** a function does work that takes about as long as `steps` nodes of a template.
+    pub fn charge_steps(&mut self, steps: u64) -> Result<(), CallError> {
+        self.steps = self.steps.saturating_add(steps);
+        if self.steps > self.limits.steps {
+            return Err(CallError::Limit(format!(
+                "the render would take more than {} steps (limit: steps)",
+                self.limits.steps
+            )));
+        }
+        Ok(())
+    }
+
     /// An empty buffer, from the pool if there is one.
     pub fn take_buffer(&mut self) -> Vec<u8> {
         self.buffer_pool.pop().unwrap_or_default()

@@ -53,6 +53,7 @@ fn set(st: &mut State, d: MapId, key: Str, v: Value) -> Result<MapId, CallError>
     if st.heap.map(d).nil {
         return fail("assignment to entry in nil map");
     }
+    st.charge_steps(st.heap.map(d).insert_steps())?;
     st.heap.map_mut(d).insert(key, v);
     Ok(d)
 }

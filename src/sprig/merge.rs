@@ -93,6 +93,8 @@ fn deep_merge(st: &mut State, dst: MapId, src: MapId, overwrite: bool) -> Result
             levels.pop();
             continue;
         };
+        // Maps that are shared are merged once per path to them, and there can be very many paths.
+        st.charge_steps(1).map_err(Stop::Call)?;
         let Some(from) = st.heap.map(level.src).get(&key).cloned() else { continue };
         let into = st.heap.map(level.dst).get(&key).cloned();
         if from.is_nil() {
@@ -148,6 +150,7 @@ fn put(st: &mut State, dst: MapId, src: MapId, key: Str, v: Value) -> Result<(),
     if st.heap.map(dst).ty == MapType::Strings && st.heap.map(src).ty != MapType::Strings {
         return call("reflect.Value.SetMapIndex: value of type interface {} is not assignable to type string");
     }
+    st.charge_steps(st.heap.map(dst).insert_steps()).map_err(Stop::Call)?;
     st.heap.map_mut(dst).insert(key, v);
     Ok(())
 }

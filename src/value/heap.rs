@@ -125,6 +125,25 @@ pub struct Map {
 const SMALL: usize = 8;
 
 impl Map {
+    /// A `map[string]interface {}` of these entries, in any order; the last of equal keys wins. One by one, entries in the worst
+    /// order would take quadratic time.
+    pub fn from_entries(mut entries: Vec<(Str, Value)>) -> Self {
+        entries.sort_by(|a, b| a.0.as_bytes().cmp(b.0.as_bytes()));
+        entries.dedup_by(|later, kept| {
+            let same = later.0 == kept.0;
+            if same {
+                std::mem::swap(&mut later.1, &mut kept.1);
+            }
+            same
+        });
+        Self { entries, ..Self::default() }
+    }
+
+    /// About how many steps of a template one more entry is worth: larger maps take longer.
+    pub const fn insert_steps(&self) -> u64 {
+        self.entries.len() as u64 >> 8
+    }
+
     fn find(&self, key: &[u8]) -> Result<usize, usize> {
         // Keys mostly arrive in order: look at the end first.
         if let Some((last, _)) = self.entries.last()

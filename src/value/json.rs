@@ -229,7 +229,7 @@ pub fn decode(heap: &mut Heap, text: &[u8]) -> Result<Value, String> {
 
 /// A container being read.
 enum Reading {
-    Map(Map, Option<Str>),
+    Map(Vec<(Str, Value)>, Option<Str>),
     List(Vec<Value>),
 }
 
@@ -276,7 +276,7 @@ fn read(heap: &mut Heap, text: &[u8], range: &mut Option<String>) -> Result<Valu
     loop {
         let value = match tokens.next_token().map_err(|e| e.to_string())? {
             Token::BeginObject => {
-                open.push(Reading::Map(Map::default(), None));
+                open.push(Reading::Map(Vec::new(), None));
                 continue;
             }
             Token::BeginArray => {
@@ -290,7 +290,7 @@ fn read(heap: &mut Heap, text: &[u8], range: &mut Option<String>) -> Result<Valu
                 continue;
             }
             Token::EndObject | Token::EndArray => match open.pop() {
-                Some(Reading::Map(map, _)) => Value::Map(heap.add_map(map)),
+                Some(Reading::Map(entries, _)) => Value::Map(heap.add_map(Map::from_entries(entries))),
                 Some(Reading::List(items)) => Value::List(heap.grown_list_of(items)),
                 None => Value::Nil,
             },
@@ -307,9 +307,7 @@ fn read(heap: &mut Heap, text: &[u8], range: &mut Option<String>) -> Result<Valu
             Token::End => return Ok(done.unwrap_or_default()),
         };
         match open.last_mut() {
-            Some(Reading::Map(map, key)) => {
-                map.insert(key.take().unwrap_or_default(), value);
-            }
+            Some(Reading::Map(entries, key)) => entries.push((key.take().unwrap_or_default(), value)),
             Some(Reading::List(items)) => items.push(value),
             None => done = Some(value),
         }

@@ -16,11 +16,15 @@ use crate::value::{Heap, MapId, Value, print};
 use super::coalesce::{MAX_SHOWN, coalesce_values, merge_tables, merge_values};
 use super::tables::{copy_to, deep_copy_map, lookup_path, lookup_table};
 
+/// How many charts a chart may have below it. Aliases of charts that have aliases multiply: ten on each of eight levels make a
+/// hundred million of a few files.
+const MAX_CHARTS: usize = 10_000;
+
 /// Processes the dependencies of a chart with the user's values, which lie on `heap`. What is made on the way is gone afterwards:
 /// every chart that has dependencies coalesces the values of all.
 ///
 /// # Errors
-/// `type mismatch on sub: …` where the values of a subchart are not a table.
+/// `type mismatch on sub: …` where the values of a subchart are not a table; more than 10,000 subcharts.
 pub fn process_dependencies(
     heap: &Heap,
     chart: &mut Chart,
@@ -30,7 +34,8 @@ pub fn process_dependencies(
     if !chart.metadata.dependencies_nil {
         let mut scratch = Heap::new();
         let values = copy_to(heap, values, &mut scratch)?;
-        enable(&mut scratch, chart, values, "", log)?;
+        let mut left = MAX_CHARTS;
+        enable(&mut scratch, chart, values, "", &mut left, log)?;
     }
     import(chart, log)
 }
@@ -48,7 +53,14 @@ fn fits(chart: &Chart, d: &Dependency) -> bool {
 }
 
 /// Removes the disabled subcharts of a chart and gives aliases to the others; then the same below.
-fn enable(heap: &mut Heap, chart: &mut Chart, values: MapId, path: &str, log: &mut Vec<LogLine>) -> Result<(), String> {
+fn enable(
+    heap: &mut Heap,
+    chart: &mut Chart,
+    values: MapId,
+    path: &str,
+    left: &mut usize,
+    log: &mut Vec<LogLine>,
+) -> Result<(), String> {
     if chart.metadata.dependencies_nil {
         return Ok(());
     }
@@ -65,7 +77,10 @@ fn enable(heap: &mut Heap, chart: &mut Chart, values: MapId, path: &str, log: &m
     wanted.retain(|d| !off.contains(&d.name));
     for sub in &mut chart.dependencies {
         let path = format!("{path}{}.", sub.name());
-        enable(heap, sub, coalesced, &path, log)?;
+        *left = left
+            .checked_sub(1)
+            .ok_or_else(|| format!("chart has more than {MAX_CHARTS} subcharts, each alias counted: {path}"))?;
+        enable(heap, sub, coalesced, &path, left, log)?;
     }
     chart.metadata.dependencies_nil = wanted.is_empty();
     chart.metadata.dependencies = wanted;

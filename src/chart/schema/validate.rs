@@ -3,6 +3,7 @@
 //! A port of `validator.go` of santhosh-tekuri/jsonschema 6.0.3. Where the library goes through Go maps, and so in no fixed order,
 //! this goes in the order of the names.
 
+use std::cell::Cell;
 use std::collections::{BTreeMap, BTreeSet, HashMap};
 
 use super::compile::{Additional, Arena, Dependency, Id, Items, Schema, Types};
@@ -15,9 +16,13 @@ use super::location::{pointer, q, single_quote};
 /// Schemas inside schemas and values inside values: what no sane document reaches, and the stack still bears.
 const MAX_DEPTH: usize = 50_000;
 
+/// How many pairs of a schema and a value one validation looks at. References that fork at each of forty levels would make it
+/// look for years.
+const MAX_STEPS: u64 = 2_000_000;
+
 /// Validates a value.
 pub(super) fn validate(arena: &Arena, schema: Id, v: &Json) -> Result<(), Violation> {
-    Whole { arena, metaschemas: None }.validate(schema, v, None)
+    Whole { arena, metaschemas: None, steps: &Cell::new(0) }.validate(schema, v, None)
 }
 
 /// Validates a schema: the resources in it each against the metaschema of its own dialect, by pointer.
@@ -27,7 +32,7 @@ pub(super) fn validate_meta(
     v: &Json,
     metaschemas: &HashMap<String, Id>,
 ) -> Result<(), Violation> {
-    Whole { arena, metaschemas: Some(metaschemas) }.validate(meta, v, Some(meta))
+    Whole { arena, metaschemas: Some(metaschemas), steps: &Cell::new(0) }.validate(meta, v, Some(meta))
 }
 
 /// What one validation does not change.
@@ -35,6 +40,8 @@ pub(super) fn validate_meta(
 struct Whole<'a> {
     arena: &'a Arena,
     metaschemas: Option<&'a HashMap<String, Id>>,
+    /// How many pairs were looked at.
+    steps: &'a Cell<u64>,
 }
 
 impl<'a> Whole<'a> {
@@ -158,6 +165,11 @@ impl<'a> Validator<'a, '_> {
             Some(true) => return Ok(self.rest),
             Some(false) => return Err(self.other(|| "false schema".into())),
             None => {}
+        }
+        let steps = self.whole.steps;
+        steps.set(steps.get() + 1);
+        if steps.get() > MAX_STEPS {
+            return Err(self.other(|| format!("validation takes more than {MAX_STEPS} steps")));
         }
         if self.scope.depth > MAX_DEPTH {
             return Err(self.other(|| "nested too deeply".into()));
@@ -350,7 +362,7 @@ impl<'a> Validator<'a, '_> {
         }
         // A value of its own: the name.
         let v = Json::String(name.to_owned());
-        let whole = Whole { arena: self.whole.arena, metaschemas: self.whole.metaschemas };
+        let whole = Whole { arena: self.whole.arena, metaschemas: self.whole.metaschemas, steps: self.whole.steps };
         if let Err(mut violation) = whole.validate(schema, &v, meta) {
             violation.at = At::Shared(self.at.clone());
             violation.kind = Kind::Other(format!("invalid propertyName {}", single_quote(name)));

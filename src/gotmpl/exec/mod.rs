@@ -183,6 +183,7 @@ pub fn execute(
             strconv::quote(set.root().as_bytes())
         )));
     };
+    st.steps += u64::from(set.layers());
     let outermost = st.stack_base == 0;
     if outermost {
         st.stack_base = stack_here();

@@ -76,6 +76,7 @@ impl<'t> Exec<'t, '_> {
         let Some(template) = set.lookup(name) else {
             return Err(self.errorf(format!("template {} not defined", strconv::quote(name.as_bytes()))));
         };
+        self.st.steps += u64::from(set.layers());
         if self.depth == MAX_EXEC_DEPTH {
             return Err(self.errorf(format!("exceeded maximum template depth ({MAX_EXEC_DEPTH})")));
         }

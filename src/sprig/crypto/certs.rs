@@ -136,7 +136,8 @@ struct Template {
     authority: bool,
 }
 
-fn new_key(st: &State) -> Result<PrivateKey, CallError> {
+fn new_key(st: &mut State) -> Result<PrivateKey, CallError> {
+    st.charge_steps(super::KEY_STEPS)?;
     match PrivateKey::generate(&*st.host, b"rsa", RSA_BITS) {
         Some(Ok(key)) => Ok(key),
         Some(Err(e)) => Err(CallError::Msg(format!("error generating rsa key: {e}"))),

@@ -9,7 +9,7 @@ use data_encoding::BASE64;
 use hmac::{Hmac, KeyInit, Mac};
 use sha2::Sha256;
 
-use crate::gotmpl::{CallError, FuncTable, State, func, pure};
+use crate::gotmpl::{CallError, FuncTable, State, func};
 use crate::value::Str;
 
 use super::encoding::base64;
@@ -24,10 +24,15 @@ mod pem;
 
 const BLOCK: usize = 16;
 
+/// What a password hash counts for in steps of a template: it is slow by design.
+const HASH_STEPS: u64 = 500_000;
+/// What the making of a key counts for.
+const KEY_STEPS: u64 = 3_000_000;
+
 pub fn register(table: &mut FuncTable) {
     table.add(func("bcrypt", |st: &mut State, password: Str| bcrypt(st, &password)));
     table.add(func("htpasswd", htpasswd));
-    table.add(pure("derivePassword", derive_password));
+    table.add(func("derivePassword", derive_password));
     table.add(func("encryptAES", encrypt_aes));
     table.add(func("decryptAES", decrypt_aes));
     table.add(func("genPrivateKey", gen_private_key));
@@ -35,13 +40,14 @@ pub fn register(table: &mut FuncTable) {
 }
 
 /// `$2a$10$…` in bcrypt's own base64.
-fn bcrypt(st: &mut State, password: &[u8]) -> String {
+fn bcrypt(st: &mut State, password: &[u8]) -> Result<String, CallError> {
     use ::base64::engine::general_purpose::NO_PAD;
     use ::base64::{Engine, alphabet, engine::GeneralPurpose};
     const COST: u32 = 10;
     if password.len() > 72 {
-        return "failed to encrypt string with bcrypt: bcrypt: password length exceeds 72 bytes".into();
+        return Ok("failed to encrypt string with bcrypt: bcrypt: password length exceeds 72 bytes".into());
     }
+    st.charge_steps(HASH_STEPS)?;
     let mut salt = [0; 16];
     st.host.random(&mut salt);
     // The key ends with a zero byte where there is room for one.
@@ -50,14 +56,14 @@ fn bcrypt(st: &mut State, password: &[u8]) -> String {
     key.truncate(72);
     let hash = ::bcrypt::bcrypt(COST, salt, &key);
     let engine = GeneralPurpose::new(&alphabet::BCRYPT, NO_PAD);
-    format!("$2a${COST}${}{}", engine.encode(salt), engine.encode(&hash[..23]))
+    Ok(format!("$2a${COST}${}{}", engine.encode(salt), engine.encode(&hash[..23])))
 }
 
-fn htpasswd(st: &mut State, user: Str, password: Str) -> Vec<u8> {
+fn htpasswd(st: &mut State, user: Str, password: Str) -> Result<Vec<u8>, CallError> {
     if user.contains(&b':') {
-        return [b"invalid username: ".as_slice(), &user].concat();
+        return Ok([b"invalid username: ".as_slice(), &user].concat());
     }
-    [&*user, b":", bcrypt(st, &password).as_bytes()].concat()
+    Ok([&*user, b":", bcrypt(st, &password)?.as_bytes()].concat())
 }
 
 /// The templates of the master password algorithm, by the type of password.
@@ -110,11 +116,19 @@ const fn template_characters(class: u8) -> &'static [u8] {
 }
 
 /// The master password algorithm: scrypt over the password, HMAC over the site, templates over that.
-fn derive_password(counter: u32, kind: Str, password: Str, user: Str, site: Str) -> Result<Vec<u8>, CallError> {
+fn derive_password(
+    st: &mut State,
+    counter: u32,
+    kind: Str,
+    password: Str,
+    user: Str,
+    site: Str,
+) -> Result<Vec<u8>, CallError> {
     const SCOPE: &[u8] = b"com.lyndir.masterpassword";
     let Some(templates) = password_templates(&kind) else {
         return Ok([b"cannot find password template ".as_slice(), &kind].concat());
     };
+    st.charge_steps(HASH_STEPS)?;
     let failed = |e: &dyn std::fmt::Display| CallError::Msg(format!("failed to derive password: {e}"));
     let salt = [SCOPE, &(user.len() as u32).to_be_bytes(), &user].concat();
     let params = scrypt::Params::new(15, 8, 2).map_err(|e| failed(&e))?;
@@ -208,12 +222,13 @@ fn decrypt_aes(st: &mut State, password: Str, text: Str) -> Result<Vec<u8>, Call
     }
 }
 
-fn gen_private_key(st: &mut State, kind: Str) -> Vec<u8> {
-    match PrivateKey::generate(&*st.host, &kind, 4096) {
+fn gen_private_key(st: &mut State, kind: Str) -> Result<Vec<u8>, CallError> {
+    st.charge_steps(KEY_STEPS)?;
+    Ok(match PrivateKey::generate(&*st.host, &kind, 4096) {
         Some(Ok(key)) => key.pem().into(),
         Some(Err(e)) => format!("failed to generate private key: {e}").into(),
         None => [b"Unknown type ".as_slice(), &kind].concat(),
-    }
+    })
 }
 
 #[cfg(test)]
@@ -237,18 +252,19 @@ mod tests {
             (0, "long", "a", "b", "c", "MepuQaco5%Qimw"),
             (1, "name", "a", "b", "c", "cannot find password template name"),
         ] {
-            let got = derive_password(counter, kind.into(), password.into(), user.into(), site.into()).unwrap();
+            let got =
+                derive_password(&mut state(), counter, kind.into(), password.into(), user.into(), site.into()).unwrap();
             assert_eq!(String::from_utf8(got).unwrap(), want);
         }
     }
 
     #[test]
     fn bcrypt_verifies() {
-        let hash = bcrypt(&mut state(), b"secret");
+        let hash = bcrypt(&mut state(), b"secret").unwrap();
         assert_eq!(hash.len(), 60);
         assert!(::bcrypt::verify("secret", &hash).unwrap());
-        assert!(bcrypt(&mut state(), &[b'x'; 73]).starts_with("failed to encrypt"));
-        assert_eq!(htpasswd(&mut state(), "a:b".into(), "x".into()), b"invalid username: a:b");
+        assert!(bcrypt(&mut state(), &[b'x'; 73]).unwrap().starts_with("failed to encrypt"));
+        assert_eq!(htpasswd(&mut state(), "a:b".into(), "x".into()).unwrap(), b"invalid username: a:b");
     }
 
     #[test]
