@@ -187,12 +187,12 @@ fn archives() {
             nested = archive(&[entry("c/charts/c.tgz", b'0', &nested)]);
         }
         assert_eq!(render("ten deep", &nested).code, 0);
-        for _ in 0..150 {
+        for _ in 0..100 {
             nested = archive(&[entry("c/charts/c.tgz", b'0', &nested)]);
         }
         failed("very deep", &render("very deep", &nested), "");
-        let big = archive(&[entry("c/x", b'0', &vec![0; 60 << 20])]);
-        let wide: Vec<_> = (0..10).map(|i| entry(&format!("c/charts/c{i}.tgz"), b'0', &big)).collect();
+        let big = archive(&[entry("c/x", b'0', &vec![0; 90 << 20])]);
+        let wide: Vec<_> = (0..6).map(|i| entry(&format!("c/charts/c{i}.tgz"), b'0', &big)).collect();
         failed("many large ones inside", &render("many large ones inside", &archive(&wide)), "");
     });
 }

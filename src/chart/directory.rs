@@ -17,6 +17,24 @@ use super::listing::Found;
 use super::load::{self, LoadError};
 use super::{Chart, File};
 
+/// The most that is read of one file, in bytes: 512 MiB. A device can have no end.
+const MAX_FILE: u64 = 512 << 20;
+
+/// Reads a whole file, or a pipe to its end.
+///
+/// # Errors
+/// The system's; and that the file has more than 512 MiB, where Go would go on until the memory is full.
+pub fn read_file(path: impl AsRef<Path>) -> io::Result<Vec<u8>> {
+    let file = fs::File::open(path)?;
+    let size = file.metadata().map_or(0, |m| m.len()).min(MAX_FILE);
+    let mut bytes = Vec::with_capacity(usize::try_from(size).unwrap_or(0) + 1);
+    file.take(MAX_FILE + 1).read_to_end(&mut bytes)?;
+    if bytes.len() as u64 > MAX_FILE {
+        return Err(io::Error::other(format!("file has more than {MAX_FILE} bytes")));
+    }
+    Ok(bytes)
+}
+
 /// Loads the chart that lies at a path: a directory or an archive.
 ///
 /// # Errors
@@ -27,7 +45,7 @@ pub fn load(path: &Path, log: &mut Vec<LogLine>) -> Result<Chart, LoadError> {
     if meta.is_dir() {
         return load_directory(path, log);
     }
-    let bytes = errno::read_file(path).map_err(|e| errno::read_error(&name, &e))?;
+    let bytes = read_file(path).map_err(|e| errno::read_error(&name, &e))?;
     load::archive_file(&name, &bytes, log)
 }
 
@@ -41,7 +59,7 @@ pub fn load_unchecked(path: &Path, log: &mut Vec<LogLine>) -> Result<Chart, Load
     if meta.is_dir() {
         return Ok(load::files(read_files(path, log)?, log)?);
     }
-    let bytes = errno::read_file(path).map_err(|e| errno::read_error(&name, &e))?;
+    let bytes = read_file(path).map_err(|e| errno::read_error(&name, &e))?;
     load::archive_unchecked(&name, &bytes, log)
 }
 
@@ -67,7 +85,7 @@ pub fn load_directory(dir: &Path, log: &mut Vec<LogLine>) -> Result<Chart, LoadE
     let chart_yaml = top.join("Chart.yaml");
     let shown = chart_yaml.display().to_string();
     regular(&chart_yaml)?;
-    let text = errno::read_file(&chart_yaml)
+    let text = read_file(&chart_yaml)
         .map_err(|e| format!("unable to detect chart at {shown}: {}", errno::path_error("open", &shown, &e)))?;
     load::check_api_version(&text)?;
     Ok(load::files(read_files(&top, log)?, log)?)
@@ -84,7 +102,7 @@ pub fn read_files(dir: &Path, log: &mut Vec<LogLine>) -> Result<Vec<File>, Strin
     if fs::metadata(&ignore_file).is_ok() {
         let shown = ignore_file.display().to_string();
         regular(&ignore_file)?;
-        let text = errno::read_file(&ignore_file).map_err(|e| errno::path_error("open", &shown, &e))?;
+        let text = read_file(&ignore_file).map_err(|e| errno::path_error("open", &shown, &e))?;
         rules = Rules::parse(&text)?;
     }
     rules.add_defaults();

@@ -86,7 +86,7 @@ pub fn run(args: &Template, global: &Global, io: &mut Streams<'_>) -> Result<(),
 fn user_files(args: &ValueArgs) -> Vec<(String, Vec<u8>)> {
     // A pipe gives its bytes once; to wait for more would hang.
     let file = |f: &&String| std::fs::metadata(f).is_ok_and(|m| m.is_file());
-    args.values.iter().filter(file).filter_map(|f| Some((f.clone(), errno::read_file(f).ok()?))).collect()
+    args.values.iter().filter(file).filter_map(|f| Some((f.clone(), directory::read_file(f).ok()?))).collect()
 }
 
 /// Prints what was logged on the way, whatever came of it.
@@ -167,7 +167,7 @@ fn read(path: &str) -> Result<Vec<u8>, String> {
     if let Some((scheme @ ("http" | "https"), _)) = path.split_once("://") {
         return Err(format!("{path}: values from {scheme} are not supported yet: download the file and give its path"));
     }
-    errno::read_file(path).map_err(|e| errno::read_error(path, &e))
+    directory::read_file(path).map_err(|e| errno::read_error(path, &e))
 }
 
 /// Go's words for the common errors of files.

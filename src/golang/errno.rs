@@ -1,26 +1,6 @@
 //! What Go says of errors of the operating system.
 
-use std::fs::File;
-use std::io::{self, Read};
-use std::path::Path;
-
-/// The most that is read of one file, in bytes: 512 MiB. A device can have no end.
-const MAX_FILE: u64 = 512 << 20;
-
-/// Reads a whole file, or a pipe to its end.
-///
-/// # Errors
-/// The system's; and that the file has more than 512 MiB, where Go would go on until the memory is full.
-pub fn read_file(path: impl AsRef<Path>) -> io::Result<Vec<u8>> {
-    let file = File::open(path)?;
-    let size = file.metadata().map_or(0, |m| m.len()).min(MAX_FILE);
-    let mut bytes = Vec::with_capacity(usize::try_from(size).unwrap_or(0) + 1);
-    file.take(MAX_FILE + 1).read_to_end(&mut bytes)?;
-    if bytes.len() as u64 > MAX_FILE {
-        return Err(io::Error::other(format!("file has more than {MAX_FILE} bytes")));
-    }
-    Ok(bytes)
-}
+use std::io;
 
 /// The text of `syscall.Errno`: lower case, without a number.
 pub fn text(e: &io::Error) -> String {

@@ -58,7 +58,7 @@ impl Checkout {
     /// `PATH: no such file or directory` and the like.
     pub fn read(&self, path: &str) -> Result<Vec<u8>, String> {
         let full = self.locate(path)?;
-        crate::golang::errno::read_file(full).map_err(|e| match e.kind() {
+        crate::chart::directory::read_file(full).map_err(|e| match e.kind() {
             std::io::ErrorKind::NotFound => format!("{path}: no such file in the repository"),
             _ => format!("{path}: {e}"),
         })

@@ -145,7 +145,8 @@ impl<'s> Roots<'s> {
         match parsed.scheme.as_slice() {
             b"file" if self.sources.files => {
                 let path = String::from_utf8_lossy(&parsed.path).into_owned();
-                let text = crate::golang::errno::read_file(&path).map_err(|e| format!("open {path}: {}", os_error(&e)))?;
+                let text =
+                    crate::chart::directory::read_file(&path).map_err(|e| format!("open {path}: {}", os_error(&e)))?;
                 Json::parse(&text)
             }
             b"file" => Err("reading files is off here".into()),
