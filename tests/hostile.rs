@@ -254,8 +254,8 @@ fn hard_texts() -> Vec<(&'static str, Vec<u8>)> {
     let mut merges = "a0: &a0 {x: 1}\n".to_string();
     for i in 1..10 {
         let alias = format!("*a{}", i - 1);
-        bomb += &format!("a{i}: &a{i} [{}]\n", vec![&*alias; 10].join(","));
-        merges += &format!("a{i}: &a{i} {{<<: [{}], k{i}: 1}}\n", vec![&*alias; 10].join(", "));
+        bomb += &format!("a{i}: &a{i} [{}]\n", [&*alias; 10].join(","));
+        merges += &format!("a{i}: &a{i} {{<<: [{}], k{i}: 1}}\n", [&*alias; 10].join(", "));
     }
     let indents: String = (0..2000).map(|i| format!("{}a:\n", " ".repeat(i))).collect();
     let mixed_keys = |n: usize| (0..n).map(move |i| i * 7919 % n);
@@ -538,7 +538,7 @@ fn texts_and_lists_that_grow() {
             "decryptAES \"k\" \"AAAA\"".into(),
             "genPrivateKey \"x\"".into(),
             "buildCustomCert \"x\" \"y\"".into(),
-            format!("semverCompare (repeat 20000 \">=1 || \") \"1\""),
+            "semverCompare (repeat 20000 \">=1 || \") \"1\"".into(),
             "semver (print \"1.2.3-\" (repeat 50000 \"0.\") \"1\")".into(),
         ] {
             p.text(&call, format!("# {{{{ {call} }}}}"));
