@@ -1,0 +1,253 @@
+//! Commands as people run them: the example repository, what `build` refuses, explanations, warnings, output files, `show` and the like.
+
+use std::path::{Path, PathBuf};
+use std::sync::atomic::{AtomicUsize, Ordering};
+
+use pintle::cli::{Streams, run};
+
+struct Outcome {
+    code: u8,
+    out: String,
+    err: String,
+}
+
+/// Runs a command line from the root of the project's checkout (paths are made absolute by the caller where they must be).
+fn pintle(args: &[&str]) -> Outcome {
+    let argv: Vec<std::ffi::OsString> = std::iter::once("pintle").chain(args.iter().copied()).map(Into::into).collect();
+    pintle::gotmpl::with_large_stack(move || {
+        let (mut out, mut err) = (Vec::new(), Vec::new());
+        let code = run(argv, &mut Streams { out: &mut out, err: &mut err, terminal: false, last: false });
+        let text = |b: Vec<u8>| String::from_utf8(b).unwrap();
+        Outcome { code, out: text(out), err: text(err) }
+    })
+    .unwrap()
+}
+
+fn project(path: &str) -> String {
+    Path::new(env!("CARGO_MANIFEST_DIR")).join(path).to_str().unwrap().to_string()
+}
+
+/// A directory of its own, removed at the end.
+struct Scratch(PathBuf);
+
+impl Scratch {
+    fn new() -> Self {
+        static NEXT: AtomicUsize = AtomicUsize::new(0);
+        let n = NEXT.fetch_add(1, Ordering::Relaxed);
+        let dir = std::env::temp_dir().join(format!("pintle-cli-{}-{n}", std::process::id()));
+        std::fs::create_dir_all(&dir).unwrap();
+        Self(dir)
+    }
+
+    fn write(&self, path: &str, text: &str) {
+        let full = self.0.join(path);
+        std::fs::create_dir_all(full.parent().unwrap()).unwrap();
+        std::fs::write(full, text).unwrap();
+    }
+
+    fn path(&self, path: &str) -> String {
+        self.0.join(path).to_str().unwrap().to_string()
+    }
+}
+
+impl Drop for Scratch {
+    fn drop(&mut self) {
+        let _ = std::fs::remove_dir_all(&self.0);
+    }
+}
+
+/// The example repository, to be changed.
+fn example() -> Scratch {
+    fn copy(from: &Path, to: &Path) {
+        std::fs::create_dir_all(to).unwrap();
+        for e in std::fs::read_dir(from).unwrap() {
+            let e = e.unwrap();
+            let to = to.join(e.file_name());
+            if e.path().is_dir() {
+                copy(&e.path(), &to);
+            } else {
+                std::fs::copy(e.path(), to).unwrap();
+            }
+        }
+    }
+    let s = Scratch::new();
+    copy(Path::new(&project("examples/deployment-repo")), &s.0);
+    s
+}
+
+#[test]
+fn every_environment_of_the_example_builds() {
+    for (env, tag, host) in
+        [("dev", "1.8.0-rc.2", "dev.shop.example"), ("qa", "1.8.0-rc.1", "qa."), ("prod", "1.7.3", "shop.")]
+    {
+        let o = pintle(&["build", &project("examples/deployment-repo"), "--env", env]);
+        assert_eq!((o.code, o.err.as_str()), (0, ""), "{env}");
+        for want in [
+            format!("# Release: shop-{env}/web (k8s/gitops/{env}/web/release.yaml:1)\n"),
+            format!("# Release: shop-{env}/shop-api (k8s/gitops/{env}/api/release.yaml:1)\n"),
+            format!("# Release: shop-{env}/worker (k8s/gitops/{env}/worker/release.yaml:1)\n"),
+            format!("registry.example/shop/web:{tag}\""),
+            format!("- host: {host}"),
+        ] {
+            assert!(o.out.contains(&want), "{env}: {want}\n{}", o.out);
+        }
+    }
+}
+
+#[test]
+fn values_come_in_the_controllers_order() {
+    let o = pintle(&["build", &project("examples/deployment-repo"), "--env", "prod", "--service", "api"]);
+    // valuesFiles, then valuesFrom, then targetPath, then inline values.
+    for want in ["maxReplicas: 20", "LOG_LEVEL: \"warn\"", "DATABASE_POOL_SIZE: \"40\"", "name: api-database"] {
+        assert!(o.out.contains(want), "{want}\n{}", o.out);
+    }
+    assert!(!o.out.contains("shop/web"), "only the service asked for");
+    assert!(!o.out.contains("postgres://"), "no secret is printed");
+}
+
+#[test]
+fn what_build_does_not_handle_is_named_with_file_and_line() {
+    let release = "k8s/gitops/dev/web/release.yaml";
+    let kustomization = "k8s/gitops/dev/web/kustomization.yaml";
+    for (file, from, to, want) in [
+        (
+            release,
+            "kind: GitRepository",
+            "kind: HelmRepository",
+            "release.yaml:11: sourceRef: charts from a HelmRepository are not supported",
+        ),
+        (release, "  interval: 10m\n", "  interval: 10m\n  postRenderers: []\n", "release.yaml:7: postRenderers: "),
+        (
+            release,
+            "./k8s/helm-charts/web",
+            "./k8s/helm-charts/nope",
+            "release.yaml:9: chart k8s/helm-charts/nope is not in this repository",
+        ),
+        (release, "./k8s/helm-charts/web", "../outside", "release.yaml:9: ../outside leads out of the repository"),
+        (release, "web/dev-config.yaml", "web/none.yaml", "none.yaml: no such file in the repository"),
+        (release, "name: web-values", "name: other", "valuesFrom: ConfigMap other was not found in environment dev"),
+        (kustomization, "resources:", "patches: []\nresources:", "kustomization.yaml:4: patches: is not supported yet"),
+        (
+            kustomization,
+            "- secrets.yaml",
+            "- https://x.example/y",
+            "kustomization.yaml:6: https://x.example/y: remote resources",
+        ),
+        (kustomization, "- secrets.yaml", "- gone.yaml", "gone.yaml: no such file or directory in the repository"),
+        (release, "spec:\n  interval", "spec:\n  - [\n  interval", "release.yaml:"),
+    ] {
+        let repo = example();
+        let text = std::fs::read_to_string(repo.0.join(file)).unwrap();
+        assert!(text.contains(from), "{file} has no {from:?}");
+        repo.write(file, &text.replacen(from, to, 1));
+        let o = pintle(&["build", &repo.path(""), "--env", "dev"]);
+        assert_eq!(o.code, 1, "{want}\n{}", o.err);
+        assert!(o.err.contains(want), "want {want}\ngot {}", o.err);
+    }
+}
+
+#[test]
+fn an_encrypted_secret_is_an_error_only_where_values_come_from_it() {
+    let repo = example();
+    let secret = "k8s/gitops/dev/web/secrets.yaml";
+    let text = std::fs::read_to_string(repo.0.join(secret)).unwrap();
+    repo.write(secret, &format!("{text}sops:\n  mac: ENC[x]\n"));
+    let o = pintle(&["build", &repo.path(""), "--env", "dev", "--service", "web"]);
+    assert_eq!(o.code, 1);
+    assert!(o.err.contains("is encrypted with SOPS, which is not supported yet"), "{}", o.err);
+    let o = pintle(&["build", &repo.path(""), "--env", "dev", "--service", "api"]);
+    assert_eq!(o.code, 0, "{}", o.err);
+}
+
+#[test]
+fn wrong_names_are_answered_with_the_right_ones() {
+    let repo = project("examples/deployment-repo");
+    let o = pintle(&["build", &repo, "--env", "staging"]);
+    assert_eq!(
+        (o.code, o.err.as_str()),
+        (1, "Error: no environment staging under k8s/gitops: there are dev, prod, qa\n")
+    );
+    let o = pintle(&["build", &repo, "--env", "dev", "--service", "wbe"]);
+    assert_eq!((o.code, o.err.as_str()), (1, "Error: no service wbe in environment dev: there are web, api, worker\n"));
+}
+
+#[test]
+fn errors_are_explained_where_asked_for() {
+    let s = Scratch::new();
+    s.write("c/Chart.yaml", "apiVersion: v2\nname: c\nversion: 1.0.0\n");
+    s.write("c/values.yaml", "image:\n  repository: nginx\n");
+    s.write("c/templates/_h.tpl", "{{ define \"name\" }}{{ .Values.image.repositry.x }}{{ end }}");
+    s.write("c/templates/a.yaml", "a: 1\nb: {{ include \"name\" . }}\n");
+    let plain = pintle(&["template", &s.path("c")]);
+    let explained = pintle(&["template", &s.path("c"), "--explain-errors"]);
+    assert_eq!((plain.code, explained.code), (1, 1));
+    assert!(explained.err.starts_with(&plain.err), "Helm's text comes first\n{}", explained.err);
+    for want in [
+        "c/templates/_h.tpl:1:",
+        "^^^",
+        "included from here",
+        ".Values.image.repositry is not set",
+        ".Values.image is set in c/values.yaml:1",
+        "did you mean .Values.image.repository?",
+    ] {
+        assert!(explained.err.contains(want), "{want}\n{}", explained.err);
+        assert!(!plain.err.contains("did you mean"));
+    }
+}
+
+#[test]
+fn what_helm_passes_over_is_said() {
+    let s = Scratch::new();
+    s.write("c/Chart.yaml", "apiVersion: v2\nname: c\nversion: 1.0.0\n");
+    s.write("c/values.yaml", "size: 1000000\n");
+    s.write(
+        "c/templates/a.yaml",
+        "kind: X\nsize: {{ .Values.size }}\n---\nkind: Y\nmetadata:\n  annotations: {helm.sh/hook: pre-nothing}\n",
+    );
+    s.write("v.yaml", "a: 1\nb:\n  c: 1\n  c: 2\n");
+    let o = pintle(&["template", &s.path("c"), "-f", &s.path("v.yaml")]);
+    assert_eq!(o.code, 0, "{}", o.err);
+    for want in [
+        "v.yaml:4: b.c is set again",
+        "hook \"pre-nothing\" is not known",
+        "prints a whole number as 1e+06",
+        "pipe the value through int64",
+    ] {
+        assert!(o.err.contains(want), "{want}\n{}", o.err);
+    }
+}
+
+#[test]
+fn output_goes_to_files_where_asked_for() {
+    let s = Scratch::new();
+    let chart = project("tests/fixtures/render/charts/hooks");
+    let o = pintle(&["template", "rel", &chart, "--output-dir", &s.path("out"), "--release-name", "--include-crds"]);
+    assert_eq!(o.code, 0, "{}", o.err);
+    assert!(o.out.contains(&format!("wrote {}\n", s.path("out/rel/hooks/templates/1.yaml"))), "{}", o.out);
+    let crd = std::fs::read_to_string(s.path("out/hooks/crds/a.yaml")).unwrap();
+    assert!(crd.starts_with("---\n# Source: hooks/crds/a.yaml\nkind: CustomResourceDefinition\n"), "{crd}");
+    let multi = std::fs::read_to_string(s.path("out/rel/hooks/templates/multi.yaml")).unwrap();
+    assert_eq!(multi.matches("# Source: hooks/templates/multi.yaml").count(), 5, "{multi}");
+}
+
+#[test]
+fn both_engines_live_in_one_chart() {
+    let o = pintle(&["template", "rel", &project("charts/tera-example")]);
+    assert_eq!(o.code, 0, "{}", o.err);
+    assert!(o.out.contains("# Source: tera-example/templates/deployment.yaml\n"), "{}", o.out);
+    assert!(o.out.contains("# Source: tera-example/templates/service.yaml\n"), "{}", o.out);
+}
+
+#[test]
+fn completions_man_pages_and_versions_come_from_the_flags() {
+    let o = pintle(&["completion", "bash"]);
+    assert!(o.code == 0 && o.out.contains("--skip-schema-validation"));
+    let s = Scratch::new();
+    let o = pintle(&["man", &s.path("man")]);
+    assert_eq!(o.code, 0, "{}", o.err);
+    assert!(Path::new(&s.path("man/pintle-template.1")).exists());
+    let o = pintle(&["version", "--short"]);
+    assert_eq!(o.out, format!("v{}\n", env!("CARGO_PKG_VERSION")));
+    let o = pintle(&["template", "x", "--bogus"]);
+    assert_eq!((o.code, o.err.as_str()), (1, "Error: unknown flag: --bogus\n"));
+}
