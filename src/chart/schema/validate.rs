@@ -59,7 +59,13 @@ impl<'a> Whole<'a> {
             silent: false,
             meta,
         };
-        let Err(violation) = validator.run() else {
+        let result = validator.run();
+        // `not` would take the end of the steps for a success.
+        if self.steps.get() > MAX_STEPS {
+            let text = format!("jsonschema validation takes more than {MAX_STEPS} steps");
+            return Err(Violation { at: At::Path(Vec::new()), kind: Kind::Schema(text), causes: Vec::new() });
+        }
+        let Err(violation) = result else {
             return Ok(());
         };
         let causes = if matches!(violation.kind, Kind::Group) { violation.causes } else { vec![violation] };
