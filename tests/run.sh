@@ -4,10 +4,10 @@ set -euo pipefail
 cd "$(dirname "$0")/.."
 
 cargo test --release --locked
+cargo run --release --locked --quiet --example conformance -- tests/fixtures/vectors/*.jsonl
 
 vectors=${PINTLE_VECTORS:-../shared}
 if [ -d "$vectors/conformance" ]; then
-  for f in conformance vectors corpus; do [ -d "$vectors/$f" ]; done
   cargo run --release --locked --quiet --example conformance -- "$vectors"/conformance/*.jsonl
   cargo run --release --locked --quiet --example vectors -- "$vectors"/vectors/{strvals,semver,manifests,values}.jsonl
   cargo run --release --locked --quiet --example corpus -- "$vectors/corpus"
