@@ -250,4 +250,8 @@ fn completions_man_pages_and_versions_come_from_the_flags() {
     assert_eq!(o.out, format!("v{}\n", env!("CARGO_PKG_VERSION")));
     let o = pintle(&["template", "x", "--bogus"]);
     assert_eq!((o.code, o.err.as_str()), (1, "Error: unknown flag: --bogus\n"));
+    let o = pintle(&["template", "x", "--set"]);
+    assert_eq!((o.code, o.err.as_str()), (1, "Error: flag needs an argument: --set\n"));
+    let o = pintle(&["tempalte"]);
+    assert!(o.code == 1 && o.err.starts_with("Error: unknown command \"tempalte\" for \"pintle\"\n"), "{}", o.err);
 }

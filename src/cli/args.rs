@@ -273,6 +273,16 @@ pub fn usage(e: &clap::Error, io: &mut Streams<'_>) -> u8 {
             }
             1
         }
+        ErrorKind::InvalidSubcommand => {
+            let name = e.get(ContextKind::InvalidSubcommand).map(ToString::to_string).unwrap_or_default();
+            io.error(&format!("unknown command \"{name}\" for \"pintle\"\nRun 'pintle --help' for usage."));
+            1
+        }
+        ErrorKind::InvalidValue if e.get(ContextKind::InvalidValue).is_none_or(|v| v.to_string().is_empty()) => {
+            let flag = e.get(ContextKind::InvalidArg).map(ToString::to_string).unwrap_or_default();
+            io.error(&format!("flag needs an argument: {}", flag.split(' ').next().unwrap_or_default()));
+            1
+        }
         _ => {
             io.error(e.to_string().trim_start_matches("error: ").trim_end());
             1
