@@ -5,6 +5,7 @@
 
 use std::collections::BTreeMap;
 
+use super::parallel;
 use crate::yaml;
 
 /// The head of a document: what sorting and hooks need.
@@ -156,17 +157,19 @@ pub fn trim_space(s: &[u8]) -> &[u8] {
 /// Splits, classifies and sorts the rendered files. On an error, what was found until then is returned beside it, unsorted.
 pub fn sort_manifests(files: &BTreeMap<String, Vec<u8>>, ordering: Ordering) -> (Sorted, Option<String>) {
     let mut out = Sorted::default();
+    let mut docs = Vec::new();
     for (path, content) in files {
         let base = path.rsplit('/').next().unwrap_or(path);
-        if base.starts_with('_') || is_blank(content) {
-            continue;
+        if !base.starts_with('_') && !is_blank(content) {
+            docs.extend(split(content).into_iter().map(|doc| (path, doc)));
         }
-        for doc in split(content) {
-            let head = match yaml::head(doc) {
-                Ok(head) => head,
-                Err(e) => return (out, Some(format!("YAML parse error on {path}: {e}"))),
-            };
-            classify(path, doc, head, &mut out);
+    }
+    let bytes = docs.iter().map(|(_, doc)| doc.len()).sum();
+    let heads = parallel::map(&docs, bytes, |(_, doc)| yaml::head(doc));
+    for ((path, doc), head) in docs.into_iter().zip(heads) {
+        match head {
+            Ok(head) => classify(path, doc, head, &mut out),
+            Err(e) => return (out, Some(format!("YAML parse error on {path}: {e}"))),
         }
     }
     let rank = |kind: &str| kind_rank(kind, ordering);

@@ -17,6 +17,7 @@ pub mod errors;
 mod files;
 pub mod json_funcs;
 pub mod manifest;
+mod parallel;
 mod program;
 mod release;
 mod scope;

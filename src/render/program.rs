@@ -1,17 +1,13 @@
 //! All templates of a chart with its subcharts, parsed once: immutable and shareable between renders.
 
 use std::collections::{BTreeMap, HashMap};
-use std::sync::atomic::{AtomicUsize, Ordering};
 use std::sync::{Arc, OnceLock};
 
-use crate::gotmpl::ast::Template;
-use crate::gotmpl::{
-    CallError, ExecError, FuncTable, ParseError, State, TemplateSet, builtins, execute, parse, spawn_large,
-};
+use crate::gotmpl::{CallError, ExecError, FuncTable, State, TemplateSet, builtins, execute, parse};
 use crate::value::Value;
 
 use super::scope::Renderable;
-use super::{Failure, control, duration_funcs, encode_funcs, errors, json_funcs};
+use super::{Failure, control, duration_funcs, encode_funcs, errors, json_funcs, parallel};
 
 /// The functions that Helm's templates can call: text/template's own, Sprig's, then Helm's, each replacing what came before.
 /// Source: `pkg/engine/funcs.go`.
@@ -61,7 +57,10 @@ impl Program {
         order.sort_unstable_by(|a, b| depth(b).cmp(&depth(a)).then_with(|| b.cmp(a)));
         let mut set = TemplateSet::new("gotpl", functions().clone());
         let texts: Vec<(&str, &[u8])> = order.iter().map(|path| (*path, &files[path][..])).collect();
-        for (path, parsed) in order.iter().zip(parse_all(&texts)) {
+        // Files do not depend on each other until their templates join one set.
+        let bytes = texts.iter().map(|(_, text)| text.len()).sum();
+        let all = parallel::map(&texts, bytes, |(name, text)| parse(name, text, functions()));
+        for (path, parsed) in order.iter().zip(all) {
             let templates = parsed.map_err(|e| errors::cleanup_parse_error(path, &e.to_string()))?;
             templates.into_iter().for_each(|t| set.add(Arc::new(t)));
         }
@@ -100,39 +99,6 @@ impl Program {
         }
         Ok(rendered)
     }
-}
-
-/// Below so many bytes of text a second thread costs more than it brings.
-const PARALLEL_FROM: usize = 128 << 10;
-
-type Parsed = Result<Vec<Template>, ParseError>;
-
-/// Parses texts, large charts' on several threads: files do not depend on each other until their templates join one set.
-fn parse_all(texts: &[(&str, &[u8])]) -> Vec<Parsed> {
-    let one = |(name, text): &(&str, &[u8])| parse(name, text, functions());
-    let threads = std::thread::available_parallelism().map_or(1, usize::from).min(8);
-    let total: usize = texts.iter().map(|(_, text)| text.len()).sum();
-    if threads == 1 || total < PARALLEL_FROM {
-        return texts.iter().map(one).collect();
-    }
-    let next = AtomicUsize::new(0);
-    let work = || {
-        let mut done = Vec::new();
-        while let Some((i, text)) = Some(next.fetch_add(1, Ordering::Relaxed)).and_then(|i| Some((i, texts.get(i)?))) {
-            done.push((i, one(text)));
-        }
-        done
-    };
-    let mut done: Vec<(usize, Parsed)> = std::thread::scope(|scope| {
-        let others: Vec<_> = (1..threads).filter_map(|_| spawn_large(scope, work).ok()).collect();
-        let mut done = work();
-        for thread in others {
-            done.extend(thread.join().unwrap_or_else(|panic| std::panic::resume_unwind(panic)));
-        }
-        done
-    });
-    done.sort_unstable_by_key(|(i, _)| *i);
-    done.into_iter().map(|(_, parsed)| parsed).collect()
 }
 
 fn failure(error: CallError, text: impl FnOnce(&ExecError) -> String) -> Failure {
