@@ -30,29 +30,6 @@ pub fn merge_values(heap: &mut Heap, chart: &Chart, values: MapId, log: &mut Vec
     Coalescer { heap, log, merge: true }.run(chart, values)
 }
 
-/// A check of coalesced values against a chart's schemas.
-pub type Validate<'f> = &'f dyn Fn(&mut Heap, &Chart, MapId) -> Result<(), String>;
-
-/// The values that templates see: coalesced, then checked by `validate` (the chart's JSON schemas; leave it out to skip that).
-///
-/// # Errors
-/// Helm's text, with what `validate` said behind it.
-pub fn to_render_values(
-    heap: &mut Heap,
-    chart: &Chart,
-    values: MapId,
-    log: &mut Vec<LogLine>,
-    validate: Option<Validate<'_>>,
-) -> Result<MapId, String> {
-    let values = coalesce_values(heap, chart, values, log)?;
-    if let Some(validate) = validate {
-        validate(heap, chart, values).map_err(|e| {
-            format!("values don't meet the specifications of the schema(s) in the following chart(s):\n{e}")
-        })?;
-    }
-    Ok(values)
-}
-
 /// Merges `src` into `dst`, which has precedence; nulls of `dst` remove. `src` may be changed, and its tables are shared.
 ///
 /// # Errors

@@ -12,7 +12,7 @@ mod tables;
 #[cfg(test)]
 mod tests;
 
-pub use coalesce::{coalesce_values, merge_values, to_render_values};
+pub use coalesce::{coalesce_values, merge_values};
 pub use dependencies::process_dependencies;
 pub use files::ValueOptions;
 pub use tables::{deep_copy_map, lookup_path, lookup_table, merge_maps};
