@@ -9,6 +9,10 @@ use pintle::gotmpl::{Limits, State, SystemHost};
 use pintle::render::Program;
 use pintle::value::{Heap, Value};
 
+/// The program's own allocator, for both engines.
+#[global_allocator]
+static ALLOCATOR: mimalloc::MiMalloc = mimalloc::MiMalloc;
+
 const ROWS: usize = 2000;
 const RUNS: usize = 101;
 

@@ -14,6 +14,11 @@ fuzz_target!(|text: &[u8]| {
     let Ok(written) = marshal(&mut heap, &value) else {
         return;
     };
+    // go-yaml, whose bytes these are, does not escape the line breaks that only YAML 1.1 knows, and reads them as spaces.
+    let breaks: [&[u8]; 3] = ["\u{85}".as_bytes(), "\u{2028}".as_bytes(), "\u{2029}".as_bytes()];
+    if breaks.iter().any(|b| written.windows(b.len()).any(|w| w == *b)) {
+        return;
+    }
     let again = to_value(&mut heap, &written).expect("what was written can be read");
     assert!(deep_equal(&mut heap, &value, &again), "{:?}", String::from_utf8_lossy(&written));
 });
