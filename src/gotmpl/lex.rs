@@ -189,7 +189,7 @@ impl<'t> Lexer<'t> {
                 Next::Number => self.number(),
                 Next::Quote => self.quoted(b'"', Kind::String, "unterminated quoted string"),
                 Next::RawQuote => self.raw_quote(),
-                Next::Done => return self.item.clone(),
+                Next::Done => return std::mem::replace(&mut self.item, Item::none()),
             }
         }
     }
@@ -213,6 +213,13 @@ impl<'t> Lexer<'t> {
     }
 
     fn peek(&mut self) -> Option<char> {
+        // After the end was read a look ahead moves on, as in Go: that is left to the two calls below.
+        if let Some(&b) = self.input.get(self.pos)
+            && b.is_ascii()
+            && !self.at_eof
+        {
+            return Some(char::from(b));
+        }
         let r = self.next();
         self.backup();
         r
@@ -220,7 +227,8 @@ impl<'t> Lexer<'t> {
 
     fn backup(&mut self) {
         if !self.at_eof && self.pos > 0 {
-            let (r, w) = decode_last(&self.input[..self.pos]);
+            let last = self.input[self.pos - 1];
+            let (r, w) = if last.is_ascii() { (char::from(last), 1) } else { decode_last(&self.input[..self.pos]) };
             self.pos -= w;
             if r == '\n' {
                 self.line -= 1;
@@ -253,6 +261,11 @@ impl<'t> Lexer<'t> {
         self.count_newlines();
         self.start = self.pos;
         self.start_line = self.line;
+    }
+
+    /// Passes over the ASCII letters, digits and `_` that come: most names are nothing else.
+    fn skip_ascii_word(&mut self) {
+        self.pos += self.rest().iter().take_while(|b| b.is_ascii_alphanumeric() || **b == b'_').count();
     }
 
     fn accept(&mut self, valid: &[u8]) -> bool {
@@ -443,6 +456,7 @@ impl<'t> Lexer<'t> {
     }
 
     fn identifier(&mut self) -> Next {
+        self.skip_ascii_word();
         let mut r = self.next();
         while r.is_some_and(is_alphanumeric) {
             r = self.next();
@@ -466,6 +480,7 @@ impl<'t> Lexer<'t> {
         if self.at_terminator() {
             return self.emit(if kind == Kind::Variable { kind } else { Kind::Dot });
         }
+        self.skip_ascii_word();
         let mut r = self.next();
         while r.is_some_and(is_alphanumeric) {
             r = self.next();
@@ -570,7 +585,16 @@ fn sharp_u(r: char) -> String {
 }
 
 fn find(s: &[u8], what: &[u8]) -> Option<usize> {
-    s.windows(what.len()).position(|w| w == what)
+    let (&first, _) = what.split_first()?;
+    let mut at = 0;
+    while let Some(x) = s[at..].iter().position(|&b| b == first) {
+        at += x;
+        if s[at..].starts_with(what) {
+            return Some(at);
+        }
+        at += 1;
+    }
+    None
 }
 
 const fn is_space(r: char) -> bool {

@@ -197,8 +197,9 @@ impl<'s, 't> Parser<'s, 't> {
     }
 
     fn peek_non_space(&mut self) -> &Item<'t> {
-        self.next_non_space();
-        self.backup();
+        while self.peek().kind == Kind::Space {
+            self.peeked -= 1;
+        }
         &self.token[self.peeked - 1]
     }
 
