@@ -2,7 +2,7 @@
 
 use std::process::ExitCode;
 
-/// A render makes very many small values and ends: an allocator that is quick at that halves the time of large charts.
+/// A render makes very many small values and ends: that is what this allocator is quick at, on any libc.
 #[global_allocator]
 static ALLOCATOR: mimalloc::MiMalloc = mimalloc::MiMalloc;
 
