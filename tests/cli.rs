@@ -231,6 +231,24 @@ fn output_goes_to_files_where_asked_for() {
 }
 
 #[test]
+fn limits_are_named_options() {
+    let s = Scratch::new();
+    s.write("c/Chart.yaml", "apiVersion: v2\nname: c\nversion: 1.0.0\n");
+    s.write(
+        "c/templates/a.yaml",
+        "{{ define \"a\" }}{{ include \"b\" . }}{{ end }}{{ define \"b\" }}x{{ end }}a: {{ include \"a\" . }}\n",
+    );
+    for (flag, small, large) in
+        [("depth", "1", "10"), ("steps", "2", "1000"), ("output", "1", "1000"), ("heap", "1", "1000")]
+    {
+        let flag = format!("--limit-{flag}");
+        assert_eq!(pintle(&["template", &s.path("c"), &flag, large]).code, 0, "{flag} {large}");
+        let o = pintle(&["template", &s.path("c"), &flag, small]);
+        assert!(o.code == 1 && o.err.contains("limit"), "{flag} {small}: {}{}", o.out, o.err);
+    }
+}
+
+#[test]
 fn both_engines_live_in_one_chart() {
     let o = pintle(&["template", "rel", &project("charts/tera-example")]);
     assert_eq!(o.code, 0, "{}", o.err);

@@ -46,6 +46,9 @@ pub struct LimitArgs {
     /// Maps and lists that one render may make
     #[arg(long, global = true, default_value_t = crate::gotmpl::Limits::default().heap, hide_short_help = true)]
     pub limit_heap: usize,
+    /// How deep `include` and `tpl` may nest
+    #[arg(long, global = true, default_value_t = crate::gotmpl::Limits::default().depth, hide_short_help = true)]
+    pub limit_depth: u32,
 }
 
 impl LimitArgs {
@@ -54,7 +57,7 @@ impl LimitArgs {
             output: self.limit_output,
             steps: self.limit_steps,
             heap: self.limit_heap,
-            ..crate::gotmpl::Limits::default()
+            depth: self.limit_depth,
         }
     }
 }
