@@ -5,9 +5,11 @@
 
 pub mod chart;
 pub mod cli;
+pub mod cluster;
 pub mod diagnostic;
 pub mod golang;
 pub mod gotmpl;
+pub mod release;
 pub mod render;
 pub mod repo;
 pub mod sprig;
