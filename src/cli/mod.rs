@@ -10,6 +10,7 @@ mod explain;
 mod manual;
 mod origin;
 mod output;
+pub mod runtime;
 mod show;
 mod template;
 mod version;
