@@ -7,14 +7,15 @@ deny=0.20.2 machete=0.9.2
 
 # A program from the Go module proxy (Go 1.26): name, version, package. Built beside its place and moved, so that a killed build leaves nothing.
 go_program() {
-  local dir=$cache/peers/$1-$2 program=$1
-  if [ ! -x "$dir/$program" ]; then
+  local dir=$cache/peers/$1-$2
+  if [ ! -e "$dir/done" ]; then
     local tmp=$dir.$$
     mkdir -p "$cache/peers"
     GOFLAGS='' GOBIN=$tmp go install "$3@v$2" >&2
     mkdir -p "$dir"
     mv -f "$tmp"/* "$dir/"
     rmdir "$tmp"
+    touch "$dir/done"
   fi
   echo "$dir"
 }
