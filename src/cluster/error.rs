@@ -71,6 +71,11 @@ pub struct ClusterError {
 }
 
 impl ClusterError {
+    /// An error found before anything was asked.
+    pub(super) fn local(verb: Verb, id: &ObjectId, message: String) -> Self {
+        Self { verb, object: Some(id.clone()), reason: Reason::Invalid, code: 0, message }
+    }
+
     pub fn is_not_found(&self) -> bool {
         self.reason == Reason::NotFound
     }

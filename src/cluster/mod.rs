@@ -3,8 +3,13 @@
 //! Objects are plain JSON here: what a chart renders may be of any kind. [`Cluster`] is what an action needs of its target; a Kubernetes API
 //! server is one, a directory of manifests the other. Nothing in this room knows what a release is.
 
+pub mod apply;
 mod error;
 mod object;
+pub mod patch;
+pub mod status;
+pub mod targets;
+pub mod wait;
 
 pub use error::{ClusterError, Reason, Verb};
 pub use object::{Gvk, Json, ObjectId};
@@ -68,6 +73,16 @@ pub enum WatchEvent {
     /// Added or changed; the first events are what is there already.
     Applied(Json),
     Deleted(Json),
+    /// What was there has all been said. Comes once, and again after each fresh look (the watch had to start anew).
+    Synced,
+}
+
+/// What a server-side apply left.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Written {
+    pub object: Json,
+    /// The object was not there before.
+    pub created: bool,
 }
 
 /// Where releases live: a Kubernetes API server, or a directory of manifests.
@@ -78,6 +93,11 @@ pub enum WatchEvent {
 pub trait Cluster: Send + Sync {
     /// How the target is named in messages: the server's URL, or the directory.
     fn name(&self) -> String;
+
+    /// Whether somebody acts on what is written. In a directory nobody does: there is nothing to wait for, and hooks don't run.
+    fn is_live(&self) -> bool {
+        true
+    }
 
     /// What templates see as `.Capabilities`.
     async fn capabilities(&self) -> Result<Arc<Capabilities>, ClusterError>;
@@ -114,6 +134,19 @@ pub trait Cluster: Send + Sync {
         body: &Json,
         options: &WriteOptions,
     ) -> Result<Json, ClusterError>;
+
+    /// Server-side apply, and whether it made the object. The default looks first; a server answers that in one request.
+    async fn apply(
+        &self,
+        id: &ObjectId,
+        body: &Json,
+        force: bool,
+        options: &WriteOptions,
+    ) -> Result<Written, ClusterError> {
+        let created = self.get(id).await?.is_none();
+        let object = self.patch(id, PatchType::Apply { force }, body, options).await?;
+        Ok(Written { object, created })
+    }
 
     /// Deletes; `Ok(false)` if it was not there. With a `uid` only that very object.
     async fn delete(&self, id: &ObjectId, propagation: Propagation, uid: Option<&str>) -> Result<bool, ClusterError>;

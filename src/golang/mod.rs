@@ -2,7 +2,7 @@
 
 pub mod duration;
 pub mod errno;
-mod float;
+pub mod float;
 pub mod fmt;
 pub mod glob;
 pub mod json;

@@ -1,0 +1,276 @@
+//! From rendered objects to objects that can be written: the kind is known to the server, the namespace is settled, the owner is stamped.
+//!
+//! Source: Helm 4.3 `pkg/kube/client.go` (`Build`) with cli-runtime's resource builder, and `pkg/action/validate.go`.
+
+use futures::{StreamExt, stream};
+
+use super::{Cluster, ClusterError, Gvk, Json, ObjectId, Reason};
+
+/// How many requests are under way at once.
+pub(super) const PARALLEL: usize = 8;
+
+/// An object to be written, with the name under which the server has it. A generated name (`metadata.generateName`) leaves `id.name` empty.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Target {
+    pub id: ObjectId,
+    pub object: Json,
+}
+
+impl Target {
+    /// Whether two entries are the same object: the version of the API does not matter.
+    pub fn same(&self, other: &Self) -> bool {
+        same(&self.id, &other.id)
+    }
+
+    /// As Helm's errors call it: `Deployment "web" in namespace "default"`.
+    pub fn described(&self) -> String {
+        described(&self.id)
+    }
+}
+
+/// Whether two names are of one object: the version of the API does not matter.
+pub fn same(a: &ObjectId, b: &ObjectId) -> bool {
+    a.name == b.name && a.namespace == b.namespace && a.gvk.group == b.gvk.group && a.gvk.kind == b.gvk.kind
+}
+
+/// As Helm's errors call it: `Deployment "web" in namespace "default"`.
+pub fn described(id: &ObjectId) -> String {
+    format!("{} {:?} in namespace {:?}", id.gvk.kind, id.name, id.namespace.as_deref().unwrap_or_default())
+}
+
+/// What could not be read or is not served. All of it is said at once.
+#[derive(Clone, Debug, thiserror::Error)]
+#[error("{}", aggregate(.0))]
+pub struct BuildError(pub Vec<String>);
+
+/// Go's `utilerrors.Aggregate`: one message alone, several in brackets, each text once.
+fn aggregate(messages: &[String]) -> String {
+    match messages {
+        [one] => one.clone(),
+        many => {
+            let mut seen: Vec<&str> = Vec::new();
+            for m in many {
+                if !seen.contains(&m.as_str()) {
+                    seen.push(m);
+                }
+            }
+            if let [one] = seen[..] { one.to_owned() } else { format!("[{}]", seen.join(", ")) }
+        }
+    }
+}
+
+/// Resolves objects against what the cluster serves, in their order. Lists are unfolded; a namespaced object without a namespace gets
+/// `namespace`, in the object too.
+///
+/// # Errors
+/// Every kind that is not served (even after a fresh discovery), and every object without `apiVersion`, `kind` or a name, in Helm's words.
+pub async fn build(
+    cluster: &dyn Cluster,
+    objects: impl IntoIterator<Item = Json>,
+    namespace: &str,
+) -> Result<Vec<Target>, BuildError> {
+    let mut flat = Vec::new();
+    for object in objects {
+        flatten(object, &mut flat);
+    }
+    let mut targets = Vec::with_capacity(flat.len());
+    let mut wrong = Vec::new();
+    for mut object in flat {
+        match resolve(cluster, &mut object, namespace).await {
+            Ok(Some(id)) => targets.push(Target { id, object }),
+            Ok(None) => {}
+            Err(e) => wrong.push(e),
+        }
+    }
+    if wrong.is_empty() { Ok(targets) } else { Err(BuildError(wrong)) }
+}
+
+/// Helm's builder takes any object with a list of `items` apart, whatever its kind.
+fn flatten(object: Json, out: &mut Vec<Json>) {
+    if object.get("items").is_some_and(Json::is_array)
+        && let Json::Object(mut fields) = object
+    {
+        if let Some(Json::Array(items)) = fields.remove("items") {
+            items.into_iter().for_each(|i| flatten(i, out));
+        }
+    } else {
+        out.push(object);
+    }
+}
+
+async fn resolve(cluster: &dyn Cluster, object: &mut Json, namespace: &str) -> Result<Option<ObjectId>, String> {
+    if object.is_null() || object.as_object().is_some_and(serde_json::Map::is_empty) {
+        return Ok(None);
+    }
+    let gvk = Gvk::of(object);
+    let text = || serde_json::to_string(object).unwrap_or_default();
+    if gvk.kind.is_empty() {
+        return Err(format!("unable to decode \"\": Object 'Kind' is missing in '{}'", text()));
+    }
+    if gvk.version.is_empty() {
+        return Err(format!("unable to decode \"\": Object 'apiVersion' is missing in '{}'", text()));
+    }
+    let mut id = ObjectId::of(object);
+    let resource = cluster.resource(&gvk).await.map_err(|e| match e.reason {
+        Reason::NoMatch => format!(
+            "resource mapping not found for name: {:?} namespace: {:?} from \"\": no matches for kind {:?} in version {:?}\n\
+             ensure CRDs are installed first",
+            id.name,
+            id.namespace.as_deref().unwrap_or_default(),
+            gvk.kind,
+            gvk.api_version()
+        ),
+        _ => e.to_string(),
+    })?;
+    if !resource.namespaced {
+        id.namespace = None;
+    } else if id.namespace.is_none() {
+        id.namespace = Some(namespace.to_owned());
+        set(object, "namespace", Json::from(namespace));
+    }
+    Ok(Some(id))
+}
+
+/// Sets a field of an object's metadata.
+fn set(object: &mut Json, key: &str, value: Json) {
+    if let Some(metadata) = metadata(object) {
+        metadata.insert(key.to_owned(), value);
+    }
+}
+
+fn metadata(object: &mut Json) -> Option<&mut serde_json::Map<String, Json>> {
+    let metadata = object.as_object_mut()?.entry("metadata").or_insert_with(|| Json::Object(Default::default()));
+    if metadata.is_null() {
+        *metadata = Json::Object(Default::default());
+    }
+    metadata.as_object_mut()
+}
+
+/// The release that owns an object.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Owner<'a> {
+    pub release: &'a str,
+    pub namespace: &'a str,
+}
+
+const MANAGED_BY: &str = "app.kubernetes.io/managed-by";
+const RELEASE_NAME: &str = "meta.helm.sh/release-name";
+const RELEASE_NAMESPACE: &str = "meta.helm.sh/release-namespace";
+
+/// Stamps the owner's label and annotations on the objects, over what a chart may have written there. The stored manifest stays as it was.
+pub fn stamp(targets: &mut [Target], owner: Owner) {
+    for target in targets {
+        merge(&mut target.object, "labels", &[(MANAGED_BY, "Helm")]);
+        merge(
+            &mut target.object,
+            "annotations",
+            &[(RELEASE_NAME, owner.release), (RELEASE_NAMESPACE, owner.namespace)],
+        );
+    }
+}
+
+fn merge(object: &mut Json, field: &str, pairs: &[(&str, &str)]) {
+    let Some(metadata) = metadata(object) else { return };
+    let map = metadata.entry(field).or_insert_with(|| Json::Object(Default::default()));
+    if !map.is_object() {
+        *map = Json::Object(Default::default());
+    }
+    if let Some(map) = map.as_object_mut() {
+        for (key, value) in pairs {
+            map.insert((*key).to_owned(), Json::from(*value));
+        }
+    }
+}
+
+/// Says why a live object is not the owner's, in Helm's words.
+///
+/// # Errors
+/// `invalid ownership metadata; label validation error: missing key …; annotation validation error: …`.
+pub fn check_owner(live: &Json, owner: Owner) -> Result<(), String> {
+    let mut wrong = Vec::new();
+    for (field, what, key, want) in [
+        ("labels", "label", MANAGED_BY, "Helm"),
+        ("annotations", "annotation", RELEASE_NAME, owner.release),
+        ("annotations", "annotation", RELEASE_NAMESPACE, owner.namespace),
+    ] {
+        let is = live.get("metadata").and_then(|m| m.get(field)).and_then(|m| m.get(key)).and_then(Json::as_str);
+        match is {
+            None => wrong.push(format!("{what} validation error: missing key {key:?}: must be set to {want:?}")),
+            Some(is) if is != want => {
+                wrong
+                    .push(format!("{what} validation error: key {key:?} must equal {want:?}: current value is {is:?}"));
+            }
+            Some(_) => {}
+        }
+    }
+    if wrong.is_empty() { Ok(()) } else { Err(format!("invalid ownership metadata; {}", wrong.join("; "))) }
+}
+
+/// Which of the targets exist already (those with generated names never do), with their live objects. With an owner every one of them must
+/// be the owner's; without (`--take-ownership`, `--replace`) anything is taken.
+///
+/// # Errors
+/// `<Kind> "x" in namespace "y" exists and cannot be imported into the current release: invalid ownership metadata; …`, or the first object
+/// that could not be read.
+pub async fn existing(
+    cluster: &dyn Cluster,
+    targets: &[Target],
+    owner: Option<Owner<'_>>,
+) -> Result<Vec<(Target, Json)>, String> {
+    for target in targets {
+        let generated = target.object.pointer("/metadata/generateName").and_then(Json::as_str);
+        if generated.is_some_and(|g| !g.is_empty()) && !target.id.name.is_empty() {
+            return Err("metadata.name and metadata.generateName cannot both be set".into());
+        }
+    }
+    let mut found = Vec::new();
+    for (target, live) in live(cluster, targets).await {
+        let live =
+            live.map_err(|e| format!("could not get information about the resource {}: {e}", target.described()))?;
+        let Some(live) = live else { continue };
+        if let Some(owner) = owner {
+            check_owner(&live, owner).map_err(|e| {
+                format!("{} exists and cannot be imported into the current release: {e}", target.described())
+            })?;
+        }
+        found.push((target.clone(), live));
+    }
+    Ok(found)
+}
+
+/// The live objects, in the order of the targets.
+pub async fn live<'a>(
+    cluster: &dyn Cluster,
+    targets: &'a [Target],
+) -> Vec<(&'a Target, Result<Option<Json>, ClusterError>)> {
+    stream::iter(targets.iter().filter(|t| !t.id.name.is_empty()))
+        .map(|t| async move { (t, cluster.get(&t.id).await) })
+        .buffered(PARALLEL)
+        .collect()
+        .await
+}
+
+/// What may be deleted with a release. Objects that are gone are in none of the lists.
+#[derive(Clone, Debug, Default)]
+pub struct Ownership {
+    /// To be deleted.
+    pub owned: Vec<Target>,
+    /// There, but of somebody else: to be left alone.
+    pub foreign: Vec<Target>,
+    /// Could not be read: to be left alone, and said.
+    pub unknown: Vec<(Target, ClusterError)>,
+}
+
+/// Sorts a release's objects before its deletion, as Helm 4.3 does.
+pub async fn ownership(cluster: &dyn Cluster, targets: &[Target], owner: Owner<'_>) -> Ownership {
+    let mut out = Ownership::default();
+    for (target, found) in live(cluster, targets).await {
+        match found {
+            Ok(None) => {}
+            Ok(Some(live)) if check_owner(&live, owner).is_ok() => out.owned.push(target.clone()),
+            Ok(Some(_)) => out.foreign.push(target.clone()),
+            Err(e) => out.unknown.push((target.clone(), e)),
+        }
+    }
+    out
+}
