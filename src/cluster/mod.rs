@@ -5,6 +5,7 @@
 
 pub mod apply;
 mod error;
+pub mod kube;
 mod object;
 pub mod patch;
 pub mod status;

@@ -1,0 +1,179 @@
+//! Which API server, as whom: kubeconfig, flags, or the pod's own service account.
+//!
+//! Source: client-go `clientcmd` (loading rules, overrides, in-cluster fallback) as `helm` uses it.
+
+use std::path::{Path, PathBuf};
+
+use ::kube::Config;
+use ::kube::config::{Cluster, KubeConfigOptions, Kubeconfig};
+
+/// What a command line says of the connection. All is optional.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Connection {
+    /// `--kubeconfig`; without it `$KUBECONFIG` (a list), then `~/.kube/config`.
+    pub kubeconfig: Option<PathBuf>,
+    /// `--kube-context`.
+    pub context: Option<String>,
+    /// `--kube-apiserver`.
+    pub api_server: Option<String>,
+    /// `--kube-token`.
+    pub token: Option<String>,
+    /// `--kube-ca-file`.
+    pub ca_file: Option<PathBuf>,
+    /// `--kube-as-user`.
+    pub as_user: Option<String>,
+    /// `--kube-as-group`.
+    pub as_groups: Vec<String>,
+    /// `--kube-insecure-skip-tls-verify`.
+    pub insecure_skip_tls_verify: bool,
+    /// `--kube-tls-server-name`.
+    pub tls_server_name: Option<String>,
+    /// `--namespace`.
+    pub namespace: Option<String>,
+}
+
+/// Why there is no connection to be had.
+#[derive(Debug, thiserror::Error)]
+pub enum ConfigError {
+    #[error("Kubernetes configuration {}: {error}", path.display())]
+    File { path: PathBuf, error: String },
+    #[error("{0}")]
+    Invalid(String),
+}
+
+impl Connection {
+    pub(super) async fn load(&self) -> Result<Config, ConfigError> {
+        let mut config = match self.kubeconfig()? {
+            Some(mut found) => {
+                if found.contexts.is_empty() && self.api_server.is_some() {
+                    self.bare()?
+                } else {
+                    self.override_cluster(&mut found);
+                    let options = KubeConfigOptions { context: self.context.clone(), ..Default::default() };
+                    Config::from_custom_kubeconfig(found, &options).await.map_err(|e| self.explain(&e))?
+                }
+            }
+            None if self.context.is_some() => {
+                let context = self.context.as_deref().unwrap_or_default();
+                return Err(ConfigError::Invalid(format!("context {context:?} does not exist")));
+            }
+            None if self.api_server.is_none() => match Config::incluster() {
+                Ok(config) => config,
+                Err(_) => self.bare()?,
+            },
+            None => self.bare()?,
+        };
+        if let Some(url) = &self.api_server {
+            config.cluster_url = url.parse().map_err(|e| ConfigError::Invalid(format!("API server {url:?}: {e}")))?;
+        }
+        if let Some(path) = &self.ca_file {
+            config.root_cert = Some(certificates(path)?);
+            config.root_cert_file = None;
+        }
+        if let Some(token) = &self.token {
+            config.auth_info.token = Some(token.clone().into());
+            config.auth_info.token_file = None;
+        }
+        if self.as_user.is_some() {
+            config.auth_info.impersonate = self.as_user.clone();
+        }
+        if !self.as_groups.is_empty() {
+            config.auth_info.impersonate_groups = Some(self.as_groups.clone());
+        }
+        if self.insecure_skip_tls_verify {
+            config.accept_invalid_certs = true;
+        }
+        if self.tls_server_name.is_some() {
+            config.tls_server_name = self.tls_server_name.clone();
+        }
+        // Retries are ours: the library's would repeat writes.
+        config.default_retry = false;
+        Ok(config)
+    }
+
+    /// The files, merged; none if there is none.
+    fn kubeconfig(&self) -> Result<Option<Kubeconfig>, ConfigError> {
+        let read = |path: &Path| {
+            Kubeconfig::read_from(path)
+                .map_err(|e| ConfigError::File { path: path.to_owned(), error: with_sources(&e) })
+        };
+        if let Some(path) = &self.kubeconfig {
+            return read(path).map(Some);
+        }
+        let paths: Vec<PathBuf> = match std::env::var_os("KUBECONFIG") {
+            Some(list) if !list.is_empty() => std::env::split_paths(&list).collect(),
+            _ => std::env::home_dir().map(|home| home.join(".kube/config")).into_iter().collect(),
+        };
+        let mut merged: Option<Kubeconfig> = None;
+        // Files of the list that are not there are passed over, as client-go does.
+        for path in paths.iter().filter(|p| !p.as_os_str().is_empty() && p.exists()) {
+            let next = read(path)?;
+            merged = Some(match merged {
+                None => next,
+                Some(first) => first
+                    .merge(next)
+                    .map_err(|e| ConfigError::File { path: path.clone(), error: with_sources(&e) })?,
+            });
+        }
+        Ok(merged)
+    }
+
+    /// Flags go over the file's cluster before it is read: its own certificate may not even be there.
+    fn override_cluster(&self, config: &mut Kubeconfig) {
+        for cluster in config.clusters.iter_mut().filter_map(|c| c.cluster.as_mut()) {
+            if self.ca_file.is_some() || self.insecure_skip_tls_verify {
+                *cluster = Cluster { certificate_authority: None, certificate_authority_data: None, ..cluster.clone() };
+            }
+            if self.api_server.is_some() {
+                cluster.server = self.api_server.clone();
+            }
+        }
+    }
+
+    /// Without any file: the flags alone, or what client-go then assumes.
+    fn bare(&self) -> Result<Config, ConfigError> {
+        let url = self.api_server.as_deref().unwrap_or("http://localhost:8080");
+        let url = url.parse().map_err(|e| ConfigError::Invalid(format!("API server {url:?}: {e}")))?;
+        Ok(Config::new(url))
+    }
+
+    fn explain(&self, error: &::kube::config::KubeconfigError) -> ConfigError {
+        use ::kube::config::KubeconfigError as E;
+        ConfigError::Invalid(match error {
+            E::LoadContext(name) => format!("context {name:?} does not exist"),
+            E::CurrentContextNotSet => {
+                "invalid configuration: no configuration has been provided, try setting KUBERNETES_MASTER environment variable".into()
+            }
+            other => with_sources(other),
+        })
+    }
+}
+
+fn certificates(path: &Path) -> Result<Vec<Vec<u8>>, ConfigError> {
+    let fail = |error: String| ConfigError::File { path: path.to_owned(), error };
+    let text = std::fs::read_to_string(path).map_err(|e| fail(e.to_string()))?;
+    let mut found = Vec::new();
+    for part in text.split("-----BEGIN CERTIFICATE-----").skip(1) {
+        let body = part.split("-----END CERTIFICATE-----").next().unwrap_or_default();
+        let body: String = body.chars().filter(|c| !c.is_whitespace()).collect();
+        let der = base64::Engine::decode(&base64::engine::general_purpose::STANDARD, body.as_bytes())
+            .map_err(|e| fail(format!("a certificate is no base64: {e}")))?;
+        found.push(der);
+    }
+    if found.is_empty() { Err(fail("no certificate in PEM form".into())) } else { Ok(found) }
+}
+
+/// An error with what it was caused by; libraries hide the point in the sources.
+pub(super) fn with_sources(error: &dyn std::error::Error) -> String {
+    let mut text = error.to_string();
+    let mut source = error.source();
+    while let Some(e) = source {
+        let next = e.to_string();
+        if !text.contains(&next) {
+            text.push_str(": ");
+            text.push_str(&next);
+        }
+        source = e.source();
+    }
+    text
+}
