@@ -1,10 +1,16 @@
 //! One revision of a release, as Helm stores it.
 //!
 //! Source: Helm 4.3 `pkg/release/v1/{release,info,hook}.go`; the text of a record is Go's `encoding/json`, byte for byte.
+//! [`Record::from_json`] reads what Helm 3 and 4 wrote, [`Record::to_json`] writes what Helm 4.3 writes.
+
+mod chart;
+pub mod time;
+
+pub use chart::{Absent, StoredChart, StoredFile, StoredLock};
 
 use std::collections::BTreeMap;
 
-use crate::chart::Table;
+use crate::chart::{Metadata, Table};
 
 /// Where a release stands. The texts are Helm's.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Hash)]
@@ -22,6 +28,19 @@ pub enum Status {
 }
 
 impl Status {
+    /// Those that Helm knows, in the order of its list of filters.
+    pub const ALL: [Self; 9] = [
+        Self::Unknown,
+        Self::Deployed,
+        Self::Uninstalled,
+        Self::Superseded,
+        Self::Failed,
+        Self::Uninstalling,
+        Self::PendingInstall,
+        Self::PendingUpgrade,
+        Self::PendingRollback,
+    ];
+
     pub fn as_str(self) -> &'static str {
         match self {
             Self::Unknown => "unknown",
@@ -36,12 +55,23 @@ impl Status {
         }
     }
 
+    /// The status of that text; `None` for any other.
+    pub fn parse(text: &str) -> Option<Self> {
+        Self::ALL.into_iter().find(|s| s.as_str() == text)
+    }
+
     pub fn is_pending(self) -> bool {
         matches!(self, Self::PendingInstall | Self::PendingUpgrade | Self::PendingRollback)
     }
 }
 
-/// What happened to a revision, and when. Times are RFC 3339 texts as they were stored; empty: never.
+impl std::fmt::Display for Status {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.write_str(self.as_str())
+    }
+}
+
+/// What happened to a revision, and when. Times are texts of Go's RFC 3339 with nanoseconds; empty: never.
 #[derive(Clone, Debug, Default, PartialEq)]
 pub struct Info {
     pub first_deployed: String,
@@ -49,9 +79,23 @@ pub struct Info {
     pub deleted: String,
     pub description: String,
     pub status: Status,
+    /// The stored word, where it is none of Helm's (the empty one too); counts only while `status` is [`Status::Unknown`].
+    pub foreign_status: Option<String>,
     /// The revision that this one went back to; 0: none.
     pub rollback_revision: i64,
     pub notes: String,
+    /// `resources` as stored: kinds without objects, for Helm stores none (and can read none back).
+    pub resources: Option<BTreeMap<String, Option<usize>>>,
+}
+
+impl Info {
+    /// The status as it is written.
+    pub fn status_text(&self) -> &str {
+        match (self.status, &self.foreign_status) {
+            (Status::Unknown, Some(text)) => text,
+            (status, _) => status.as_str(),
+        }
+    }
 }
 
 /// A hook with how it last ran.
@@ -66,6 +110,8 @@ pub struct HookRecord {
     pub weight: i64,
     pub delete_policies: Vec<String>,
     pub output_log_policies: Vec<String>,
+    /// A `null` in the stored list: it is kept, and nothing runs.
+    pub absent: bool,
 }
 
 /// How a hook last ran. `phase`: ``, `Unknown`, `Running`, `Succeeded`, `Failed`.
@@ -77,14 +123,15 @@ pub struct HookRun {
 }
 
 /// One revision of a release.
-#[derive(Clone, Debug, Default)]
+#[derive(Clone, Debug, Default, PartialEq)]
 pub struct Record {
     pub name: String,
     pub namespace: String,
     /// The revision, from 1.
     pub version: i64,
     pub info: Info,
-    pub chart: crate::chart::Chart,
+    /// The chart, without its subcharts; `None` only in records that somebody else made.
+    pub chart: Option<StoredChart>,
     /// What the user set (`helm get values`).
     pub config: Option<Table>,
     pub manifest: String,
@@ -93,4 +140,52 @@ pub struct Record {
     pub apply_method: String,
     /// The user's labels, which live on the stored object.
     pub labels: BTreeMap<String, String>,
+}
+
+/// What lists show of a record; the rest of it need not be decoded.
+#[derive(Clone, Debug, Default, PartialEq)]
+pub struct Summary {
+    pub name: String,
+    pub namespace: String,
+    pub version: i64,
+    pub info: Info,
+    pub metadata: Option<Metadata>,
+    pub labels: BTreeMap<String, String>,
+}
+
+impl Summary {
+    pub fn of(record: &Record) -> Self {
+        Self {
+            name: record.name.clone(),
+            namespace: record.namespace.clone(),
+            version: record.version,
+            info: record.info.clone(),
+            metadata: record.chart.as_ref().and_then(|c| c.metadata.clone()),
+            labels: record.labels.clone(),
+        }
+    }
+}
+
+impl Record {
+    /// The key under which it is stored: `sh.helm.release.v1.NAME.vN`.
+    pub fn key(&self) -> String {
+        key(&self.name, self.version)
+    }
+
+    /// The chart's `name-version`, as Helm's tables show it; `MISSING` where the record has none.
+    pub fn chart_label(&self) -> String {
+        self.chart
+            .as_ref()
+            .and_then(|c| c.metadata.as_ref())
+            .map_or_else(|| "MISSING".into(), |m| format!("{}-{}", m.name, m.version))
+    }
+
+    pub fn app_version(&self) -> &str {
+        self.chart.as_ref().and_then(|c| c.metadata.as_ref()).map_or("MISSING", |m| &m.app_version)
+    }
+}
+
+/// The key under which a revision is stored. Source: `pkg/storage/storage.go`, `makeKey`.
+pub fn key(name: &str, version: i64) -> String {
+    format!("sh.helm.release.v1.{name}.v{version}")
 }

@@ -1,8 +1,12 @@
 //! Where records are kept.
+//!
+//! Source: Helm 4.3 `pkg/storage/{storage,driver/driver}.go`.
+
+use std::collections::BTreeMap;
 
 use async_trait::async_trait;
 
-use super::record::{Record, Status};
+use super::record::{Record, Status, Summary};
 
 /// What is known of a record without decoding it: the labels and the name of the object that holds it.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -11,6 +15,8 @@ pub struct Entry {
     pub namespace: String,
     pub version: i64,
     pub status: Status,
+    /// All labels of the object, Helm's own (`name`, `owner`, `status`, `version`, `createdAt`, `modifiedAt`) among them.
+    pub labels: BTreeMap<String, String>,
 }
 
 /// Why a record could not be kept or found.
@@ -35,8 +41,6 @@ pub enum StorageError {
 }
 
 /// Keeps the records of one namespace, or of all for listing.
-///
-/// Source: Helm 4.3 `pkg/storage/{storage,driver/driver}.go`.
 #[async_trait]
 pub trait Storage: Send + Sync {
     /// Stores a new revision. It is atomic: of two writers of the same revision one gets [`StorageError::AlreadyExists`].
@@ -52,6 +56,21 @@ pub trait Storage: Send + Sync {
     /// All entries, of one release or of all, oldest first, undecoded.
     async fn entries(&self, name: Option<&str>) -> Result<Vec<Entry>, StorageError>;
 
-    /// The newest revision of a release.
+    /// The newest revision of a release that can be read. Corrupt ones are passed over and told by [`Storage::take_warnings`]; the number of
+    /// a new revision comes from [`Storage::entries`].
     async fn last(&self, name: &str) -> Result<Record, StorageError>;
+
+    /// What lists show of many revisions, in the order asked for; what went meanwhile or cannot be read is an error of its own.
+    async fn summaries(&self, wanted: &[Entry]) -> Result<Vec<Result<Summary, StorageError>>, StorageError> {
+        let mut out = Vec::with_capacity(wanted.len());
+        for entry in wanted {
+            out.push(self.get(&entry.name, entry.version).await.map(|r| Summary::of(&r)));
+        }
+        Ok(out)
+    }
+
+    /// What was passed over since the last call, to be told to the user.
+    fn take_warnings(&self) -> Vec<String> {
+        Vec::new()
+    }
 }
