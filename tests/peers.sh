@@ -5,16 +5,46 @@ set -euo pipefail
 cache=${PINTLE_CACHE:-$HOME/.cache/pintle}
 deny=0.20.2 machete=0.9.2
 
+# One build of a thing at a time: test binaries may ask at once.
+lock() {
+  mkdir -p "$cache/peers"
+  exec 9>"$cache/peers/.$1.lock"
+  flock 9
+}
+
 # A program from the Go module proxy (Go 1.26): name, version, package. Built beside its place and moved, so that a killed build leaves nothing.
 go_program() {
   local dir=$cache/peers/$1-$2
   if [ ! -e "$dir/done" ]; then
+    lock "$1"
+  fi
+  if [ ! -e "$dir/done" ]; then
     local tmp=$dir.$$
-    mkdir -p "$cache/peers"
     GOFLAGS='' GOBIN=$tmp go install "$3@v$2" >&2
     mkdir -p "$dir"
     mv -f "$tmp"/* "$dir/"
     rmdir "$tmp"
+    touch "$dir/done"
+  fi
+  echo "$dir"
+}
+
+# The control plane that tests run on: etcd, kube-apiserver, kube-controller-manager and a binder of pods in one program, from tests/cluster.
+cluster() {
+  local src dir version flags v=k8s.io/component-base/version
+  src=$(dirname "$0")/cluster
+  version=$(sed -n 's/.*k8s.io\/kubernetes v\([0-9.]*\)$/\1/p' "$src/go.mod" | head -1)
+  # A build from modules does not know its version: templates ask for it.
+  flags=" -X $v.gitVersion=v$version -X $v.gitMajor=$(cut -d. -f1 <<<"$version") -X $v.gitMinor=$(cut -d. -f2 <<<"$version")"
+  dir=$cache/peers/cluster-$version-$(cat "$src/main.go" "$src/go.mod" "$src/go.sum" - <<<"$flags" | sha256sum | cut -c1-8)
+  if [ ! -e "$dir/done" ]; then
+    lock cluster
+  fi
+  if [ ! -e "$dir/done" ]; then
+    mkdir -p "$dir"
+    (cd "$src" && GOFLAGS='' go build -trimpath -ldflags "-s -w$flags" -o "$dir/cluster.$$" .) >&2
+    mv -f "$dir/cluster.$$" "$dir/cluster"
+    for part in etcd kube-apiserver kube-controller-manager binder; do ln -sf cluster "$dir/$part"; done
     touch "$dir/done"
   fi
   echo "$dir"
@@ -37,8 +67,9 @@ for name in "$@"; do
   kustomize) go_program kustomize 5.8.1 sigs.k8s.io/kustomize/kustomize/v5 ;;
   sops) go_program sops 3.13.3 github.com/getsops/sops/v3/cmd/sops ;;
   kwok) go_program kwok 0.8.0 sigs.k8s.io/kwok/cmd/kwok ;;
+  cluster) cluster ;;
   *)
-    echo "usage: tests/peers.sh tools|helm|helm3|kustomize|sops|kwok …" >&2
+    echo "usage: tests/peers.sh tools|helm|helm3|kustomize|sops|kwok|cluster …" >&2
     exit 2
     ;;
   esac

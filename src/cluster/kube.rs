@@ -24,8 +24,8 @@ use tokio::sync::Mutex;
 use crate::render::{Capabilities, Compat, KubeVersion};
 
 use super::{
-    Cluster, ClusterError, FieldValidation, Gvk, Json, ObjectId, PatchType, Propagation, Reason, Resource, Verb, WatchEvent,
-    WriteOptions, Written,
+    Cluster, ClusterError, FieldValidation, Gvk, Json, ObjectId, PatchType, Propagation, Reason, Resource, Verb,
+    WatchEvent, WriteOptions, Written,
 };
 use call::{Call, METADATA, METADATA_LIST, Query};
 use discovery::Discovery;
@@ -56,7 +56,9 @@ impl Kube {
         let config = connection.load().await?;
         let namespace = connection.namespace.clone().unwrap_or_else(|| config.default_namespace.clone());
         let http = Http::new(config)?;
-        Ok(Self { inner: Arc::new(Inner { http, namespace, discovery: Mutex::default(), capabilities: Mutex::default() }) })
+        Ok(Self {
+            inner: Arc::new(Inner { http, namespace, discovery: Mutex::default(), capabilities: Mutex::default() }),
+        })
     }
 
     /// `--namespace`, or the namespace of the context, or `default`.
@@ -82,6 +84,14 @@ impl Kube {
         let text = |key: &str| version.get(key).and_then(Json::as_str).unwrap_or_default().to_owned();
         let git = text("gitVersion");
         Ok(KubeVersion { normalized: git.clone(), version: git, major: text("major"), minor: text("minor") })
+    }
+
+    /// The answer to a GET of any address, such as `/readyz`.
+    ///
+    /// # Errors
+    /// As any request.
+    pub async fn raw(&self, path: &str) -> Result<String, ClusterError> {
+        Ok(self.inner.http.send(&Call::get(Verb::Get, path)).await?.text())
     }
 
     /// What the server serves, from the cache.
@@ -294,7 +304,13 @@ impl Cluster for Kube {
                 Err(e) if lost && e.is_already_exists() && !id.name.is_empty() => {
                     return self.settle(&id, object, options).await.ok_or(e);
                 }
-                Err(e) if e.reason == Reason::Unreachable && e.code == 0 && !lost && !id.name.is_empty() && !options.dry_run => {
+                Err(e)
+                    if e.reason == Reason::Unreachable
+                        && e.code == 0
+                        && !lost
+                        && !id.name.is_empty()
+                        && !options.dry_run =>
+                {
                     // Sent, but not answered: it may be there.
                     lost = true;
                     match self.get(&id).await {
@@ -354,7 +370,14 @@ impl Cluster for Kube {
             Ok(_) => Ok(true),
             Err(e) if e.is_not_found() => Ok(false),
             // Another object of that name: the one that was meant is gone.
-            Err(e) if e.is_conflict() && uid.is_some() && e.message.contains("Precondition failed: UID") => Ok(false),
+            Err(e)
+                if e.is_conflict()
+                    && uid.is_some()
+                    && (e.message.contains("Precondition failed: UID")
+                        || e.message.contains("UID in the precondition")) =>
+            {
+                Ok(false)
+            }
             Err(e) => Err(e),
         }
     }

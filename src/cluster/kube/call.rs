@@ -135,7 +135,8 @@ mod tests {
 
     #[test]
     fn addresses() {
-        let deployments = Resource { gvk: Gvk::new("apps", "v1", "Deployment"), plural: "deployments".into(), namespaced: true };
+        let deployments =
+            Resource { gvk: Gvk::new("apps", "v1", "Deployment"), plural: "deployments".into(), namespaced: true };
         let nodes = Resource { gvk: Gvk::new("", "v1", "Node"), plural: "nodes".into(), namespaced: false };
         for (resource, namespace, name, want) in [
             (&deployments, Some("a"), "web", "/apis/apps/v1/namespaces/a/deployments/web"),

@@ -110,9 +110,9 @@ impl Connection {
             let next = read(path)?;
             merged = Some(match merged {
                 None => next,
-                Some(first) => first
-                    .merge(next)
-                    .map_err(|e| ConfigError::File { path: path.clone(), error: with_sources(&e) })?,
+                Some(first) => {
+                    first.merge(next).map_err(|e| ConfigError::File { path: path.clone(), error: with_sources(&e) })?
+                }
             });
         }
         Ok(merged)

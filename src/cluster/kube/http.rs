@@ -137,17 +137,15 @@ impl Http {
                         }
                         None if status == 429 && attempt < LATER => Some(backoff(attempt)),
                         // A gateway, or a server that just comes up.
-                        None if matches!(status, 500 | 502..=504) && repeatable && attempt < BROKEN => Some(backoff(attempt)),
+                        None if matches!(status, 500 | 502..=504) && repeatable && attempt < BROKEN => {
+                            Some(backoff(attempt))
+                        }
                         _ => None,
                     };
                     (error, wait.filter(|_| error_may_pass(call, status, &body)))
                 }
-                Outcome::Unsent(text) => {
-                    (self.unreachable(call, &text), met.then(|| backoff(attempt)))
-                }
-                Outcome::Lost(text) => {
-                    (self.unreachable(call, &text), (met && repeatable).then(|| backoff(attempt)))
-                }
+                Outcome::Unsent(text) => (self.unreachable(call, &text), met.then(|| backoff(attempt))),
+                Outcome::Lost(text) => (self.unreachable(call, &text), (met && repeatable).then(|| backoff(attempt))),
                 Outcome::Unable(text) => (self.unreachable(call, &text), None),
             };
             match wait {
@@ -262,12 +260,21 @@ pub(super) fn refused(call: &Call, status: u16, body: &[u8]) -> ClusterError {
         415 => "the body of the request was in an unknown format".to_owned(),
         429 => "the server has received too many requests and has asked us to try again later".to_owned(),
         503 => "the server is currently unable to handle the request".to_owned(),
-        504 => "the server was unable to return a response in the time allotted, but may still be processing the request".to_owned(),
+        504 => {
+            "the server was unable to return a response in the time allotted, but may still be processing the request"
+                .to_owned()
+        }
         500.. => format!("an error on the server ({:?}) has prevented the request from succeeding", first_line(&text)),
         _ => format!("the server responded with the status code {status} but did not return more information"),
     };
     let message = format!("{message} ({})", told(call.verb, call.object.as_ref()));
-    ClusterError { verb: call.verb, object: call.object.clone(), reason: reason(status, "", &message), code: status, message }
+    ClusterError {
+        verb: call.verb,
+        object: call.object.clone(),
+        reason: reason(status, "", &message),
+        code: status,
+        message,
+    }
 }
 
 fn first_line(text: &str) -> String {
@@ -322,7 +329,14 @@ fn never_sent(error: &(dyn std::error::Error + 'static)) -> bool {
     let mut at = Some(error);
     while let Some(e) = at {
         if let Some(io) = e.downcast_ref::<std::io::Error>()
-            && matches!(io.kind(), K::ConnectionRefused | K::HostUnreachable | K::NetworkUnreachable | K::NetworkDown | K::AddrNotAvailable)
+            && matches!(
+                io.kind(),
+                K::ConnectionRefused
+                    | K::HostUnreachable
+                    | K::NetworkUnreachable
+                    | K::NetworkDown
+                    | K::AddrNotAvailable
+            )
         {
             return true;
         }
@@ -366,15 +380,43 @@ mod tests {
                 .to_string()
         };
         for (code, body, reason, message) in [
-            (404, status("NotFound", 404, "deployments.apps \"web\" not found"), Reason::NotFound, "deployments.apps \"web\" not found"),
-            (404, "404 page not found".into(), Reason::NotFound, "the server could not find the requested resource (patch Deployment ns/web)"),
-            (500, status("InternalError", 500, "etcdserver: request is too large"), Reason::TooLarge, "etcdserver: request is too large"),
-            (502, "<html>\nbad gateway".into(), Reason::Other("502".into()),
-                "an error on the server (\"<html>\") has prevented the request from succeeding (patch Deployment ns/web)"),
+            (
+                404,
+                status("NotFound", 404, "deployments.apps \"web\" not found"),
+                Reason::NotFound,
+                "deployments.apps \"web\" not found",
+            ),
+            (
+                404,
+                "404 page not found".into(),
+                Reason::NotFound,
+                "the server could not find the requested resource (patch Deployment ns/web)",
+            ),
+            (
+                500,
+                status("InternalError", 500, "etcdserver: request is too large"),
+                Reason::TooLarge,
+                "etcdserver: request is too large",
+            ),
+            (
+                502,
+                "<html>\nbad gateway".into(),
+                Reason::Other("502".into()),
+                "an error on the server (\"<html>\") has prevented the request from succeeding (patch Deployment ns/web)",
+            ),
             (403, status("Forbidden", 403, "exceeded quota: q"), Reason::Forbidden, "exceeded quota: q"),
-            (429, String::new(), Reason::TooManyRequests,
-                "the server has received too many requests and has asked us to try again later (patch Deployment ns/web)"),
-            (418, status("Teapot", 418, ""), Reason::Other("Teapot".into()), "the server answered 418 Teapot (patch Deployment ns/web)"),
+            (
+                429,
+                String::new(),
+                Reason::TooManyRequests,
+                "the server has received too many requests and has asked us to try again later (patch Deployment ns/web)",
+            ),
+            (
+                418,
+                status("Teapot", 418, ""),
+                Reason::Other("Teapot".into()),
+                "the server answered 418 Teapot (patch Deployment ns/web)",
+            ),
         ] {
             let error = refused(&call(), code, body.as_bytes());
             assert_eq!((error.reason, error.code, error.message.as_str()), (reason, code, message));

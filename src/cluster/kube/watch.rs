@@ -200,8 +200,15 @@ impl From<Gone> for Step {
 
 /// What no new attempt changes.
 fn is_final(e: &ClusterError) -> bool {
-    matches!(e.reason, Reason::Forbidden | Reason::Unauthorized | Reason::NotFound | Reason::BadRequest | Reason::Invalid | Reason::NoMatch)
-        || e.code == 405
+    matches!(
+        e.reason,
+        Reason::Forbidden
+            | Reason::Unauthorized
+            | Reason::NotFound
+            | Reason::BadRequest
+            | Reason::Invalid
+            | Reason::NoMatch
+    ) || e.code == 405
 }
 
 async fn say(sender: &Sender, event: WatchEvent) -> Result<(), Gone> {

@@ -1,0 +1,6 @@
+//! Releases and clusters on a real control plane; one module a topic.
+
+#[path = "../support/mod.rs"]
+mod support;
+
+mod kube;
