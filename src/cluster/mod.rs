@@ -4,8 +4,10 @@
 //! server is one, a directory of manifests the other. Nothing in this room knows what a release is.
 
 pub mod apply;
+pub mod directory;
 mod error;
 pub mod kube;
+pub mod manifest;
 mod object;
 pub mod patch;
 pub mod status;

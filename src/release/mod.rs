@@ -4,6 +4,7 @@
 //! ConfigMaps of a cluster) or in a directory. The actions are Helm 4.3's, step by step; they see the world through
 //! [`crate::cluster::Cluster`] and [`Storage`] alone.
 
+pub mod action;
 pub mod record;
 pub mod storage;
 

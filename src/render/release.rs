@@ -23,8 +23,10 @@ pub struct Release {
     /// In install order.
     pub manifests: Vec<Manifest>,
     pub hooks: Vec<Hook>,
-    /// The root chart's NOTES.txt, with subcharts' if asked for.
+    /// The root chart's NOTES.txt.
     pub notes: Vec<u8>,
+    /// The NOTES.txt of the root chart and of all subcharts, in the order of their paths, a line break between them.
+    pub all_notes: Vec<u8>,
     /// Documents that an unknown hook event drops: (path, the annotation's text).
     pub dropped: Vec<(String, String)>,
     /// The chart as it was rendered: without the dependencies that are off, with their values imported.
@@ -103,7 +105,17 @@ pub fn release(
     let mut files = execute(st, &chart, values, request).map_err(begun)?;
     let own_notes = format!("{}/templates/NOTES.txt", chart.name());
     let notes = files.get(&own_notes).cloned().unwrap_or_default();
-    files.retain(|path, _| !path.ends_with("NOTES.txt"));
+    let mut all_notes = Vec::new();
+    files.retain(|path, text| {
+        let is_notes = path.ends_with("NOTES.txt");
+        if is_notes {
+            if !all_notes.is_empty() {
+                all_notes.push(b'\n');
+            }
+            all_notes.extend_from_slice(text);
+        }
+        !is_notes
+    });
     let (sorted, error) = sort_manifests(&files, Ordering::Install);
     for (_, types) in &sorted.dropped {
         log.push(LogLine::info("skipping unknown hooks").with("hookTypes", types.as_str()));
@@ -112,5 +124,13 @@ pub fn release(
         return Err(Failure { message, partial: Some(files), ..Failure::default() });
     }
     let crds = chart.crds().into_iter().map(|c| Crd { path: c.path, data: c.file.data.clone() }).collect();
-    Ok(Release { crds, manifests: sorted.manifests, hooks: sorted.hooks, notes, dropped: sorted.dropped, chart })
+    Ok(Release {
+        crds,
+        manifests: sorted.manifests,
+        hooks: sorted.hooks,
+        notes,
+        all_notes,
+        dropped: sorted.dropped,
+        chart,
+    })
 }

@@ -1,0 +1,69 @@
+//! The revisions of a release, read with as little decoding as can be.
+
+use crate::release::record::{Record, Status};
+use crate::release::storage::{Entry, Storage, StorageError};
+
+use super::ActionError;
+
+/// The entries of a release, oldest first.
+pub async fn entries(storage: &dyn Storage, name: &str) -> Result<Vec<Entry>, StorageError> {
+    let mut entries = match storage.entries(Some(name)).await {
+        Err(StorageError::NotFound) => Vec::new(),
+        other => other?,
+    };
+    entries.sort_by_key(|e| e.version);
+    Ok(entries)
+}
+
+/// The newest deployed revision.
+pub fn deployed(entries: &[Entry]) -> Option<i64> {
+    entries.iter().rev().find(|e| e.status == Status::Deployed).map(|e| e.version)
+}
+
+/// Makes room for one more revision. Source: `pkg/storage/storage.go`, `removeLeastRecent`.
+pub async fn prune(storage: &dyn Storage, entries: &[Entry], max: usize) -> Result<(), ActionError> {
+    if max == 0 || entries.len() < max {
+        return Ok(());
+    }
+    let keep = deployed(entries);
+    let mut left = entries.len();
+    let mut failed: Vec<StorageError> = Vec::new();
+    for entry in entries {
+        if left < max {
+            break;
+        }
+        if Some(entry.version) != keep {
+            left -= 1;
+            match storage.delete(&entry.name, entry.version).await {
+                Ok(()) | Err(StorageError::NotFound) => {}
+                Err(e) => failed.push(e),
+            }
+        }
+    }
+    match failed.as_slice() {
+        [] => Ok(()),
+        [one] => Err(ActionError::new(one.to_string())),
+        [first, ..] => {
+            Err(ActionError::new(format!("encountered {} deletion errors. First is: {first}", failed.len())))
+        }
+    }
+}
+
+/// Sets deployed revisions other than `but` to superseded.
+pub async fn supersede(storage: &dyn Storage, entries: &[Entry], but: i64) -> Result<(), StorageError> {
+    for entry in entries.iter().filter(|e| e.status == Status::Deployed && e.version != but) {
+        let mut record = storage.get(&entry.name, entry.version).await?;
+        record.info.status = Status::Superseded;
+        storage.update(&record).await?;
+    }
+    Ok(())
+}
+
+/// How the description of a revision begins whose process died.
+pub fn interrupted_prefix(name: &str) -> String {
+    format!("Release {name:?} interrupted: ")
+}
+
+pub fn is_interrupted(record: &Record) -> bool {
+    record.info.description.starts_with(&interrupted_prefix(&record.name))
+}
