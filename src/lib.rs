@@ -12,6 +12,7 @@ pub mod gotmpl;
 pub mod release;
 pub mod render;
 pub mod repo;
+pub mod sops;
 pub mod sprig;
 pub mod value;
 pub mod values;

@@ -11,6 +11,7 @@ mod manifests;
 #[path = "../runner/mod.rs"]
 mod runner;
 mod semver;
+mod sops;
 mod strvals;
 mod values;
 
@@ -31,6 +32,9 @@ fn answers(name: &str) -> Option<Answer> {
         "semver" => semver::answer,
         "manifests" => manifests::answer,
         "values" => values::answer,
+        "decrypt" => sops::decrypt,
+        "edit" => sops::edit,
+        "tamper" => sops::tamper,
         _ => return None,
     })
 }
@@ -57,9 +61,14 @@ fn run() -> ExitCode {
 fn file(path: &Path, report: &mut Report) -> Result<(), String> {
     let name = path.file_stem().and_then(|s| s.to_str()).unwrap_or_default();
     let answer = answers(name).ok_or_else(|| format!("there is no runner for vectors named {name:?}"))?;
+    sops::find_keys(path);
     let mut groups: BTreeMap<String, Vec<Json>> = BTreeMap::new();
     for vector in jsonl(path)? {
-        groups.entry(group(name, vector["id"].as_str().unwrap_or_default())).or_default().push(vector);
+        let group = match vector["group"].as_str() {
+            Some(group) => format!("{name}-{group}"),
+            None => group(name, vector["id"].as_str().unwrap_or_default()),
+        };
+        groups.entry(group).or_default().push(vector);
     }
     for (group, vectors) in groups {
         report.begin(group);

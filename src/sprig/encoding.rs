@@ -35,7 +35,7 @@ const fn base64_digit(b: u8) -> Option<u32> {
 }
 
 /// Decodes, or says at which byte Go finds fault. Line ends count as bytes but not as data; leftover bits may be anything.
-pub(super) fn base64(src: &[u8]) -> Result<Vec<u8>, usize> {
+pub fn base64(src: &[u8]) -> Result<Vec<u8>, usize> {
     let newline = |b: u8| b == b'\n' || b == b'\r';
     let mut out = Vec::with_capacity(src.len() / 4 * 3);
     let mut at = 0;

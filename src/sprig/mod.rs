@@ -29,6 +29,9 @@ pub mod time;
 mod url;
 mod wrap;
 
+/// Go's standard base64 decoding; the error is the byte at which Go finds fault.
+pub use encoding::base64 as decode_base64;
+
 use crate::gotmpl::FuncTable;
 
 /// Adds every Sprig function that Helm 4.3 exposes.

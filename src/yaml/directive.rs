@@ -6,7 +6,7 @@ use super::scanner::{Kind, Mark, Scan, Scanner, Style, Token, hex, is_alpha};
 
 impl Scanner<'_> {
     pub(super) fn fetch_directive(&mut self) -> Scan<()> {
-        self.unroll_indent(-1);
+        self.unroll_indent(-1, self.mark());
         self.remove_simple_key()?;
         self.simple_key_allowed = false;
         let start = self.mark();

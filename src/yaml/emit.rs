@@ -16,7 +16,7 @@ pub enum Dialect {
 
 /// How a scalar is to be written, before its text is looked at.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-enum Style {
+pub(super) enum Style {
     Plain,
     Single,
     Double,
@@ -37,22 +37,28 @@ pub enum Place {
 
 /// What the emitter knows of a scalar's text.
 #[derive(Clone, Copy, Debug, Default)]
-struct Analysis {
-    multiline: bool,
-    plain: bool,
-    single: bool,
-    block: bool,
+pub(super) struct Analysis {
+    pub(super) multiline: bool,
+    pub(super) plain: bool,
+    pub(super) single: bool,
+    pub(super) block: bool,
 }
 
 /// A writer of block-style YAML.
 pub struct Emitter {
     pub out: Vec<u8>,
     dialect: Dialect,
-    column: usize,
-    indent: i64,
+    pub(super) column: usize,
+    pub(super) indent: i64,
     indents: Vec<i64>,
-    whitespace: bool,
-    indention: bool,
+    pub(super) whitespace: bool,
+    pub(super) indention: bool,
+    /// Columns that a level is indented by.
+    pub(super) step: i64,
+    /// The indentation of a foot comment that was just written: an empty line separates it from what follows at that depth.
+    pub(super) foot_indent: Option<i64>,
+    /// A comment to stand behind the next value.
+    pub(super) line_comment: Vec<u8>,
 }
 
 const INDENT: i64 = 2;
@@ -70,7 +76,7 @@ fn byte(s: &[u8], i: usize) -> u8 {
     s.get(i).copied().unwrap_or(0)
 }
 
-fn is_break(s: &[u8], i: usize) -> bool {
+pub(super) fn is_break(s: &[u8], i: usize) -> bool {
     match byte(s, i) {
         b'\r' | b'\n' => true,
         0xc2 => byte(s, i + 1) == 0x85,
@@ -103,7 +109,7 @@ const CALM: [bool; 256] = {
 };
 
 /// `yaml_emitter_analyze_scalar`, for block context.
-fn analyze(value: &[u8], dialect: Dialect) -> Analysis {
+pub(super) fn analyze(value: &[u8], dialect: Dialect) -> Analysis {
     let Some(&first) = value.first() else {
         return Analysis { multiline: false, plain: true, single: true, block: false };
     };
@@ -178,7 +184,7 @@ fn analyze(value: &[u8], dialect: Dialect) -> Analysis {
 }
 
 /// `isBase60Float`: `^[-+]?[0-9][0-9_]*(?::[0-5]?[0-9])+(?:\.[0-9_]*)?$`
-fn is_base60(s: &[u8]) -> bool {
+pub(super) fn is_base60(s: &[u8]) -> bool {
     let s = match s {
         [b'+' | b'-', rest @ ..] => rest,
         _ => s,
@@ -212,7 +218,7 @@ fn is_ambiguous(s: &[u8]) -> bool {
 }
 
 /// `encodeBase64`: lines of 70 characters if there is more than one.
-fn base64_lines(s: &[u8]) -> Vec<u8> {
+pub(super) fn base64_lines(s: &[u8]) -> Vec<u8> {
     use base64::Engine as _;
     const LINE: usize = 70;
     let text = base64::engine::general_purpose::STANDARD.encode(s).into_bytes();
@@ -229,7 +235,18 @@ fn base64_lines(s: &[u8]) -> Vec<u8> {
 
 impl Emitter {
     pub const fn new(dialect: Dialect) -> Self {
-        Self { out: Vec::new(), dialect, column: 0, indent: -1, indents: Vec::new(), whitespace: true, indention: true }
+        Self {
+            out: Vec::new(),
+            dialect,
+            column: 0,
+            indent: -1,
+            indents: Vec::new(),
+            whitespace: true,
+            indention: true,
+            step: INDENT,
+            foot_indent: None,
+            line_comment: Vec::new(),
+        }
     }
 
     /// Ends the document.
@@ -238,12 +255,12 @@ impl Emitter {
         self.out
     }
 
-    fn put(&mut self, b: u8) {
+    pub(super) fn put(&mut self, b: u8) {
         self.out.push(b);
         self.column += 1;
     }
 
-    fn put_break(&mut self) {
+    pub(super) fn put_break(&mut self) {
         self.out.push(b'\n');
         self.column = 0;
         if self.dialect == Dialect::V3 {
@@ -252,14 +269,14 @@ impl Emitter {
     }
 
     /// Writes the character at `i` and steps over it.
-    fn write(&mut self, s: &[u8], i: &mut usize) {
+    pub(super) fn write(&mut self, s: &[u8], i: &mut usize) {
         let end = (*i + width(byte(s, *i))).min(s.len());
         self.out.extend_from_slice(&s[*i..end]);
         self.column += 1;
         *i = end;
     }
 
-    fn write_break(&mut self, s: &[u8], i: &mut usize) {
+    pub(super) fn write_break(&mut self, s: &[u8], i: &mut usize) {
         if byte(s, *i) == b'\n' {
             self.put_break();
             *i += 1;
@@ -272,9 +289,13 @@ impl Emitter {
         }
     }
 
-    fn write_indent(&mut self) {
+    pub(super) fn write_indent(&mut self) {
         let indent = usize::try_from(self.indent).unwrap_or(0);
         if !self.indention || self.column > indent || (self.column == indent && !self.whitespace) {
+            self.put_break();
+        }
+        // Taken in any case: it counts for the next line only.
+        if self.foot_indent.take() == Some(self.indent.max(0)) {
             self.put_break();
         }
         if self.column < indent {
@@ -287,7 +308,7 @@ impl Emitter {
         }
     }
 
-    fn indicator(&mut self, text: &[u8], need_whitespace: bool, is_whitespace: bool, is_indention: bool) {
+    pub(super) fn indicator(&mut self, text: &[u8], need_whitespace: bool, is_whitespace: bool, is_indention: bool) {
         if need_whitespace && !self.whitespace {
             self.put(b' ');
         }
@@ -300,9 +321,9 @@ impl Emitter {
     fn increase_indent(&mut self, flow: bool, indentless: bool) {
         self.indents.push(self.indent);
         if self.indent < 0 {
-            self.indent = if flow { INDENT } else { 0 };
+            self.indent = if flow { self.step } else { 0 };
         } else if !indentless {
-            self.indent += INDENT;
+            self.indent += self.step;
         }
     }
 
@@ -438,7 +459,7 @@ impl Emitter {
         n > 0
     }
 
-    fn plain(&mut self, s: &[u8], allow_breaks: bool) {
+    pub(super) fn plain(&mut self, s: &[u8], allow_breaks: bool) {
         if s.is_empty() && self.dialect == Dialect::V3 {
             self.indention = false;
             return;
@@ -470,7 +491,7 @@ impl Emitter {
         self.indention = false;
     }
 
-    fn single_quoted(&mut self, s: &[u8], allow_breaks: bool) {
+    pub(super) fn single_quoted(&mut self, s: &[u8], allow_breaks: bool) {
         self.indicator(b"'", true, false, false);
         let (mut spaces, mut breaks) = (false, false);
         let mut i = 0;
@@ -508,7 +529,7 @@ impl Emitter {
         self.indention = false;
     }
 
-    fn double_quoted(&mut self, s: &[u8], allow_breaks: bool) {
+    pub(super) fn double_quoted(&mut self, s: &[u8], allow_breaks: bool) {
         // go-yaml looks for a byte order mark at the start of the text, not at the place: then every character is escaped.
         let bom = s.starts_with(b"\xef\xbb\xbf");
         self.indicator(b"\"", true, false, false);
@@ -578,10 +599,14 @@ impl Emitter {
         self.put(short);
     }
 
-    fn literal(&mut self, s: &[u8]) {
+    pub(super) fn literal(&mut self, s: &[u8]) {
         self.indicator(b"|", true, false, false);
         self.block_hints(s);
-        self.put_break();
+        if self.line_comment.is_empty() {
+            self.put_break();
+        } else {
+            self.write_line_comment();
+        }
         if self.dialect == Dialect::V2 {
             self.indention = true;
         }
@@ -608,7 +633,8 @@ impl Emitter {
 
     fn block_hints(&mut self, s: &[u8]) {
         if byte(s, 0) == b' ' || is_break(s, 0) {
-            self.indicator(b"2", false, false, false);
+            let hint = u8::try_from(self.step).unwrap_or(2).min(9) + b'0';
+            self.indicator(&[hint], false, false, false);
         }
         let before = |end: usize| (0..end).rev().find(|i| s[*i] & 0xc0 != 0x80).unwrap_or(0);
         if s.is_empty() {

@@ -1,5 +1,6 @@
 //! YAML as Helm sees it: YAML 1.1 as go-yaml v2 reads and writes it, with sigs.k8s.io/yaml around it.
 
+mod comments;
 mod convert;
 mod data;
 mod decode;
@@ -9,6 +10,7 @@ mod emit;
 mod go_syntax;
 mod head;
 mod marshal;
+pub mod node;
 mod parser;
 mod reader;
 mod resolve;
@@ -22,6 +24,11 @@ pub use convert::{to_list, to_map, to_typed_value, to_value};
 pub use duplicates::duplicates;
 pub use head::{Head, head};
 pub use marshal::{MarshalError, marshal, marshal_pretty, marshal_pretty_within, marshal_within, to_yaml_or_empty};
+
+/// A text without its byte order mark, UTF-16 turned into UTF-8.
+pub fn decode_text(text: &[u8]) -> std::borrow::Cow<'_, [u8]> {
+    reader::decode(text).0
+}
 
 #[cfg(test)]
 mod tests;

@@ -269,6 +269,9 @@ impl<'a> Scanner<'a> {
         while self.is_blank(0) {
             self.skip();
         }
+        if self.comments.is_some() && self.at(0) == b'#' {
+            self.line_comment(start);
+        }
         self.skip_comment();
         if !self.is_breakz(0) {
             return self.fail(start, "did not find expected comment or line break");

@@ -7,6 +7,8 @@
 use std::borrow::Cow;
 use std::collections::VecDeque;
 
+use super::comments::Comments;
+
 /// A place in the text.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub struct Mark {
@@ -134,6 +136,8 @@ pub struct Scanner<'a> {
     tokens_parsed: usize,
     started: bool,
     available: bool,
+    /// Set when comments are wanted as well, as go-yaml v3 finds them; then the scanner also looks two tokens ahead, as it does.
+    pub(super) comments: Option<Box<Comments>>,
 }
 
 pub(super) const fn is_alpha(b: u8) -> bool {
@@ -159,7 +163,13 @@ impl<'a> Scanner<'a> {
             tokens_parsed: 0,
             started: false,
             available: false,
+            comments: None,
         }
+    }
+
+    /// A scanner that keeps comments, as go-yaml v3 does.
+    pub fn with_comments(text: &'a [u8]) -> Self {
+        Self { comments: Some(Box::default()), ..Self::new(text) }
     }
 
     /// Byte offset up to which go-yaml would have read by now.
@@ -290,12 +300,16 @@ impl<'a> Scanner<'a> {
     }
 
     pub(super) fn push(&mut self, token: Token<'a>) {
+        if let Some(comments) = &mut self.comments {
+            comments.pushed(token.kind, token.start);
+        }
         self.tokens.push_back(token);
     }
 
     fn fetch_more(&mut self) -> Scan<()> {
+        let ahead = if self.comments.is_some() { 2 } else { 0 };
         loop {
-            if !self.tokens.is_empty() {
+            if self.tokens.len() > ahead {
                 let head = self.tokens_parsed;
                 let Ok(i) = self.by_token.binary_search_by(|(t, _)| t.cmp(&head)) else { break };
                 if !self.simple_key_valid(self.by_token[i].1)? {
@@ -316,9 +330,10 @@ impl<'a> Scanner<'a> {
             self.push(Token::plain(Kind::StreamStart, m, m));
             return Ok(());
         }
+        let scanned = self.mark();
         self.skip_to_next_token();
         self.want(4);
-        self.unroll_indent(i64::from(self.col));
+        self.unroll_indent(i64::from(self.col), scanned);
         let c = self.at(0);
         if c == 0 {
             return self.fetch_stream_end();
@@ -331,6 +346,19 @@ impl<'a> Scanner<'a> {
                 return self.fetch_document_indicator(if c == b'-' { Kind::DocumentStart } else { Kind::DocumentEnd });
             }
         }
+        if self.comments.is_none() {
+            return self.fetch_content(c);
+        }
+        let place = self.line_comment_place(c);
+        self.fetch_content(c)?;
+        if !self.after_entry() {
+            self.line_comment(place);
+        }
+        Ok(())
+    }
+
+    /// Fetches a token that is no directive and no document marker; `c` is its first byte.
+    fn fetch_content(&mut self, c: u8) -> Scan<()> {
         match c {
             b'[' => return self.fetch_flow_start(Kind::FlowSequenceStart),
             b'{' => return self.fetch_flow_start(Kind::FlowMappingStart),
@@ -482,12 +510,17 @@ impl<'a> Scanner<'a> {
         }
     }
 
-    pub(super) fn unroll_indent(&mut self, column: i64) {
+    /// `scanned` is where the scan for the next token began.
+    pub(super) fn unroll_indent(&mut self, column: i64, scanned: Mark) {
         if self.flow_level > 0 {
             return;
         }
+        let mut place = None;
         while i64::from(self.indent) > column {
-            let m = self.mark();
+            let m = match &self.comments {
+                Some(comments) => *place.insert(comments.block_end(place, scanned, self.indent)),
+                None => self.mark(),
+            };
             self.push(Token::plain(Kind::BlockEnd, m, m));
             self.indent = self.indents.pop().unwrap_or(-1);
         }
@@ -498,7 +531,7 @@ impl<'a> Scanner<'a> {
             self.col = 0;
             self.line += 1;
         }
-        self.unroll_indent(-1);
+        self.unroll_indent(-1, self.mark());
         self.remove_simple_key()?;
         self.simple_key_allowed = false;
         let m = self.mark();
@@ -507,7 +540,7 @@ impl<'a> Scanner<'a> {
     }
 
     fn fetch_document_indicator(&mut self, kind: Kind) -> Scan<()> {
-        self.unroll_indent(-1);
+        self.unroll_indent(-1, self.mark());
         self.remove_simple_key()?;
         self.simple_key_allowed = false;
         let start = self.mark();
@@ -656,6 +689,7 @@ impl<'a> Scanner<'a> {
     }
 
     fn skip_to_next_token(&mut self) {
+        let scanned = self.mark();
         loop {
             // go-yaml looks for the mark at the start of its buffer, whatever the place.
             if self.col == 0 && self.pos < 509 && self.text.starts_with(b"\xef\xbb\xbf") && self.at(0) != 0 {
@@ -666,7 +700,11 @@ impl<'a> Scanner<'a> {
                 self.index += 1;
                 self.col += 1;
             }
-            self.skip_comment();
+            if self.comments.is_some() {
+                self.comments_before_token(scanned);
+            } else {
+                self.skip_comment();
+            }
             if self.break_at(0) == 0 {
                 return;
             }
