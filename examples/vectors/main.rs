@@ -4,10 +4,12 @@
 //! cargo run --release --example vectors -- [--show N] FILE.jsonl…
 //! ```
 //!
-//! A file is recognised by its name (`strvals.jsonl`, `semver.jsonl`, `manifests.jsonl`, `values.jsonl`). Each group gets one line; the last line
+//! A file is recognised by its name (`strvals.jsonl`, `semver.jsonl`, `manifests.jsonl`, `values.jsonl`, `record.jsonl`, `digests.jsonl`). Each group gets one line; the last line
 //! is `N passed, N failed`, and the status is 1 if any failed. `--show N` prints the first N differences.
 
+mod digests;
 mod manifests;
+mod record;
 #[path = "../runner/mod.rs"]
 mod runner;
 mod semver;
@@ -35,6 +37,8 @@ fn answers(name: &str) -> Option<Answer> {
         "decrypt" => sops::decrypt,
         "edit" => sops::edit,
         "tamper" => sops::tamper,
+        "record" => record::answer,
+        "digests" => digests::answer,
         _ => return None,
     })
 }

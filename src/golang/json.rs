@@ -3,6 +3,8 @@
 //!
 //! The reference is Go 1.26 without the `jsonv2` experiment.
 
+pub mod structs;
+
 use super::strconv::{format_float, quote_rune};
 use super::unicode::{decode_rune, push_rune};
 
@@ -117,6 +119,59 @@ impl<'a> Tokens<'a> {
     /// How many bytes the tokens so far took.
     pub const fn position(&self) -> usize {
         self.at
+    }
+
+    /// Passes over the value that begins here, as an object's member does, and says where its text lies. Cheaper than reading its tokens.
+    ///
+    /// # Errors
+    /// As [`Tokens::next_token`].
+    pub fn skip_value(&mut self) -> Result<std::ops::Range<usize>, SyntaxError> {
+        self.skip_space();
+        let start = self.at;
+        if self.peek() == b'"' && self.expect == Expect::Value {
+            self.skip_string()?;
+            self.expect = Expect::AfterValue;
+        } else if matches!(self.next_token()?, Token::BeginObject | Token::BeginArray) {
+            self.skip_open()?;
+        }
+        Ok(start..self.at)
+    }
+
+    /// Passes over the rest of the innermost open container, its end included.
+    ///
+    /// # Errors
+    /// As [`Tokens::next_token`].
+    pub fn skip_open(&mut self) -> Result<(), SyntaxError> {
+        let depth = self.open.len();
+        while self.open.len() >= depth && depth > 0 {
+            self.skip_space();
+            if self.expect == Expect::Value && self.peek() == b'"' {
+                self.skip_string()?;
+                self.expect = Expect::AfterValue;
+            } else {
+                self.next_token()?;
+            }
+        }
+        Ok(())
+    }
+
+    fn skip_string(&mut self) -> Result<(), SyntaxError> {
+        self.at += 1;
+        loop {
+            let rest = self.text.get(self.at..).unwrap_or_default();
+            match rest.iter().position(|b| matches!(b, b'"' | b'\\' | 0..=0x1f)) {
+                Some(n) => self.at += n,
+                None => return self.unexpected_end(),
+            }
+            match self.peek() {
+                b'"' => {
+                    self.at += 1;
+                    return Ok(());
+                }
+                b'\\' => self.escape(&mut Vec::new())?,
+                _ => return self.error("in string literal"),
+            }
+        }
     }
 
     /// The next byte. At the end Go feeds its scanner a space, and says so if that does not fit.

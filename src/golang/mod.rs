@@ -1,5 +1,6 @@
 //! What Go's standard library and its usual companions do, on plain bytes and numbers.
 
+pub mod base64;
 pub mod duration;
 pub mod errno;
 pub mod float;

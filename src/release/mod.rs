@@ -6,6 +6,7 @@
 
 pub mod action;
 pub mod record;
+pub mod snapshot;
 pub mod storage;
 
 pub use record::{Record, Status};

@@ -4,6 +4,9 @@
 //! [`Record::from_json`] reads what Helm 3 and 4 wrote, [`Record::to_json`] writes what Helm 4.3 writes.
 
 mod chart;
+pub mod codec;
+mod decode;
+pub(super) mod encode;
 pub mod time;
 
 pub use chart::{Absent, StoredChart, StoredFile, StoredLock};

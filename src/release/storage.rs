@@ -2,6 +2,12 @@
 //!
 //! Source: Helm 4.3 `pkg/storage/{storage,driver/driver}.go`.
 
+pub mod labels;
+pub mod objects;
+pub mod size;
+
+pub use objects::{Driver, Objects};
+
 use std::collections::BTreeMap;
 
 use async_trait::async_trait;

@@ -108,15 +108,23 @@ impl HelmRelease {
 
     /// The name that Helm is given: `releaseName`, or the target namespace and the object's name, shortened.
     pub fn helm_name(&self) -> String {
-        short_name(&self.release_name.clone().unwrap_or_else(|| match &self.target_namespace {
-            Some(ns) => format!("{ns}-{}", self.name),
-            None => self.name.clone(),
-        }))
+        let text = |t: &Option<String>| t.clone().unwrap_or_default();
+        short_name(&composed_name(&text(&self.release_name), &text(&self.target_namespace), &self.name))
     }
 
     /// Where the release's objects go.
     pub fn helm_namespace(&self) -> String {
         self.target_namespace.clone().or_else(|| self.namespace.clone()).unwrap_or_else(|| "default".into())
+    }
+}
+
+/// The name of a release before it is shortened: the one that is given, or that of the object behind the target namespace.
+/// Source: helm-controller 1.6 `api/v2/helmrelease_types.go`, `GetReleaseName`.
+pub fn composed_name(release_name: &str, target_namespace: &str, name: &str) -> String {
+    match (release_name, target_namespace) {
+        ("", "") => name.into(),
+        ("", namespace) => format!("{namespace}-{name}"),
+        (given, _) => given.into(),
     }
 }
 

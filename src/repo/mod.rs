@@ -13,6 +13,6 @@ mod objects;
 mod render;
 
 pub use files::Checkout;
-pub use helm_release::{ChartRef, HelmRelease, ValuesFrom, short_name};
+pub use helm_release::{ChartRef, HelmRelease, ValuesFrom, composed_name, short_name};
 pub use objects::{Environment, Place, Problem};
 pub use render::{Rendered, Settings};

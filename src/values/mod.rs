@@ -6,6 +6,7 @@
 pub mod coalesce;
 pub mod compose;
 pub mod dependencies;
+pub mod digest;
 pub mod files;
 pub mod strvals;
 mod tables;

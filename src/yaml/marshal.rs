@@ -71,6 +71,16 @@ pub fn marshal_pretty_within(heap: &mut Heap, value: &Value, limit: u64) -> Resu
     })
 }
 
+/// go-yaml v2's form of values that have no fractions where whole numbers are meant, keys in byte order: what Flux makes digests of
+/// (a `yaml.MapSlice` keeps the order that it is given).
+pub fn marshal_sorted(heap: &mut Heap, value: &Value) -> Result<Vec<u8>, String> {
+    let walk = Walk { bytewise: true, ..Walk::new(Mode::Plain, MAX_TEXT) };
+    walk.run(heap, value).map_err(|e| match e {
+        Stop::Error(e) => e.to_string(),
+        Stop::Odd => DEEP.into(),
+    })
+}
+
 /// `toYaml`: no trailing newline, and nothing at all if the value cannot be written.
 pub fn to_yaml_or_empty(heap: &mut Heap, value: &Value) -> String {
     let mut out = marshal(heap, value).unwrap_or_default();
@@ -139,13 +149,15 @@ struct Walk {
     dialect: Dialect,
     limit: usize,
     frames: Vec<Frame>,
+    /// Keys in byte order, not in go-yaml's.
+    bytewise: bool,
 }
 
 impl Walk {
     fn new(mode: Mode, limit: u64) -> Self {
         let dialect = if mode == Mode::Pretty { Dialect::V3 } else { Dialect::V2 };
         let limit = usize::try_from(limit).unwrap_or(usize::MAX);
-        Self { emitter: Emitter::new(dialect), mode, dialect, limit, frames: Vec::new() }
+        Self { emitter: Emitter::new(dialect), mode, dialect, limit, frames: Vec::new(), bytewise: false }
     }
 
     fn run(mut self, heap: &mut Heap, value: &Value) -> Result<Vec<u8>, Stop> {
@@ -253,7 +265,11 @@ impl Walk {
         let map = heap.map(id);
         let mut order: Vec<u32> = (0..u32::try_from(map.len()).unwrap_or(u32::MAX)).collect();
         let key = |i: u32| map.entry_at(i as usize).map_or(&b""[..], |(k, _)| k.as_bytes());
-        sort::sort(&mut order, &|a, b| sort::less(key(a), key(b), self.dialect));
+        if self.bytewise {
+            order.sort_by_key(|i| key(*i));
+        } else {
+            sort::sort(&mut order, &|a, b| sort::less(key(a), key(b), self.dialect));
+        }
         self.emitter.mapping_start();
         self.frames.push(Frame::Map { id, order, at: 0 });
         Ok(())

@@ -23,7 +23,9 @@ pub mod tree;
 pub use convert::{to_list, to_map, to_typed_value, to_value};
 pub use duplicates::duplicates;
 pub use head::{Head, head};
-pub use marshal::{MarshalError, marshal, marshal_pretty, marshal_pretty_within, marshal_within, to_yaml_or_empty};
+pub use marshal::{
+    MarshalError, marshal, marshal_pretty, marshal_pretty_within, marshal_sorted, marshal_within, to_yaml_or_empty,
+};
 
 /// A text without its byte order mark, UTF-16 turned into UTF-8.
 pub fn decode_text(text: &[u8]) -> std::borrow::Cow<'_, [u8]> {
