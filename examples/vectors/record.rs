@@ -45,10 +45,7 @@ fn stored(vector: &Json) -> Result<Vec<u8>, String> {
 }
 
 /// Reads a record and stores it again.
-fn again(
-    stored: &[u8],
-    labels: &BTreeMap<String, String>,
-) -> Result<(Vec<u8>, BTreeMap<String, String>), String> {
+fn again(stored: &[u8], labels: &BTreeMap<String, String>) -> Result<(Vec<u8>, BTreeMap<String, String>), String> {
     let mut record = Record::from_stored(stored).map_err(|e| format!("get: failed to decode data \"in\": {e}"))?;
     record.labels = labels::users(labels);
     let name = &record.name;

@@ -81,7 +81,8 @@ fn whole_numbers(heap: &mut Heap, value: &Value, depth: usize) -> Result<Value, 
         }
         Value::List(l) => {
             let items = heap.list(*l).items.to_vec();
-            let items: Vec<Value> = items.iter().map(|v| whole_numbers(heap, v, depth + 1)).collect::<Result<_, _>>()?;
+            let items: Vec<Value> =
+                items.iter().map(|v| whole_numbers(heap, v, depth + 1)).collect::<Result<_, _>>()?;
             Value::List(heap.list_of(items))
         }
         other => other.clone(),

@@ -276,17 +276,8 @@ fn hooks(d: &mut Decoder<'_>, out: &mut Vec<HookRecord>) -> Step {
 }
 
 fn hook<'a>(d: &mut Decoder<'a>, token: &Token<'a>, h: &mut HookRecord) -> Step {
-    const NAMES: &[&str] = &[
-        "name",
-        "kind",
-        "path",
-        "manifest",
-        "events",
-        "last_run",
-        "weight",
-        "delete_policies",
-        "output_log_policies",
-    ];
+    const NAMES: &[&str] =
+        &["name", "kind", "path", "manifest", "events", "last_run", "weight", "delete_policies", "output_log_policies"];
     d.structure(token, ("Hook", "v1.Hook"), NAMES, |d, field| match field {
         "name" => string(d, "string", &mut h.name),
         "kind" => string(d, "string", &mut h.kind),
@@ -337,8 +328,7 @@ fn last_run(json: &[u8], out: &mut HookRun) -> Step {
 }
 
 fn chart<'a>(d: &mut Decoder<'a>, token: &Token<'a>, out: &mut Option<StoredChart>, part: Part) -> Step {
-    const NAMES: &[&str] =
-        &["metadata", "lock", "templates", "values", "schema", "schemamodtime", "files", "modtime"];
+    const NAMES: &[&str] = &["metadata", "lock", "templates", "values", "schema", "schemamodtime", "files", "modtime"];
     let c = out.get_or_insert_default();
     d.structure(token, ("Chart", "v2.Chart"), NAMES, |d, field| {
         match field {
@@ -501,8 +491,7 @@ fn maintainer<'a>(d: &mut Decoder<'a>, token: &Token<'a>, m: &mut Maintainer) ->
 }
 
 fn dependency<'a>(d: &mut Decoder<'a>, token: &Token<'a>, out: &mut Dependency) -> Step {
-    const NAMES: &[&str] =
-        &["name", "version", "repository", "condition", "tags", "enabled", "import-values", "alias"];
+    const NAMES: &[&str] = &["name", "version", "repository", "condition", "tags", "enabled", "import-values", "alias"];
     d.structure(token, ("Dependency", "v2.Dependency"), NAMES, |d, field| match field {
         "name" => string(d, "string", &mut out.name),
         "version" => string(d, "string", &mut out.version),

@@ -49,10 +49,7 @@ pub fn push_data(value: &Data, out: &mut Vec<u8>) -> Result<(), String> {
         Data::Uint(n) => out.extend_from_slice(n.to_string().as_bytes()),
         Data::Float(f) if f.is_finite() => out.extend_from_slice(json::float(*f).as_bytes()),
         Data::Float(f) => {
-            return Err(format!(
-                "json: unsupported value: {}",
-                crate::golang::strconv::format_float(*f, b'g', -1, 64)
-            ));
+            return Err(format!("json: unsupported value: {}", crate::golang::strconv::format_float(*f, b'g', -1, 64)));
         }
         Data::Str(s) => json::escape_string(s, true, out),
         Data::List(items) => array(items, out, push_data)?,
@@ -292,9 +289,7 @@ pub fn hook(h: &HookRecord, out: &mut Vec<u8>) -> Result<(), String> {
     o.text("path", &h.path);
     o.text("manifest", &h.manifest);
     o.texts("events", &h.events)?;
-    o.value("last_run", |out| {
-        last_run(&h.last_run, out).map_err(|e| marshal_error("v1.HookExecution", &e))
-    })?;
+    o.value("last_run", |out| last_run(&h.last_run, out).map_err(|e| marshal_error("v1.HookExecution", &e)))?;
     o.number("weight", h.weight);
     o.texts("delete_policies", &h.delete_policies)?;
     o.texts("output_log_policies", &h.output_log_policies)?;

@@ -80,11 +80,7 @@ impl Objects {
     }
 
     fn options(&self) -> WriteOptions {
-        WriteOptions {
-            field_manager: self.field_manager.clone(),
-            dry_run: false,
-            validation: FieldValidation::Ignore,
-        }
+        WriteOptions { field_manager: self.field_manager.clone(), dry_run: false, validation: FieldValidation::Ignore }
     }
 
     fn warn(&self, text: String) {
@@ -109,7 +105,9 @@ impl Objects {
             "metadata": { "name": record.key(), "labels": labels::of(record, Some(stamp)) },
             "data": { "release": data },
         });
-        if let (Some(namespace), Some(meta)) = (&self.namespace, object.get_mut("metadata").and_then(Json::as_object_mut)) {
+        if let (Some(namespace), Some(meta)) =
+            (&self.namespace, object.get_mut("metadata").and_then(Json::as_object_mut))
+        {
             meta.insert("namespace".into(), namespace.clone().into());
         }
         if self.driver == Driver::Secret
@@ -132,19 +130,15 @@ impl Objects {
     }
 
     fn read(&self, object: &Json) -> Result<Record, StorageError> {
-        let mut record = self
-            .stored(object)
-            .and_then(|stored| Record::from_stored(&stored))
-            .map_err(|e| corrupt(object, &e))?;
+        let mut record =
+            self.stored(object).and_then(|stored| Record::from_stored(&stored)).map_err(|e| corrupt(object, &e))?;
         record.labels = labels::users(&labels_of(object));
         Ok(record)
     }
 
     fn read_summary(&self, object: &Json) -> Result<Summary, StorageError> {
-        let mut summary = self
-            .stored(object)
-            .and_then(|stored| Summary::from_stored(&stored))
-            .map_err(|e| corrupt(object, &e))?;
+        let mut summary =
+            self.stored(object).and_then(|stored| Summary::from_stored(&stored)).map_err(|e| corrupt(object, &e))?;
         summary.labels = labels_of(object);
         Ok(summary)
     }
@@ -224,11 +218,12 @@ impl Storage for Objects {
             Some(name) => format!("name={name},owner=helm"),
             None => "owner=helm".to_string(),
         };
-        let found = self.cluster.list_metadata(&self.gvk(), self.namespace.as_deref(), &selector).await.map_err(|mut e| {
-            let what = if name.is_some() { "query: failed to query with labels" } else { "list: failed to list" };
-            e.message = format!("{what}: {}", e.message);
-            e
-        })?;
+        let found =
+            self.cluster.list_metadata(&self.gvk(), self.namespace.as_deref(), &selector).await.map_err(|mut e| {
+                let what = if name.is_some() { "query: failed to query with labels" } else { "list: failed to list" };
+                e.message = format!("{what}: {}", e.message);
+                e
+            })?;
         let mut entries: Vec<Entry> = found.iter().filter_map(entry_of).collect();
         entries.sort_by(|a, b| (&a.namespace, &a.name, a.version).cmp(&(&b.namespace, &b.name, b.version)));
         Ok(entries)

@@ -68,18 +68,33 @@ pub fn parts(record: &Record) -> Vec<PartSize> {
     let (crds, other): (Vec<StoredFile>, Vec<StoredFile>) =
         chart.and_then(|c| c.files.clone()).unwrap_or_default().into_iter().partition(|f| f.name.starts_with("crds/"));
     let texts = [
-        ("manifest", record.manifest.clone().into_bytes(), "render less: switch parts of the chart off by its values, or split the release into several."),
+        (
+            "manifest",
+            record.manifest.clone().into_bytes(),
+            "render less: switch parts of the chart off by its values, or split the release into several.",
+        ),
         (
             "chart templates",
             files(chart.and_then(|c| c.templates.as_ref())),
             "remove templates that are not used, or split the chart.",
         ),
-        ("chart files", files(Some(&other)), "keep files that templates do not read out of the chart with .helmignore (docs, tests, examples)."),
-        ("chart CRDs", files(Some(&crds)), "move the CRDs into a chart of their own, or apply them apart from the release."),
+        (
+            "chart files",
+            files(Some(&other)),
+            "keep files that templates do not read out of the chart with .helmignore (docs, tests, examples).",
+        ),
+        (
+            "chart CRDs",
+            files(Some(&crds)),
+            "move the CRDs into a chart of their own, or apply them apart from the release.",
+        ),
         ("chart values", table(chart.and_then(|c| c.values.as_deref())), "shorten the defaults in values.yaml."),
         (
             "values schema",
-            chart.and_then(|c| c.schema.as_ref()).map(|s| crate::golang::base64::encode(s).into_bytes()).unwrap_or_default(),
+            chart
+                .and_then(|c| c.schema.as_ref())
+                .map(|s| crate::golang::base64::encode(s).into_bytes())
+                .unwrap_or_default(),
             "shorten values.schema.json, or keep it out of the chart with .helmignore.",
         ),
         ("values", table(record.config.as_ref()), "move large texts out of the values, into ConfigMaps of their own."),
