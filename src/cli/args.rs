@@ -30,6 +30,8 @@ pub struct Global {
     #[arg(long, global = true)]
     pub explain_errors: bool,
     #[command(flatten)]
+    pub target: super::target::TargetArgs,
+    #[command(flatten)]
     pub limits: LimitArgs,
 }
 
@@ -78,6 +80,19 @@ pub enum Command {
     Dependency(Dependency),
     /// Render an environment of a deployment repository, release by release
     Build(Build),
+    /// Install a chart
+    Install(super::install::InstallArgs),
+    /// Upgrade a release
+    Upgrade(super::upgrade::UpgradeArgs),
+    /// Roll back a release to a previous revision
+    Rollback(super::rollback::RollbackArgs),
+    /// Uninstall a release
+    #[command(aliases = ["del", "delete", "un"])]
+    Uninstall(super::uninstall::UninstallArgs),
+    /// Run tests for a release
+    Test(super::test::TestArgs),
+    /// Finish or undo what an interrupted operation left
+    Recover(super::recover::RecoverArgs),
     /// Print the version
     Version(Version),
     /// Generate a completion script for a shell

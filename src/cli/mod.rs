@@ -5,16 +5,28 @@
 
 mod args;
 mod build;
+mod chart_source;
 mod dependency;
+mod driving;
 mod explain;
+mod install;
 mod manual;
 mod origin;
 mod output;
+mod printed;
+mod progress;
+mod recover;
+mod rollback;
 pub mod runtime;
 mod show;
+mod target;
 mod template;
+mod test;
+mod uninstall;
+mod upgrade;
 mod version;
 mod warnings;
+mod work_tree;
 
 pub use args::Cli;
 pub use output::Streams;
@@ -62,6 +74,12 @@ pub fn run(args: impl IntoIterator<Item = OsString>, io: &mut Streams<'_>) -> u8
         args::Command::Show(a) => show::run(&a, io),
         args::Command::Dependency(a) => dependency::run(&a, io),
         args::Command::Build(a) => build::run(&a, &cli.global, io),
+        args::Command::Install(a) => install::run(&a, &cli.global, io),
+        args::Command::Upgrade(a) => upgrade::run(&a, &cli.global, io),
+        args::Command::Rollback(a) => rollback::run(&a, &cli.global, io),
+        args::Command::Uninstall(a) => uninstall::run(&a, &cli.global, io),
+        args::Command::Test(a) => test::run(&a, &cli.global, io),
+        args::Command::Recover(a) => recover::run(&a, &cli.global, io),
         args::Command::Version(a) => version::run(&a, io),
         args::Command::Completion(a) => manual::completion(&a, io),
         args::Command::Man(a) => manual::man(&a, io),

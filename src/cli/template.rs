@@ -83,7 +83,7 @@ pub fn run(args: &Template, global: &Global, io: &mut Streams<'_>) -> Result<(),
 }
 
 /// The `-f` files again, to tell where a value was set; what can't be read was an error before.
-fn user_files(args: &ValueArgs) -> Vec<(String, Vec<u8>)> {
+pub(super) fn user_files(args: &ValueArgs) -> Vec<(String, Vec<u8>)> {
     // A pipe gives its bytes once; to wait for more would hang.
     let file = |f: &&String| std::fs::metadata(f).is_ok_and(|m| m.is_file());
     args.values.iter().filter(file).filter_map(|f| Some((f.clone(), directory::read_file(f).ok()?))).collect()
@@ -143,7 +143,7 @@ pub(super) fn locate(chart: &str) -> Result<PathBuf, Failure> {
 }
 
 /// The user's values in Helm's order.
-fn merge_values(st: &mut State, args: &ValueArgs) -> Result<MapId, Failure> {
+pub(super) fn merge_values(st: &mut State, args: &ValueArgs) -> Result<MapId, Failure> {
     let options = crate::values::ValueOptions {
         files: args.values.clone(),
         json: args.set_json.clone(),

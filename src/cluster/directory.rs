@@ -25,6 +25,9 @@ use super::{
 use crate::render::Capabilities;
 use files::{generated_name, read, remove, write};
 
+pub use files::replace as replace_file;
+pub use kinds::escaped;
+
 /// Objects without a namespace lie here.
 const CLUSTER: &str = "_cluster";
 

@@ -20,7 +20,7 @@ mod sort;
 pub mod toml;
 pub mod tree;
 
-pub use convert::{to_list, to_map, to_typed_value, to_value};
+pub use convert::{to_integral_value, to_list, to_map, to_typed_value, to_value};
 pub use duplicates::duplicates;
 pub use head::{Head, head};
 pub use marshal::{

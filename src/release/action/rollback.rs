@@ -31,12 +31,12 @@ pub struct Rollback {
     /// Revisions to be kept; 0: all.
     pub history_max: usize,
     /// Not a rollback at all: the operation of that revision, which was interrupted, is done anew.
-    pub(super) finish: Option<Finish>,
+    pub finish: Option<Finish>,
 }
 
 /// An interrupted operation that is brought to its end.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(super) enum Finish {
+pub enum Finish {
     Install,
     Upgrade,
     Rollback,

@@ -1,0 +1,296 @@
+//! What the commands that work on releases share: their flags, what they say while they work, signals, and the words of their errors.
+
+use std::collections::BTreeMap;
+use std::sync::Arc;
+use std::time::Duration;
+
+use clap::Args;
+use tokio::sync::{mpsc, watch};
+
+use crate::cluster::wait::Progress;
+use crate::diagnostic::LogLine;
+use crate::release::action::{ActionError, Context, DryRun, Event, Options, ServerSide, WaitStrategy};
+
+use super::output::Streams;
+use super::progress::View;
+use super::target::Target;
+use super::{Failure, runtime};
+
+/// Flags of every action that waits.
+#[derive(Args, Debug, Clone)]
+pub struct WaitArgs {
+    /// Wait until resources are ready (up to --timeout). Use '--wait' alone for 'watcher', or one of: 'watcher', 'hookOnly', 'legacy'.
+    /// Default when the flag is omitted: 'hookOnly'
+    #[arg(long, num_args = 0..=1, require_equals = true, default_missing_value = "watcher", value_name = "STRATEGY")]
+    pub wait: Option<String>,
+    /// Time to wait for any individual Kubernetes operation (like Jobs for hooks)
+    #[arg(long, default_value = "5m0s", value_name = "DURATION")]
+    pub timeout: String,
+    /// Say nothing of what is waited for
+    #[arg(short, long)]
+    pub quiet: bool,
+}
+
+/// Flags of install, upgrade and rollback.
+#[derive(Args, Debug, Clone)]
+pub struct ApplyArgs {
+    #[command(flatten)]
+    pub waiting: WaitArgs,
+    /// If set and --wait enabled, will wait until all Jobs have been completed before marking the release as successful
+    #[arg(long)]
+    pub wait_for_jobs: bool,
+    /// Force resource updates by replacement
+    #[arg(long)]
+    pub force_replace: bool,
+    /// Deprecated: use --force-replace
+    #[arg(long, hide = true)]
+    pub force: bool,
+    /// If set server-side apply will force changes against conflicts
+    #[arg(long)]
+    pub force_conflicts: bool,
+    /// Prevent hooks from running
+    #[arg(long)]
+    pub no_hooks: bool,
+    /// Add a custom description
+    #[arg(long, default_value = "", value_name = "TEXT")]
+    pub description: String,
+    /// Simulate an operation: "none", "client" or "server"
+    #[arg(long, num_args = 0..=1, require_equals = true, default_missing_value = "unset", value_name = "STRATEGY")]
+    pub dry_run: Option<String>,
+    /// Show what would be created, changed, replaced and pruned, what the server would refuse, and which hooks would run; write nothing
+    #[arg(long)]
+    pub plan: bool,
+}
+
+/// `--wait`'s strategy. Source: `pkg/cmd/flags.go`, `waitValue`.
+fn strategy(text: Option<&str>, io: &mut Streams<'_>) -> Result<WaitStrategy, Failure> {
+    match text {
+        None | Some("hookOnly") => Ok(WaitStrategy::HookOnly),
+        Some("watcher" | "legacy") => Ok(WaitStrategy::Watcher),
+        Some("true") => {
+            io.log(&LogLine::warn("--wait=true is deprecated (boolean value) and can be replaced with --wait=watcher"));
+            Ok(WaitStrategy::Watcher)
+        }
+        Some("false") => {
+            io.log(&LogLine::warn(
+                "--wait=false is deprecated (boolean value) and can be replaced with --wait=hookOnly",
+            ));
+            Ok(WaitStrategy::HookOnly)
+        }
+        Some(other) => Err(Failure::new(format!(
+            "invalid argument {other:?} for \"--wait\" flag: invalid wait input {other:?}. Valid inputs are watcher, hookOnly, and legacy"
+        ))),
+    }
+}
+
+/// A Go duration.
+pub(super) fn duration(flag: &str, text: &str) -> Result<Duration, Failure> {
+    let nanos = crate::golang::duration::parse(text.as_bytes())
+        .map_err(|e| Failure::new(format!("invalid argument {text:?} for \"--{flag}\" flag: {e}")))?;
+    Ok(Duration::from_nanos(u64::try_from(nanos).unwrap_or_default()))
+}
+
+impl WaitArgs {
+    /// # Errors
+    /// A duration or a strategy of no sense.
+    pub fn options(&self, io: &mut Streams<'_>) -> Result<Options, Failure> {
+        Ok(Options {
+            wait: strategy(self.wait.as_deref(), io)?,
+            timeout: duration("timeout", &self.timeout)?,
+            ..Options::default()
+        })
+    }
+}
+
+impl ApplyArgs {
+    /// # Errors
+    /// As [`WaitArgs::options`].
+    pub fn options(&self, io: &mut Streams<'_>) -> Result<Options, Failure> {
+        Ok(Options {
+            wait_for_jobs: self.wait_for_jobs,
+            no_hooks: self.no_hooks,
+            force_replace: self.force_replace || self.force,
+            force_conflicts: self.force_conflicts,
+            description: self.description.clone(),
+            ..self.waiting.options(io)?
+        })
+    }
+
+    /// Source: `pkg/cmd/helpers.go`, `cmdGetDryRunFlagStrategy`.
+    ///
+    /// # Errors
+    /// A strategy that is none.
+    pub fn dry_run(&self, io: &mut Streams<'_>) -> Result<DryRun, Failure> {
+        let Some(text) = self.dry_run.as_deref() else { return Ok(DryRun::None) };
+        let result = match text {
+            "unset" => {
+                io.log(&LogLine::warn("--dry-run is deprecated and should be replaced with '--dry-run=client'"));
+                return Ok(DryRun::Client);
+            }
+            "client" => return Ok(DryRun::Client),
+            "server" => return Ok(DryRun::Server),
+            "none" => return Ok(DryRun::None),
+            "1" | "t" | "T" | "true" | "TRUE" | "True" => DryRun::Client,
+            "0" | "f" | "F" | "false" | "FALSE" | "False" => DryRun::None,
+            other => {
+                return Err(Failure::new(format!(
+                    "invalid dry-run value ({other:?}). Must be \"none\", \"server\", or \"client\""
+                )));
+            }
+        };
+        let (old, new) = if result == DryRun::Client { ("true", "client") } else { ("false", "none") };
+        io.log(&LogLine::warn(format!(
+            "boolean '--dry-run={old}' flag is deprecated and must be replaced with '--dry-run={new}'"
+        )));
+        Ok(result)
+    }
+}
+
+/// `--server-side`'s value.
+///
+/// # Errors
+/// A value that is none, in Helm's words.
+pub(super) fn server_side(text: &str) -> Result<ServerSide, Failure> {
+    match text {
+        "auto" => Ok(ServerSide::Auto),
+        "true" => Ok(ServerSide::Yes),
+        "false" => Ok(ServerSide::No),
+        other => Err(Failure::new(format!("invalid/unknown release server-side apply method: {other}"))),
+    }
+}
+
+/// `a=1,b=2`, any number of times.
+///
+/// # Errors
+/// A part without `=`, in pflag's words.
+pub(super) fn labels(given: &[String]) -> Result<BTreeMap<String, String>, Failure> {
+    let mut out = BTreeMap::new();
+    for part in given.iter().flat_map(|g| g.split(',')).filter(|p| !p.is_empty()) {
+        let Some((key, value)) = part.split_once('=') else {
+            return Err(Failure::new(format!(
+                "invalid argument {:?} for \"-l, --labels\" flag: {part} must be formatted as key=value",
+                given.join(",")
+            )));
+        };
+        out.insert(key.to_string(), value.to_string());
+    }
+    Ok(out)
+}
+
+/// What an action said, to be printed by the thread that has the streams.
+pub enum Said {
+    Log(LogLine),
+    Note(String),
+    HookLog(String),
+    Progress(Progress),
+}
+
+/// Runs an action against the target that `open` gives, prints what it says, and tells it of SIGINT and SIGTERM.
+pub(super) fn drive<T, O, F, W>(name: &str, quiet: bool, io: &mut Streams<'_>, open: O, work: W) -> Result<T, Failure>
+where
+    O: Future<Output = Result<Target, Failure>>,
+    W: FnOnce(Context) -> F,
+    F: Future<Output = Result<T, Failure>>,
+{
+    runtime::block_on(async {
+        let target = open.await?;
+        let (say, mut said) = mpsc::unbounded_channel();
+        let (cancel, cancelled) = watch::channel(false);
+        let mut action = std::pin::pin!(work(context(target, say, cancelled)));
+        let mut view = View::new(quiet, io.terminal);
+        let mut signals = Signals::new();
+        loop {
+            tokio::select! {
+                biased;
+                Some(next) = said.recv() => view.show(next, io),
+                () = signals.next() => {
+                    let _ = writeln!(io.out, "Release {name} has been cancelled.");
+                    let _ = io.out.flush();
+                    let _ = cancel.send(true);
+                }
+                result = &mut action => {
+                    while let Ok(next) = said.try_recv() {
+                        view.show(next, io);
+                    }
+                    view.end();
+                    return result;
+                }
+            }
+        }
+    })
+}
+
+fn context(target: Target, say: mpsc::UnboundedSender<Said>, cancel: watch::Receiver<bool>) -> Context {
+    let listener = move |event: Event<'_>| {
+        // Nobody listens any more only when the command has ended.
+        let _ = say.send(match event {
+            Event::Log(line) => Said::Log(line),
+            Event::Note(text) => Said::Note(text),
+            Event::HookLog(text) => Said::HookLog(text.to_string()),
+            Event::Progress(p) => Said::Progress(p.clone()),
+        });
+    };
+    Context {
+        cluster: target.cluster,
+        storage: target.storage,
+        locks: target.locks,
+        namespace: target.namespace,
+        faults: target.faults,
+        listener: Arc::new(listener),
+        lookup: target.lookup,
+        keeper: target.keeper,
+        cancel,
+    }
+}
+
+/// SIGINT and SIGTERM; the second one ends the process, as without us.
+struct Signals {
+    #[cfg(unix)]
+    terminate: Option<tokio::signal::unix::Signal>,
+    seen: bool,
+}
+
+impl Signals {
+    fn new() -> Self {
+        Self {
+            #[cfg(unix)]
+            terminate: tokio::signal::unix::signal(tokio::signal::unix::SignalKind::terminate()).ok(),
+            seen: false,
+        }
+    }
+
+    async fn next(&mut self) {
+        let interrupt = async {
+            if tokio::signal::ctrl_c().await.is_err() {
+                std::future::pending::<()>().await;
+            }
+        };
+        #[cfg(unix)]
+        let terminate = async {
+            match &mut self.terminate {
+                Some(signal) => drop(signal.recv().await),
+                None => std::future::pending().await,
+            }
+        };
+        #[cfg(not(unix))]
+        let terminate = std::future::pending::<()>();
+        tokio::select! {
+            () = interrupt => {}
+            () = terminate => {}
+        }
+        if self.seen {
+            std::process::exit(130);
+        }
+        self.seen = true;
+    }
+}
+
+/// An action's error as the command line's, its details behind Helm's words.
+pub(super) fn failure(e: ActionError, before: &str) -> Failure {
+    let mut message = format!("{before}{}", e.message);
+    for detail in &e.details {
+        message.push_str("\n  ");
+        message.push_str(detail);
+    }
+    Failure::new(message)
+}

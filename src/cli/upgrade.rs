@@ -1,0 +1,152 @@
+//! `pintle upgrade`: `helm upgrade`. Source: Helm 4.3 `pkg/cmd/upgrade.go`.
+
+use std::sync::Arc;
+
+use clap::Args;
+
+use crate::release::Status;
+use crate::release::action::upgrade::{Upgrade, Values, upgrade};
+use crate::release::action::{DryRun, ServerSide, plan};
+use crate::release::storage::StorageError;
+use crate::render::{Capabilities, Compat};
+
+use super::args::Global;
+use super::chart_source::ChartArgs;
+use super::driving::{ApplyArgs, drive, labels, server_side};
+use super::install::{self, Wanted, exclusive, print_plan};
+use super::output::Streams;
+use super::printed::{self, Format, Show};
+use super::{Failure, runtime, target};
+
+#[derive(Args, Debug, Clone)]
+pub struct UpgradeArgs {
+    /// The release's name and the chart: a directory or an archive
+    #[arg(value_name = "RELEASE CHART")]
+    pub args: Vec<String>,
+    #[command(flatten)]
+    pub chart: ChartArgs,
+    #[command(flatten)]
+    pub apply: ApplyArgs,
+    /// If a release by this name doesn't already exist, run an install
+    #[arg(short, long)]
+    pub install: bool,
+    /// Reset the values to the ones built into the chart
+    #[arg(long)]
+    pub reset_values: bool,
+    /// Reuse the last release's values and merge in any overrides from the command line
+    #[arg(long)]
+    pub reuse_values: bool,
+    /// Reset the values to the ones built into the chart, apply the last release's values and merge in any overrides
+    #[arg(long)]
+    pub reset_then_reuse_values: bool,
+    /// Must be "true", "false" or "auto": whether object updates run in the server ("auto": as in the last revision)
+    #[arg(long, default_value = "auto", value_name = "MODE")]
+    pub server_side: String,
+    /// Allow deletion of new resources created in this upgrade when upgrade fails
+    #[arg(long)]
+    pub cleanup_on_fail: bool,
+    /// Limit the maximum number of revisions saved per release. Use 0 for no limit
+    #[arg(long, env = "HELM_MAX_HISTORY", default_value_t = 10, value_name = "N")]
+    pub history_max: usize,
+}
+
+pub fn run(args: &UpgradeArgs, global: &Global, io: &mut Streams<'_>) -> Result<(), Failure> {
+    exclusive(&args.apply, io)?;
+    let [name, chart_ref] = args.args.as_slice() else {
+        return Err(Failure::new(
+            "\"helm upgrade\" requires 2 arguments\n\nUsage:  helm upgrade [RELEASE] [CHART] [flags]",
+        ));
+    };
+    let format = args.chart.format()?;
+    let mode = server_side(&args.server_side);
+    if args.install
+        && let Some(replace) = to_be_installed(name, global)?
+    {
+        if format == Format::Table && !args.apply.plan {
+            writeln!(io.out, "Release {name:?} does not exist. Installing it now.")?;
+        }
+        let wanted = Wanted {
+            client_side: args.server_side == "false",
+            replace,
+            format,
+            prefix: "",
+            name_template: "",
+            generate_name: false,
+        };
+        return install::perform(&args.args, &args.chart, &args.apply, &wanted, global, io);
+    }
+    perform(args, name, chart_ref, format, mode, global, io)
+}
+
+/// Whether an install is to be run, and whether it replaces an uninstalled release.
+fn to_be_installed(name: &str, global: &Global) -> Result<Option<bool>, Failure> {
+    runtime::block_on(async {
+        let target = target::open(global).await?;
+        let mut entries = match target.storage.entries(Some(name)).await {
+            Ok(entries) => entries,
+            Err(StorageError::NotFound) => Vec::new(),
+            Err(e) => return Err(Failure::new(e.to_string())),
+        };
+        entries.sort_by_key(|e| e.version);
+        Ok(match entries.last().map(|e| e.status) {
+            None => Some(false),
+            Some(Status::Uninstalled) => Some(true),
+            Some(_) => None,
+        })
+    })
+}
+
+fn perform(
+    args: &UpgradeArgs,
+    name: &str,
+    chart_ref: &str,
+    format: Format,
+    mode: Result<ServerSide, Failure>,
+    global: &Global,
+    io: &mut Streams<'_>,
+) -> Result<(), Failure> {
+    let chart = &args.chart;
+    let dry_run = args.apply.dry_run(io)?;
+    let options = args.apply.options(io)?;
+    let loaded = chart.load(chart_ref, global, None, io)?;
+    let kube_version = chart.kube_version()?;
+    let explainer = loaded.explainer();
+    let values = match (args.reset_values, args.reuse_values, args.reset_then_reuse_values) {
+        (true, _, _) => Values::Reset,
+        (_, true, _) => Values::Reuse,
+        (_, _, true) => Values::ResetThenReuse,
+        _ => Values::Auto,
+    };
+    let prefix = "UPGRADE FAILED: ";
+    let what = Upgrade {
+        name: name.to_string(),
+        options,
+        dry_run,
+        server_side: mode.map_err(|f| Failure { message: format!("{prefix}{}", f.message), ..f })?,
+        values,
+        take_ownership: chart.take_ownership,
+        disable_openapi_validation: chart.disable_openapi_validation,
+        cleanup_on_fail: args.cleanup_on_fail,
+        rollback_on_failure: chart.rolls_back(io),
+        history_max: args.history_max,
+        labels: labels(&chart.labels)?,
+        offline: Some(Arc::new(Capabilities::offline(Compat::default(), kube_version.clone(), &chart.api_versions))),
+    };
+    let quiet = args.apply.waiting.quiet;
+    let open = target::open_with(global, kube_version, &chart.api_versions);
+    if args.apply.plan {
+        let plan = drive(name, quiet, io, open, |ctx| async move {
+            plan::upgrade(&ctx, &what, loaded.source).await.map_err(|e| explainer.failure(e, prefix))
+        })?;
+        return print_plan(&plan, format, io);
+    }
+    let is_dry = dry_run != DryRun::None;
+    let record = drive(name, quiet || is_dry, io, open, |ctx| async move {
+        upgrade(&ctx, what, loaded.source).await.map_err(|e| explainer.failure(e, prefix))
+    })?;
+    if format == Format::Table {
+        writeln!(io.out, "Release {name:?} has been upgraded. Happy Helming!")?;
+    }
+    let show = Show { debug: global.debug, hide_notes: chart.hide_notes };
+    printed::release(&record, format, show, io)
+}
