@@ -3,6 +3,7 @@
 set -euo pipefail
 cd "$(dirname "$0")/.."
 
+tests/servers.sh >/dev/null
 cargo test --release --locked
 cargo run --release --locked --quiet --example conformance -- tests/fixtures/vectors/*.jsonl
 
