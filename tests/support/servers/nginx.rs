@@ -83,7 +83,8 @@ impl Site {
         let dir = dir.display();
         let mut server = String::new();
         if let Some(pair) = &self.tls {
-            server += &format!("ssl_certificate {}; ssl_certificate_key {};\n", pair.cert.display(), pair.key.display());
+            server +=
+                &format!("ssl_certificate {}; ssl_certificate_key {};\n", pair.cert.display(), pair.key.display());
         }
         if let Some(ca) = &self.client_ca {
             server += &format!("ssl_client_certificate {}; ssl_verify_client on;\n", ca.display());
@@ -117,6 +118,18 @@ impl Nginx {
     /// `https://localhost:PORT`, without a slash at the end.
     pub fn url(&self) -> String {
         format!("{}://localhost:{}", self.scheme, self.server.port())
+    }
+
+    /// The requests, once there are so many: the log is written after the answer.
+    pub fn requests_once(&self, count: usize) -> Vec<Request> {
+        for _ in 0..500 {
+            let requests = self.requests();
+            if requests.len() >= count {
+                return requests;
+            }
+            std::thread::sleep(std::time::Duration::from_millis(10));
+        }
+        panic!("{count} requests did not come: {:?}", self.requests());
     }
 
     /// The requests so far, in the order in which they ended.
