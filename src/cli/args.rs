@@ -93,6 +93,16 @@ pub enum Command {
     Test(super::test::TestArgs),
     /// Finish or undo what an interrupted operation left
     Recover(super::recover::RecoverArgs),
+    /// List releases
+    #[command(alias = "ls")]
+    List(super::list::ListArgs),
+    /// Fetch release history
+    #[command(alias = "hist")]
+    History(super::history::HistoryArgs),
+    /// Display the status of the named release
+    Status(super::status::StatusArgs),
+    /// Download extended information of a named release
+    Get(super::get::GetArgs),
     /// Print the version
     Version(Version),
     /// Generate a completion script for a shell

@@ -134,7 +134,7 @@ pub(super) fn perform(
         })?;
         return print_plan(&plan, wanted.format, io);
     }
-    let show = Show { debug: global.debug, hide_notes: chart.hide_notes };
+    let show = Show { debug: global.debug, hide_notes: chart.hide_notes, ..Show::default() };
     let is_dry = dry_run != DryRun::None;
     let record = drive(&name, quiet || is_dry, io, open, |ctx| async move {
         install(&ctx, what, loaded.source).await.map_err(|e| explainer.failure(e, wanted.prefix))

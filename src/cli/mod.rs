@@ -9,16 +9,22 @@ mod chart_source;
 mod dependency;
 mod driving;
 mod explain;
+mod get;
+mod history;
 mod install;
+mod list;
 mod manual;
 mod origin;
 mod output;
 mod printed;
 mod progress;
+mod reading;
 mod recover;
 mod rollback;
 pub mod runtime;
 mod show;
+mod status;
+mod table;
 mod target;
 mod template;
 mod test;
@@ -80,6 +86,10 @@ pub fn run(args: impl IntoIterator<Item = OsString>, io: &mut Streams<'_>) -> u8
         args::Command::Uninstall(a) => uninstall::run(&a, &cli.global, io),
         args::Command::Test(a) => test::run(&a, &cli.global, io),
         args::Command::Recover(a) => recover::run(&a, &cli.global, io),
+        args::Command::List(a) => list::run(&a, &cli.global, io),
+        args::Command::History(a) => history::run(&a, &cli.global, io),
+        args::Command::Status(a) => status::run(&a, &cli.global, io),
+        args::Command::Get(a) => get::run(&a, &cli.global, io),
         args::Command::Version(a) => version::run(&a, io),
         args::Command::Completion(a) => manual::completion(&a, io),
         args::Command::Man(a) => manual::man(&a, io),

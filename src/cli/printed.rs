@@ -39,6 +39,8 @@ pub struct Show {
     /// `--debug`: values, hooks and manifest too.
     pub debug: bool,
     pub hide_notes: bool,
+    /// The chart's name and versions, as `get all` shows them.
+    pub metadata: bool,
 }
 
 /// Prints a release.
@@ -88,6 +90,11 @@ fn table(record: &Record, show: Show, io: &mut Streams<'_>) -> Result<(), Failur
     writeln!(out, "NAMESPACE: {}", record.namespace)?;
     writeln!(out, "STATUS: {}", info.status_text())?;
     writeln!(out, "REVISION: {}", record.version)?;
+    if show.metadata
+        && let Some(m) = record.chart.as_ref().and_then(|c| c.metadata.as_ref())
+    {
+        writeln!(out, "CHART: {}\nVERSION: {}\nAPP_VERSION: {}", m.name, m.version, m.app_version)?;
+    }
     writeln!(out, "DESCRIPTION: {}", info.description)?;
     let tests = || record.hooks.iter().flat_map(|h| h.events.iter().filter(|e| *e == "test").map(move |_| h));
     if tests().next().is_none() {

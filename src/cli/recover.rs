@@ -56,7 +56,12 @@ pub fn run(args: &RecoverArgs, global: &Global, io: &mut Streams<'_>) -> Result<
         Recovered::Nothing => writeln!(io.out, "Nothing was left to do.")?,
         Recovered::Uninstalled => writeln!(io.out, "release \"{name}\" uninstalled")?,
         Recovered::Deployed(record) => {
-            printed::release(&record, Format::Table, Show { debug: global.debug, hide_notes: true }, io)?;
+            printed::release(
+                &record,
+                Format::Table,
+                Show { debug: global.debug, hide_notes: true, ..Show::default() },
+                io,
+            )?;
         }
     }
     Ok(())

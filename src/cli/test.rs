@@ -62,7 +62,7 @@ pub fn run(args: &TestArgs, global: &Global, io: &mut Streams<'_>) -> Result<(),
         let ended = done.finish().await.err().map(|e| failure(e, ""));
         Ok((record, text, error.or(ended)))
     })?;
-    printed::release(&record, Format::Table, Show { debug: global.debug, hide_notes: true }, io)?;
+    printed::release(&record, Format::Table, Show { debug: global.debug, hide_notes: true, ..Show::default() }, io)?;
     if logs {
         writeln!(io.out)?;
         io.out.write_all(text.as_bytes())?;

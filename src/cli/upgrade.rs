@@ -147,6 +147,6 @@ fn perform(
     if format == Format::Table {
         writeln!(io.out, "Release {name:?} has been upgraded. Happy Helming!")?;
     }
-    let show = Show { debug: global.debug, hide_notes: chart.hide_notes };
+    let show = Show { debug: global.debug, hide_notes: chart.hide_notes, ..Show::default() };
     printed::release(&record, format, show, io)
 }

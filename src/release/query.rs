@@ -66,11 +66,10 @@ pub async fn list(storage: &dyn Storage, options: &ListOptions) -> Result<Answer
         }
     }
     let superseded_only = options.states == [Status::Superseded];
-    let shown = |e: &Entry| match e.status {
-        // Helm's list has no bit for it.
-        Status::Unknown => false,
-        status => options.states.is_empty() || options.states.contains(&status),
-    };
+    // Helm's list has no bit for an unknown status.
+    let state =
+        |status: Status| status != Status::Unknown && (options.states.is_empty() || options.states.contains(&status));
+    let shown = |e: &Entry| state(e.status) || !e.labels.contains_key("status");
     let mut passed_over = Vec::new();
     let mut found = Vec::new();
     // The newest of each release; where it cannot be read, the one before it, as Helm does by not seeing it.
@@ -95,7 +94,8 @@ pub async fn list(storage: &dyn Storage, options: &ListOptions) -> Result<Answer
         candidates = Vec::new();
         for (result, older) in storage.summaries(&wanted).await?.into_iter().zip(rest) {
             match result {
-                Ok(summary) => found.push(summary),
+                Ok(summary) if state(summary.info.status) => found.push(summary),
+                Ok(_) => {}
                 Err(e) => {
                     if !matches!(e, StorageError::NotFound) {
                         passed_over.push(e.to_string());
@@ -114,7 +114,9 @@ pub async fn list(storage: &dyn Storage, options: &ListOptions) -> Result<Answer
 fn sort(found: &mut [Summary], options: &ListOptions) {
     found.sort_by(|a, b| (&a.name, &a.namespace).cmp(&(&b.name, &b.namespace)));
     if options.by_date {
-        found.sort_by_cached_key(|s| (s.info.last_deployed.parse::<jiff::Timestamp>().ok().map(|t| t.as_second()), s.name.clone()));
+        found.sort_by_cached_key(|s| {
+            (s.info.last_deployed.parse::<jiff::Timestamp>().ok().map(|t| t.as_second()), s.name.clone())
+        });
         // Helm's list by date begins with the oldest; the flag for the reverse turns that round.
     }
     if options.reverse {
@@ -135,7 +137,7 @@ pub async fn history(storage: &dyn Storage, name: &str, max: usize) -> Result<An
         return Err(StorageError::NotFound.into());
     }
     entries.sort_by_key(|e| e.version);
-    let mut answer = Answer::default();
+    let mut answer: Answer<Vec<Summary>> = Answer::default();
     // Those that cannot be read do not count.
     while answer.found.len() < max && !entries.is_empty() {
         let from = entries.len().saturating_sub(max - answer.found.len());

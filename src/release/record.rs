@@ -192,3 +192,11 @@ impl Record {
 pub fn key(name: &str, version: i64) -> String {
     format!("sh.helm.release.v1.{name}.v{version}")
 }
+
+/// Dependencies as JSON, as `helm get metadata` prints them.
+///
+/// # Errors
+/// Go's text for a number that is none.
+pub fn dependencies_json(dependencies: &[crate::chart::Dependency]) -> Result<Vec<u8>, String> {
+    encode::dependencies(dependencies)
+}

@@ -11,25 +11,10 @@ pub use directory::DirectoryStorage;
 pub use objects::{Driver, Objects};
 
 use std::collections::BTreeMap;
-use std::sync::Arc;
 
 use async_trait::async_trait;
 
-use crate::cluster::Cluster;
-
 use super::record::{Record, Status, Summary};
-
-/// Records in objects of that kind (`Secret`, `ConfigMap`), written as the `helm` program writes them.
-pub fn of_kind(kind: &str, cluster: Arc<dyn Cluster>, namespace: &str) -> Arc<dyn Storage> {
-    let driver = if kind == "ConfigMap" { Driver::ConfigMap } else { Driver::Secret };
-    Arc::new(Objects::new(cluster, driver, Some(namespace), "helm"))
-}
-
-/// The same of all namespaces, for listing.
-pub fn of_all_namespaces(kind: &str, cluster: Arc<dyn Cluster>) -> Arc<dyn Storage> {
-    let driver = if kind == "ConfigMap" { Driver::ConfigMap } else { Driver::Secret };
-    Arc::new(Objects::new(cluster, driver, None, "helm"))
-}
 
 /// What is known of a record without decoding it: the labels and the name of the object that holds it.
 #[derive(Clone, Debug, PartialEq, Eq)]

@@ -67,6 +67,11 @@ fn check_name(name: &str) -> Result<(), String> {
     Ok(())
 }
 
+/// Whether Helm takes it for the name of a release.
+pub fn is_release_name(name: &str) -> bool {
+    check_name(name).is_ok()
+}
+
 fn check_kube_version(chart: &Chart, caps: &Capabilities) -> Result<(), String> {
     let want = &chart.metadata.kube_version;
     if want.is_empty() {

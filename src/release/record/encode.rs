@@ -419,6 +419,16 @@ fn dependency(d: &Dependency, out: &mut Vec<u8>) -> Result<(), String> {
     Ok(())
 }
 
+/// A list of dependencies.
+///
+/// # Errors
+/// As [`record`].
+pub fn dependencies(list: &[Dependency]) -> Result<Vec<u8>, String> {
+    let mut out = Vec::new();
+    array(list, &mut out, dependency)?;
+    Ok(out)
+}
+
 fn lock(l: &StoredLock, c: &StoredChart, out: &mut Vec<u8>) -> Result<(), String> {
     let mut o = Object::within(out);
     o.time_or_zero("generated", &l.generated)?;
