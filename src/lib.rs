@@ -13,6 +13,7 @@ pub mod release;
 pub mod render;
 pub mod repo;
 pub mod sops;
+pub mod source;
 pub mod sprig;
 pub mod value;
 pub mod values;
