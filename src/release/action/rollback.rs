@@ -183,6 +183,11 @@ pub(super) async fn prepare(
         .await
         .map_err(|e| format!("unable to build kubernetes objects from current release manifest: {e}"))?;
     objects::add(&mut originals, leftovers.to_vec());
+    // Where the newest revision failed, what is there may be the deployed one's.
+    if let Some(deployed) = history::deployed(entries).filter(|v| *v != last) {
+        let deployed = ctx.storage.get(&rollback.name, deployed).await?;
+        objects::add(&mut originals, objects::of_record(ctx, &deployed).await.unwrap_or_default());
+    }
     let mut targets = objects::of_manifest(ctx, &record.manifest)
         .await
         .map_err(|e| format!("unable to build kubernetes objects from new release manifest: {e}"))?;
