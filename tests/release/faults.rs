@@ -94,10 +94,7 @@ const CASES: &[Case] = &[
         name: "uninstall with history",
         before: &[INSTALL_A, UPGRADE_B],
         killed: &["uninstall", "NAME", "--keep-history"],
-        next: &[
-            (UNINSTALL, &[""]),
-            (&["upgrade", "--install", "NAME", "CHART", "--set=version=c"], &["c"]),
-        ],
+        next: &[(UNINSTALL, &[""]), (&["upgrade", "--install", "NAME", "CHART", "--set=version=c"], &["c"])],
     },
     Case {
         name: "failed upgrade that rolls back",
@@ -162,12 +159,7 @@ impl Place {
 }
 
 fn text(output: &Output) -> String {
-    format!(
-        "{}{}{}",
-        output.status,
-        String::from_utf8_lossy(&output.stdout),
-        String::from_utf8_lossy(&output.stderr)
-    )
+    format!("{}{}{}", output.status, String::from_utf8_lossy(&output.stdout), String::from_utf8_lossy(&output.stderr))
 }
 
 /// Checks what must hold after the next command.
@@ -230,7 +222,12 @@ fn run(case: &Case, nexts: usize, place: &(dyn Fn(&Runtime) -> Place + Sync)) {
                         assert!(done.status.success(), "{}: {}", case.name, text(&done));
                     }
                     let killed = place.run(case.killed, &[("PINTLE_FAULT_POINT", &point.to_string())]);
-                    assert!(killed.status.code().is_none(), "{} was not killed at {point}: {}", case.name, text(&killed));
+                    assert!(
+                        killed.status.code().is_none(),
+                        "{} was not killed at {point}: {}",
+                        case.name,
+                        text(&killed)
+                    );
                     let (words, versions) = case.next[next];
                     let done = place.run(words, &[]);
                     let at = format!("{} killed at {point}, then {}: {}", case.name, words.join(" "), text(&done));

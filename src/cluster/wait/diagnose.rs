@@ -93,9 +93,13 @@ fn conditions(object: &Json, lines: &mut Vec<String>) {
 }
 
 fn is_well(pod: &Json) -> bool {
-    let ready =
-        array(pod, "/status/conditions").iter().any(|c| text(c, "/type") == "Ready" && text(c, "/status") == "True");
-    ready || text(pod, "/status/phase") == "Succeeded"
+    match text(pod, "/status/phase") {
+        "Succeeded" => true,
+        "Failed" => false,
+        _ => {
+            array(pod, "/status/conditions").iter().any(|c| text(c, "/type") == "Ready" && text(c, "/status") == "True")
+        }
+    }
 }
 
 async fn pod(cluster: &dyn Cluster, namespace: &str, pod: &Json, lines: &mut Vec<String>) {
