@@ -7,6 +7,7 @@ use indicatif::{MultiProgress, ProgressBar, ProgressStyle};
 use crate::cluster::ObjectId;
 use crate::cluster::status::State;
 use crate::cluster::wait::Progress;
+use crate::diagnostic::LogLine;
 
 use super::driving::Said;
 use super::output::Streams;
@@ -30,7 +31,11 @@ impl View {
         match said {
             Said::Log(line) => self.aside(|io| io.log(&line), io),
             Said::Note(text) => self.aside(|io| drop(writeln!(io.err, "note: {text}")), io),
-            Said::HookLog(text) => self.aside(|io| drop(write!(io.err, "{text}")), io),
+            // Helm hands hooks' output to its logger, a piece at a time.
+            Said::HookLog(text) => {
+                let line = LogLine::info(text.strip_suffix('\n').unwrap_or(&text));
+                self.aside(|io| io.log(&line), io);
+            }
             Said::Progress(p) => self.progress(p, io),
         }
     }

@@ -146,8 +146,10 @@ pub async fn open_with(
         let storage = DirectoryStorage::new(&path, &namespace);
         let locks = FileLocks::new(storage.place());
         let keeper = if global.target.commit { Some(Arc::new(WorkTree::of(&path)?) as Arc<dyn Keeper>) } else { None };
+        let directory = Directory::new(&path, Arc::new(capabilities));
+        directory.sweep();
         return Ok(Target {
-            cluster: Arc::new(Directory::new(&path, Arc::new(capabilities))),
+            cluster: Arc::new(directory),
             storage: Arc::new(storage),
             locks: Arc::new(locks),
             namespace,

@@ -40,7 +40,7 @@ impl WorkTree {
     }
 
     fn commit(&self, subject: &str) -> Result<(), String> {
-        let what = ["--", ".", ":(exclude,glob)**/.*.lock", ":(exclude,glob)**/.new-*"];
+        let what = ["--", ".", ":(exclude,glob)**/.*.lock", ":(exclude,glob)**/.new-*", ":(exclude,glob)**/.*.tmp"];
         let with = |first: &[&'static str]| [first, &what].concat();
         self.git(&with(&["add", "--all"]))?;
         if self.git(&with(&["status", "--porcelain", "--untracked-files=no"]))?.trim().is_empty() {

@@ -48,6 +48,14 @@ impl Directory {
         &self.root
     }
 
+    /// Removes files that dead processes of this machine began and did not finish.
+    pub fn sweep(&self) {
+        let dirs = self.namespaces().unwrap_or_default().into_iter().chain([CLUSTER.to_string()]);
+        for dir in dirs {
+            files::sweep(&self.root.join(dir));
+        }
+    }
+
     /// Where an object lies, relative to the root.
     pub fn path_of(id: &ObjectId) -> PathBuf {
         let dir = id.namespace.as_deref().map_or_else(|| CLUSTER.to_string(), kinds::escaped);

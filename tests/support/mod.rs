@@ -1,4 +1,5 @@
 //! What tests of several layers share. Each root file that needs it says `#[path = "../support/mod.rs"] mod support;`.
 #![allow(dead_code)]
 
+pub mod chart;
 pub mod cluster;

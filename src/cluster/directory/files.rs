@@ -42,6 +42,20 @@ pub fn replace(path: &Path, text: &[u8]) -> io::Result<()> {
     moved
 }
 
+/// Removes the half-written files of processes that are no more.
+pub fn sweep(dir: &Path) {
+    let Ok(entries) = std::fs::read_dir(dir) else { return };
+    for entry in entries.flatten() {
+        let name = entry.file_name().to_string_lossy().into_owned();
+        let pid = name.strip_prefix(".new-").and_then(|rest| rest.split('-').next());
+        // Only where there is a table of processes to look at.
+        let dead = |pid: &str| Path::new("/proc/self").exists() && !Path::new("/proc").join(pid).exists();
+        if pid.is_some_and(|pid| pid.parse::<u32>().is_ok() && dead(pid)) {
+            let _ = std::fs::remove_file(entry.path());
+        }
+    }
+}
+
 /// Removes a file, and the directories up to the root that became empty. `Ok(false)`: it was not there.
 pub fn remove(path: &Path, root: &Path) -> io::Result<bool> {
     match std::fs::remove_file(path) {

@@ -3,7 +3,7 @@
 use crate::release::record::{Record, Status};
 use crate::release::storage::{Entry, Storage, StorageError};
 
-use super::ActionError;
+use super::{ActionError, Context};
 
 /// The entries of a release, oldest first.
 pub async fn entries(storage: &dyn Storage, name: &str) -> Result<Vec<Entry>, StorageError> {
@@ -18,6 +18,29 @@ pub async fn entries(storage: &dyn Storage, name: &str) -> Result<Vec<Entry>, St
 /// The newest deployed revision.
 pub fn deployed(entries: &[Entry]) -> Option<i64> {
     entries.iter().rev().find(|e| e.status == Status::Deployed).map(|e| e.version)
+}
+
+/// A revision's record; `None`, and a word about it, if it is none.
+pub async fn readable(ctx: &Context, name: &str, version: i64) -> Result<Option<Record>, StorageError> {
+    match ctx.storage.get(name, version).await {
+        Ok(record) => Ok(Some(record)),
+        Err(StorageError::Corrupt(e)) => {
+            ctx.note(format!("release {name:?}: revision {version} cannot be read and is passed over: {e}"));
+            Ok(None)
+        }
+        Err(StorageError::NotFound) => Ok(None),
+        Err(e) => Err(e),
+    }
+}
+
+/// The newest revision that can be read.
+pub async fn newest(ctx: &Context, entries: &[Entry]) -> Result<Option<Record>, StorageError> {
+    for entry in entries.iter().rev() {
+        if let Some(record) = readable(ctx, &entry.name, entry.version).await? {
+            return Ok(Some(record));
+        }
+    }
+    Ok(None)
 }
 
 /// Makes room for one more revision. Source: `pkg/storage/storage.go`, `removeLeastRecent`.
@@ -52,7 +75,12 @@ pub async fn prune(storage: &dyn Storage, entries: &[Entry], max: usize) -> Resu
 /// Sets deployed revisions other than `but` to superseded.
 pub async fn supersede(storage: &dyn Storage, entries: &[Entry], but: i64) -> Result<(), StorageError> {
     for entry in entries.iter().filter(|e| e.status == Status::Deployed && e.version != but) {
-        let mut record = storage.get(&entry.name, entry.version).await?;
+        let mut record = match storage.get(&entry.name, entry.version).await {
+            Ok(record) => record,
+            // What is no record is nobody's deployed revision.
+            Err(StorageError::Corrupt(_) | StorageError::NotFound) => continue,
+            Err(e) => return Err(e),
+        };
         record.info.status = Status::Superseded;
         storage.update(&record).await?;
     }

@@ -252,13 +252,12 @@ pub async fn rollback(ctx: &Context, given: &Rollback) -> Result<Plan, ActionErr
 /// What the uninstall itself would fail with before its first write.
 pub async fn uninstall(ctx: &Context, given: &Uninstall) -> Result<Plan, ActionError> {
     let entries = history::entries(ctx.storage.as_ref(), &given.name).await.map_err(super::first_word)?;
-    let Some(last) = entries.last() else {
+    let Some(record) = history::newest(ctx, &entries).await? else {
         let text = format!("uninstall: Release not loaded: {}: release: not found", given.name);
         return Err(ActionError { not_found: true, ..ActionError::new(text) });
     };
-    let record = ctx.storage.get(&given.name, last.version).await?;
     let deployed = match history::deployed(&entries) {
-        Some(version) if version != record.version => Some(ctx.storage.get(&given.name, version).await?),
+        Some(version) if version != record.version => history::readable(ctx, &given.name, version).await?,
         _ => None,
     };
     let removal = uninstall::removal(ctx, &record, deployed.as_ref(), &[]).await?;

@@ -79,7 +79,10 @@ pub async fn look(ctx: &Context, name: &str) -> Result<Remains, ActionError> {
         remains.interrupted = true;
         return Ok(remains);
     };
-    let record = ctx.storage.get(name, last.version).await?;
+    let Some(record) = history::newest(ctx, &entries).await? else {
+        remains.interrupted = true;
+        return Ok(remains);
+    };
     let doubled = entries.iter().filter(|e| e.status == Status::Deployed).count() > 1;
     let marked = remains.owner.is_some() && lives != Some(true);
     let interrupted = history::is_interrupted(&record);

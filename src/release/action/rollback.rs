@@ -9,7 +9,7 @@ use crate::cluster::targets::Target;
 use crate::diagnostic::LogLine;
 use crate::release::Record;
 use crate::release::record::{Info, Status, time};
-use crate::release::storage::Entry;
+use crate::release::storage::{Entry, StorageError};
 
 use super::install::{subject, wait_for};
 use super::work::{Foreign, Task, Work};
@@ -152,8 +152,9 @@ pub(super) async fn prepare(
 ) -> Result<Prepared, ActionError> {
     let version = target(rollback, entries)?;
     let last = entries.last().map_or(0, |e| e.version);
-    let current = ctx.storage.get(&rollback.name, last).await?;
-    let old = if version == last { current.clone() } else { ctx.storage.get(&rollback.name, version).await? };
+    let current = history::newest(ctx, entries).await?.ok_or(StorageError::NotFound)?;
+    let old =
+        if version == current.version { current.clone() } else { ctx.storage.get(&rollback.name, version).await? };
     let server_side = rollback.server_side.resolve(&old.apply_method);
     let record = Record {
         name: rollback.name.clone(),
@@ -184,8 +185,9 @@ pub(super) async fn prepare(
         .map_err(|e| format!("unable to build kubernetes objects from current release manifest: {e}"))?;
     objects::add(&mut originals, leftovers.to_vec());
     // Where the newest revision failed, what is there may be the deployed one's.
-    if let Some(deployed) = history::deployed(entries).filter(|v| *v != last) {
-        let deployed = ctx.storage.get(&rollback.name, deployed).await?;
+    if let Some(deployed) = history::deployed(entries).filter(|v| *v != current.version)
+        && let Some(deployed) = history::readable(ctx, &rollback.name, deployed).await?
+    {
         objects::add(&mut originals, objects::of_record(ctx, &deployed).await.unwrap_or_default());
     }
     let mut targets = objects::of_manifest(ctx, &record.manifest)

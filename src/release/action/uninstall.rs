@@ -91,8 +91,7 @@ pub async fn uninstall(ctx: &Context, uninstall: &Uninstall) -> Result<Uninstall
 }
 
 async fn dry_run(ctx: &Context, entries: &[Entry], name: &str) -> Result<Uninstalled, ActionError> {
-    let Some(last) = entries.last() else { return Ok(Uninstalled::default()) };
-    let record = ctx.storage.get(name, last.version).await?;
+    let Some(record) = history::newest(ctx, entries).await? else { return Ok(Uninstalled::default()) };
     let Ok(removal) = removal(ctx, &record, None, &[]).await else {
         return Ok(Uninstalled { record: Some(record), info: String::new() });
     };
@@ -141,8 +140,9 @@ fn kept_text(kept: &[(String, String)]) -> String {
 pub(super) async fn locked(work: &Work, uninstall: &Uninstall) -> Result<Uninstalled, ActionError> {
     let ctx = &work.ctx;
     let name = &uninstall.name;
-    let Some(last) = work.last() else { return Err(ActionError::new("no release provided")) };
-    let mut record = ctx.storage.get(name, last.version).await?;
+    let Some(mut record) = history::newest(ctx, &work.entries).await? else {
+        return Err(ActionError::new("no release provided"));
+    };
     if record.info.status == Status::Uninstalled {
         if uninstall.keep_history {
             return Err(ActionError::new(format!("the release named {name:?} is already deleted")));
@@ -151,7 +151,7 @@ pub(super) async fn locked(work: &Work, uninstall: &Uninstall) -> Result<Uninsta
         return Ok(Uninstalled { record: Some(record), info: String::new() });
     }
     let deployed = match history::deployed(&work.entries) {
-        Some(version) if version != record.version => Some(ctx.storage.get(name, version).await?),
+        Some(version) if version != record.version => history::readable(ctx, name, version).await?,
         _ => None,
     };
     record.info.status = Status::Uninstalling;

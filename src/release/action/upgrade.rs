@@ -134,16 +134,17 @@ async fn current(
     uninstall_interrupted: bool,
     name: &str,
 ) -> Result<(Record, Record), ActionError> {
-    let Some(entry) = entries.last() else { return Err(no_deployed(name)) };
-    let last = ctx.storage.get(name, entry.version).await?;
+    let Some(last) = history::newest(ctx, entries).await? else { return Err(no_deployed(name)) };
     if last.info.status.is_pending() {
         return Err(ActionError::new("another operation (install/upgrade/rollback) is in progress"));
     }
     if last.info.status == Status::Deployed {
         return Ok((last.clone(), last));
     }
-    if let Some(version) = history::deployed(entries) {
-        return Ok((ctx.storage.get(name, version).await?, last));
+    if let Some(version) = history::deployed(entries)
+        && let Some(deployed) = history::readable(ctx, name, version).await?
+    {
+        return Ok((deployed, last));
     }
     match last.info.status {
         Status::Failed | Status::Superseded => Ok((last.clone(), last)),
@@ -169,12 +170,14 @@ pub(super) async fn prepare(
 ) -> Result<Prepared, ActionError> {
     let name = &upgrade.name;
     let (current, last) = current(ctx, entries, uninstall_interrupted, name).await?;
+    // A newest record that cannot be read still has its number.
+    let revision = entries.last().map_or(last.version, |e| e.version) + 1;
     let mut source = source;
     reuse_values(ctx, upgrade.values, &current, &mut source)?;
     let options = ReleaseOptions {
         name: name.clone(),
         namespace: current.namespace.clone(),
-        revision: last.version + 1,
+        revision,
         is_install: false,
         is_upgrade: true,
     };
@@ -188,7 +191,7 @@ pub(super) async fn prepare(
     let record = Record {
         name: name.clone(),
         namespace: current.namespace.clone(),
-        version: last.version + 1,
+        version: revision,
         info: Info {
             first_deployed: current.info.first_deployed.clone(),
             last_deployed: time::now(),
@@ -368,14 +371,15 @@ async fn fail(
     record.info.status = Status::Failed;
     record.info.description = format!("Upgrade {:?} failed: {}", record.name, e.message);
     hooks::store(ctx, &record).await;
-    if upgrade.cleanup_on_fail && !created.is_empty() {
-        if let Err(texts) = clean_up(ctx, targets, created).await {
-            let text = format!(
-                "an error occurred while cleaning up resources. original upgrade error: {}: unable to cleanup resources: {texts}",
-                e.message
-            );
-            return ActionError { message: text, record: Some(Box::new(record)), ..e };
-        }
+    if upgrade.cleanup_on_fail
+        && !created.is_empty()
+        && let Err(texts) = clean_up(ctx, targets, created).await
+    {
+        let text = format!(
+            "an error occurred while cleaning up resources. original upgrade error: {}: unable to cleanup resources: {texts}",
+            e.message
+        );
+        return ActionError { message: text, record: Some(Box::new(record)), ..e };
     }
     if !upgrade.rollback_on_failure {
         return ActionError { record: Some(Box::new(record)), ..e };

@@ -135,8 +135,9 @@ impl Work {
                 }
                 Status::Uninstalling if ours && newest == Some(entry.version) => {
                     self.uninstall_interrupted = true;
-                    let record = self.ctx.storage.get(task.name, entry.version).await?;
-                    sweep_hooks(&self.ctx, &record, options).await;
+                    if let Some(record) = history::readable(&self.ctx, task.name, entry.version).await? {
+                        sweep_hooks(&self.ctx, &record, options).await;
+                    }
                 }
                 _ => {}
             }
@@ -148,7 +149,7 @@ impl Work {
     /// A pending revision that no mark explains.
     async fn foreign(&mut self, task: &Task<'_>, at: usize, options: &Options) -> Result<(), ActionError> {
         let Some(entry) = self.entries.get(at).cloned() else { return Ok(()) };
-        let record = self.ctx.storage.get(task.name, entry.version).await?;
+        let Some(record) = history::readable(&self.ctx, task.name, entry.version).await? else { return Ok(()) };
         let since = record.info.last_deployed.clone();
         let age = since.parse::<jiff::Timestamp>().ok().map(|t| jiff::Timestamp::now().duration_since(t));
         let old =
@@ -171,7 +172,7 @@ impl Work {
     /// Makes a failed revision of one whose process died.
     async fn interrupt(&mut self, name: &str, at: usize, by: Option<&Owner>) -> Result<(), ActionError> {
         let Some(entry) = self.entries.get_mut(at) else { return Ok(()) };
-        let mut record = self.ctx.storage.get(name, entry.version).await?;
+        let Some(mut record) = history::readable(&self.ctx, name, entry.version).await? else { return Ok(()) };
         if !history::is_interrupted(&record) {
             let prefix = history::interrupted_prefix(name);
             let pending = record.info.status.is_pending();
@@ -218,8 +219,9 @@ impl Work {
         let deployed = history::deployed(&self.entries).unwrap_or_default();
         let failed = self.entries.iter().filter(|e| e.version > deployed && e.status == Status::Failed);
         for version in failed.map(|e| e.version) {
-            let record = self.ctx.storage.get(name, version).await?;
-            if history::is_interrupted(&record) {
+            if let Some(record) = history::readable(&self.ctx, name, version).await?
+                && history::is_interrupted(&record)
+            {
                 self.leftovers.push(record);
             }
         }

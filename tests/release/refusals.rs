@@ -1,0 +1,207 @@
+//! Bad input on a real server: a clear error, and nothing changed.
+
+use std::path::PathBuf;
+use std::process::Output;
+
+use pintle::cluster::{Cluster, FieldValidation, Gvk, Json, ObjectId, WriteOptions};
+use serde_json::json;
+
+use crate::support::chart;
+use crate::support::cluster::{self, Namespace};
+
+/// Everything that a release could have changed: objects with their versions.
+fn snapshot(ns: &Namespace) -> Vec<String> {
+    ns.run(async |cluster| {
+        let mut out = Vec::new();
+        for (group, version, kind) in
+            [("", "v1", "ConfigMap"), ("", "v1", "Secret"), ("", "v1", "Service"), ("apps", "v1", "Deployment")]
+        {
+            for o in cluster.list_metadata(&Gvk::new(group, version, kind), Some(ns.name()), "").await.unwrap() {
+                let version = o.pointer("/metadata/resourceVersion").and_then(Json::as_str).unwrap_or_default();
+                out.push(format!("{kind} {} {version}", ObjectId::of(&o).name));
+            }
+        }
+        out
+    })
+}
+
+fn crd_exists(ns: &Namespace, name: &str) -> bool {
+    let gvk = Gvk::new("apiextensions.k8s.io", "v1", "CustomResourceDefinition");
+    ns.run(async |cluster| cluster.get(&ObjectId::new(gvk, None, name)).await.unwrap().is_some())
+}
+
+fn text(output: &Output) -> String {
+    format!("{}{}", String::from_utf8_lossy(&output.stdout), String::from_utf8_lossy(&output.stderr))
+}
+
+fn config_map(name: &str) -> String {
+    format!("apiVersion: v1\nkind: ConfigMap\nmetadata: {{name: {name}}}\n")
+}
+
+fn crd(plural: &str, group: &str, kind: &str) -> String {
+    format!(
+        "apiVersion: apiextensions.k8s.io/v1\nkind: CustomResourceDefinition\nmetadata: {{name: {plural}.{group}}}\nspec:\n  group: {group}\n  \
+         names: {{kind: {kind}, plural: {plural}}}\n  scope: Namespaced\n  versions:\n  - name: v1\n    served: true\n    storage: true\n    \
+         schema: {{openAPIV3Schema: {{type: object, x-kubernetes-preserve-unknown-fields: true}}}}\n"
+    )
+}
+
+/// A chart of these files beside a Chart.yaml.
+fn small(files: &[(&str, &str)]) -> PathBuf {
+    chart::write("bad", "", files)
+}
+
+#[test]
+fn installs_that_cannot_be() {
+    let ns = cluster::namespace("refused");
+    let first = small(&[("templates/a.yaml", &config_map("shared"))]);
+    let done = ns.pintle(&["install", "first", first.to_str().unwrap()]);
+    assert!(done.status.success(), "{}", text(&done));
+    let elsewhere = format!("{}  namespace: nowhere\n", "apiVersion: v1\nkind: ConfigMap\nmetadata:\n  name: a\n");
+    let bad_crd = crd("gears", "refused.example.com", "Gear");
+    let broken = "{{ fail \"not today\" }}";
+    for (name, chart, words) in [
+        (
+            "Bad_Name",
+            small(&[]),
+            vec![
+                "Error: INSTALLATION FAILED: release name check failed: release name \"Bad_Name\": invalid release name",
+            ],
+        ),
+        ("first", first.clone(), vec!["cannot reuse a name that is still in use"]),
+        (
+            "future",
+            chart::write("future", "kubeVersion: '>=9.0.0'\n", &[("templates/a.yaml", &config_map("a"))]),
+            vec!["chart requires kubeVersion: >=9.0.0 which is incompatible with Kubernetes v1.37.2"],
+        ),
+        (
+            "second",
+            first.clone(),
+            vec![
+                "unable to continue with install: ConfigMap \"shared\" in namespace",
+                "exists and cannot be imported into the current release: invalid ownership metadata; annotation validation error: key \
+                 \"meta.helm.sh/release-name\" must equal \"second\": current value is \"first\"",
+                "--take-ownership",
+            ],
+        ),
+        (
+            "unknown",
+            small(&[("templates/a.yaml", "apiVersion: nobody.example.com/v1\nkind: Gadget\nmetadata: {name: a}\n")]),
+            vec![
+                "unable to build kubernetes objects from release manifest: resource mapping not found for name: \"a\" namespace: \"\" from \
+                 \"\": no matches for kind \"Gadget\" in version \"nobody.example.com/v1\"",
+                "ensure CRDs are installed first",
+            ],
+        ),
+        (
+            "elsewhere",
+            small(&[("templates/a.yaml", &elsewhere)]),
+            vec!["ConfigMap \"a\" in namespace \"nowhere\": namespaces \"nowhere\" not found"],
+        ),
+        (
+            "twice",
+            small(&[("templates/a.yaml", &config_map("a")), ("templates/b.yaml", &config_map("a"))]),
+            vec!["ConfigMap \"a\" in namespace", "is in the chart's manifests twice"],
+        ),
+        (
+            "broken",
+            small(&[("crds/gears.yaml", &bad_crd), ("templates/a.yaml", broken)]),
+            vec!["execution error at (bad/templates/a.yaml:1:3): not today"],
+        ),
+        (
+            "crd-and-unknown",
+            small(&[
+                ("crds/gears.yaml", &bad_crd),
+                ("templates/a.yaml", "apiVersion: v7\nkind: Nothing\nmetadata: {name: a}\n"),
+            ]),
+            vec!["no matches for kind \"Nothing\" in version \"v7\""],
+        ),
+        ("labels", small(&[]), vec!["user supplied labels contains system reserved label name"]),
+    ] {
+        let before = snapshot(&ns);
+        let mut words_of = vec!["install", name, chart.to_str().unwrap()];
+        if name == "labels" {
+            words_of.push("--labels=owner=me");
+        }
+        let done = ns.pintle(&words_of);
+        let said = text(&done);
+        assert_eq!(done.status.code(), Some(1), "{name}: {said}");
+        for word in words {
+            assert!(said.contains(word), "{name}: no word of {word:?} in\n{said}");
+        }
+        assert_eq!(snapshot(&ns), before, "{name}: something has changed");
+    }
+    assert!(!crd_exists(&ns, "gears.refused.example.com"), "the definition of a chart that failed was installed");
+    let done = ns.pintle(&["install", "nowhere", first.to_str().unwrap(), "-n", "no-such-namespace"]);
+    assert_eq!(
+        text(&done),
+        "Error: INSTALLATION FAILED: create: failed to create: namespaces \"no-such-namespace\" not found\n"
+    );
+}
+
+#[test]
+fn a_definition_with_instances_is_not_pruned() {
+    let ns = cluster::namespace("crd-removal");
+    let (group, kind) = ("removal.example.com", "Wheel");
+    let with = small(&[("templates/crd.yaml", &crd("wheels", group, kind)), ("templates/a.yaml", &config_map("a"))]);
+    let without = small(&[("templates/a.yaml", &config_map("a"))]);
+    let done = ns.pintle(&["install", "wheels", with.to_str().unwrap(), "--wait"]);
+    assert!(done.status.success(), "{}", text(&done));
+    let instance = json!({"apiVersion": format!("{group}/v1"), "kind": kind, "metadata": {"name": "mine", "namespace": ns.name()}});
+    ns.run(async |cluster| {
+        let options =
+            WriteOptions { field_manager: "somebody".into(), dry_run: false, validation: FieldValidation::Strict };
+        // The kind takes a moment to be served.
+        for _ in 0..100 {
+            match cluster.create(&instance, &options).await {
+                Ok(_) => return,
+                Err(_) => tokio::time::sleep(std::time::Duration::from_millis(100)).await,
+            }
+        }
+        panic!("the kind is not served");
+    });
+    let before = snapshot(&ns);
+    for words in [&["upgrade", "wheels", "CHART"][..], &["upgrade", "wheels", "CHART", "--plan"]] {
+        let words: Vec<&str> =
+            words.iter().map(|w| if *w == "CHART" { without.to_str().unwrap() } else { w }).collect();
+        let done = ns.pintle(&words);
+        let said = text(&done);
+        assert!(!done.status.success(), "{said}");
+        assert!(said.contains("is no longer in the chart, but Wheel"), "{said}");
+        assert!(said.contains("helm.sh/resource-policy=keep"), "{said}");
+    }
+    assert_eq!(snapshot(&ns), before);
+    ns.run(async |cluster| {
+        let gvk = Gvk::new(group, "v1", kind);
+        let id = ObjectId::new(gvk, Some(ns.name()), "mine");
+        cluster.delete(&id, pintle::cluster::Propagation::Background, None).await.unwrap();
+    });
+    let done = ns.pintle(&["upgrade", "wheels", without.to_str().unwrap()]);
+    assert!(done.status.success(), "{}", text(&done));
+}
+
+#[test]
+fn corrupt_records_are_passed_over_and_told() {
+    let ns = cluster::namespace("corrupt");
+    let chart = small(&[("templates/a.yaml", &config_map("a"))]);
+    let done = ns.pintle(&["install", "web", chart.to_str().unwrap()]);
+    assert!(done.status.success(), "{}", text(&done));
+    let name = "sh.helm.release.v1.web.v2";
+    let record = json!({
+        "apiVersion": "v1", "kind": "Secret", "type": "helm.sh/release.v1",
+        "metadata": {"name": name, "namespace": ns.name(), "labels": {"name": "web", "owner": "helm", "status": "failed", "version": "2"}},
+        "data": {"release": "bm8gcmVjb3Jk"},
+    });
+    ns.run(async |cluster| drop(cluster.create(&record, &cluster::write_options()).await.unwrap()));
+    let done = ns.pintle(&["upgrade", "web", chart.to_str().unwrap()]);
+    let said = text(&done);
+    assert!(done.status.success(), "{said}");
+    assert!(said.contains("REVISION: 3") && said.contains("revision 2 cannot be read"), "{said}");
+    let done = ns.pintle(&["rollback", "web", "2"]);
+    assert!(!done.status.success(), "{}", text(&done));
+    let done = ns.pintle(&["rollback", "web", "1"]);
+    assert!(done.status.success(), "{}", text(&done));
+    let done = ns.pintle(&["uninstall", "web"]);
+    assert!(done.status.success(), "{}", text(&done));
+    assert!(!snapshot(&ns).iter().any(|o| o.contains("web") || o.contains(" a ")), "{:?}", snapshot(&ns));
+}
