@@ -143,8 +143,8 @@ fn values(record: &Record, all: bool, format: Format, io: &mut Streams<'_>) -> R
             let chart = record.chart.as_ref().map(|c| c.to_chart()).unwrap_or_default();
             Value::Map(crate::values::coalesce_values(&mut heap, &chart, given, &mut log)?)
         }
-        (Some(config), false) if !config.is_empty() => Value::Map(data::table_to_map(&mut heap, config)),
-        _ => Value::Nil,
+        (Some(config), false) => Value::Map(data::table_to_map(&mut heap, config)),
+        (None, false) => Value::Nil,
     };
     for line in &log {
         io.log(line);

@@ -131,7 +131,9 @@ fn values(record: &Record, out: &mut dyn Write) -> Result<(), Failure> {
     let empty = crate::chart::Table::new();
     let given = data::table_to_map(&mut heap, record.config.as_ref().unwrap_or(&empty));
     writeln!(out, "USER-SUPPLIED VALUES:")?;
-    out.write_all(&yaml::marshal(&mut heap, &Value::Map(given))?)?;
+    // A record that was read has nil for no values, a fresh one an empty map.
+    let shown = if record.config.is_some() { Value::Map(given) } else { Value::Nil };
+    out.write_all(&yaml::marshal(&mut heap, &shown)?)?;
     writeln!(out)?;
     let chart = record.chart.as_ref().map(|c| c.to_chart()).unwrap_or_default();
     let all = crate::values::coalesce_values(&mut heap, &chart, given, &mut Vec::new())?;

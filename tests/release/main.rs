@@ -4,6 +4,8 @@
 mod support;
 
 mod faults;
+mod interop;
 mod kube;
+mod reading;
 mod refusals;
 mod waiting;

@@ -1,0 +1,101 @@
+//! `list`, `history`, `status` and `get` beside the real helm: the same bytes on the same records, Helm 3's among them.
+
+use crate::support::cluster::{self, Namespace};
+
+fn chart(name: &str) -> String {
+    format!("{}/tests/fixtures/release/charts/{name}", env!("CARGO_MANIFEST_DIR"))
+}
+
+fn same(ns: &Namespace, args: &[&str]) {
+    let (ours, theirs) = (ns.pintle(args), ns.helm(args));
+    let text = |bytes: &[u8]| String::from_utf8_lossy(bytes).into_owned();
+    assert_eq!(text(&ours.stdout), text(&theirs.stdout), "{args:?} (stderr: {})", text(&ours.stderr));
+    assert_eq!(ours.status.code(), theirs.status.code(), "{args:?}");
+    if !theirs.status.success() {
+        assert_eq!(text(&ours.stderr).lines().next(), text(&theirs.stderr).lines().next(), "{args:?}");
+    }
+}
+
+#[test]
+fn the_commands_print_what_helm_prints() {
+    let ns = cluster::namespace("reading");
+    let (app, tiny) = (chart("app"), chart("tiny"));
+    let run = |ok: bool, out: std::process::Output| {
+        assert_eq!(out.status.success(), ok, "{}", String::from_utf8_lossy(&out.stderr));
+    };
+    run(true, ns.helm(&["install", "rich", &app, "--set", "a.b=1", "--labels", "team=blue,tier=1"]));
+    run(true, ns.helm(&["upgrade", "rich", &app, "--set", "greeting=x", "--description", "wide 日本 text"]));
+    run(true, ns.helm(&["rollback", "rich", "1"]));
+    run(true, ns.helm(&["test", "rich"]));
+    run(true, ns.helm3(&["install", "old", &tiny]));
+    run(true, ns.helm3(&["upgrade", "old", &tiny]));
+    run(true, ns.helm(&["install", "gone", &tiny]));
+    run(true, ns.helm(&["uninstall", "gone", "--keep-history"]));
+    run(false, ns.helm(&["install", "broken", &app, "--set", "replicas=-1"]));
+    for args in [
+        &["list"][..],
+        &["ls", "-A"],
+        &["list", "-q"],
+        &["list", "-q", "-o", "json"],
+        &["list", "-q", "-o", "yaml"],
+        &["list", "-o", "json"],
+        &["list", "-o", "yaml"],
+        &["list", "--no-headers"],
+        &["list", "--deployed"],
+        &["list", "--uninstalled"],
+        &["list", "--failed", "-o", "json"],
+        &["list", "--pending"],
+        &["list", "--uninstalling"],
+        &["list", "--superseded", "--deployed", "-q"],
+        &["list", "-d", "-q"],
+        &["list", "-d", "-r", "-q"],
+        &["list", "-r", "-q"],
+        &["list", "-m", "1", "-q"],
+        &["list", "-m", "1", "--offset", "1", "-q"],
+        &["list", "--offset", "9"],
+        &["list", "-f", "^r.*h$", "-q"],
+        &["list", "-f", "(", "-q"],
+        &["list", "-l", "team=blue", "-q"],
+        &["list", "-l", "team!=blue", "-q"],
+        &["list", "-l", "status=deployed", "-q"],
+        &["list", "--time-format", "2006-01-02", "--no-headers"],
+        &["list", "-n", "default"],
+        &["history", "rich"],
+        &["hist", "rich", "--max", "2"],
+        &["history", "rich", "--max", "0"],
+        &["history", "rich", "--show-rollback-revision"],
+        &["history", "rich", "-o", "json"],
+        &["history", "rich", "-o", "yaml"],
+        &["history", "old"],
+        &["history", "none"],
+        &["history", "No_Name"],
+        &["status", "none"],
+        &["status", "rich", "--revision", "9"],
+        &["get", "all", "rich"],
+        &["get", "all", "old"],
+        &[
+            "get",
+            "all",
+            "rich",
+            "--template",
+            "{{.Release.Name}} {{.Release.Version}} {{.Release.Info.Status}} {{.Release.Chart.Metadata.Version}}",
+        ],
+        &["get", "all", "No_Name"],
+        &["get", "values", "rich"],
+        &["get", "values", "rich", "--revision", "2", "-o", "json"],
+        &["get", "values", "rich", "-a"],
+        &["get", "values", "rich", "--all", "-o", "json"],
+        &["get", "values", "old", "-o", "yaml"],
+        &["get", "manifest", "rich"],
+        &["get", "manifest", "rich", "--revision", "1"],
+        &["get", "hooks", "rich"],
+        &["get", "notes", "rich"],
+        &["get", "notes", "old"],
+        &["get", "metadata", "rich"],
+        &["get", "metadata", "rich", "-o", "json"],
+        &["get", "metadata", "rich", "--revision", "1", "-o", "yaml"],
+        &["get", "metadata", "old"],
+    ] {
+        same(&ns, args);
+    }
+}
