@@ -103,6 +103,10 @@ pub enum Command {
     Status(super::status::StatusArgs),
     /// Download extended information of a named release
     Get(super::get::GetArgs),
+    /// Change an image tag, chart version or value in a deployment repository, commit and push it
+    Bump(super::bump::Bump),
+    /// Compare, check and merge SOPS files without showing a value
+    Secrets(super::secrets::Secrets),
     /// Print the version
     Version(Version),
     /// Generate a completion script for a shell

@@ -5,6 +5,7 @@
 
 mod args;
 mod build;
+mod bump;
 mod chart_source;
 mod dependency;
 mod driving;
@@ -12,6 +13,7 @@ mod explain;
 mod get;
 mod history;
 mod install;
+mod keys;
 mod list;
 mod manual;
 mod origin;
@@ -22,6 +24,7 @@ mod reading;
 mod recover;
 mod rollback;
 pub mod runtime;
+mod secrets;
 mod show;
 mod status;
 mod table;
@@ -90,6 +93,8 @@ pub fn run(args: impl IntoIterator<Item = OsString>, io: &mut Streams<'_>) -> u8
         args::Command::History(a) => history::run(&a, &cli.global, io),
         args::Command::Status(a) => status::run(&a, &cli.global, io),
         args::Command::Get(a) => get::run(&a, &cli.global, io),
+        args::Command::Bump(a) => bump::run(&a, io),
+        args::Command::Secrets(a) => secrets::run(&a, io),
         args::Command::Version(a) => version::run(&a, io),
         args::Command::Completion(a) => manual::completion(&a, io),
         args::Command::Man(a) => manual::man(&a, io),

@@ -6,11 +6,13 @@
 //!
 //! What is not understood yet is never passed over: it becomes a [`Problem`] with file and line, and nothing is printed for that release.
 
+pub mod bump;
 mod document;
 mod files;
 mod helm_release;
 mod objects;
 mod render;
+pub mod secrets;
 
 pub use files::Checkout;
 pub use helm_release::{ChartRef, HelmRelease, ValuesFrom, composed_name, short_name};

@@ -118,6 +118,13 @@ impl Cipher {
         Self { stash: HashMap::new() }
     }
 
+    /// Takes over what another cipher of the same key knows; what is known here stays.
+    pub(super) fn remember(&mut self, other: Self) {
+        for (value, iv) in other.stash {
+            self.stash.entry(value).or_insert(iv);
+        }
+    }
+
     /// Decrypts a value at a place (`a:b:`). The empty text is itself.
     ///
     /// # Errors

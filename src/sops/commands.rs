@@ -34,6 +34,13 @@ pub struct Opened {
 }
 
 impl Opened {
+    /// Takes over the nonces of another version of the document, if it has the same data key.
+    pub(super) fn remember(&mut self, other: Self) {
+        if self.key == other.key {
+            self.cipher.remember(other.cipher);
+        }
+    }
+
     /// Encrypts again with the same data key; values that did not change keep their texts.
     pub fn close(mut self, store: &Store, fresh: Fresh<'_>) -> Result<Vec<u8>, Error> {
         self.tree.encrypt(&self.key, &self.cipher, fresh.now, fresh.random)?;

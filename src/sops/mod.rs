@@ -6,6 +6,7 @@
 //! - [`Store`] reads and writes the five kinds of documents; [`Tree`] is a document with its metadata.
 //! - [`decrypt`], [`encrypt`], [`set`], [`unset`], [`rotate`], [`update_keys`] and [`replace`] are sops's commands. A value that did not change keeps
 //!   its `ENC[…]` text.
+//! - [`mask`] compares two versions of a document, [`merge`] joins two changes of one.
 
 mod age;
 mod cipher;
@@ -14,6 +15,8 @@ pub mod config;
 mod error;
 mod flatten;
 mod keys;
+pub mod mask;
+mod merge;
 mod metadata;
 mod path;
 mod pgp;
@@ -25,9 +28,10 @@ mod wrap;
 
 pub use age::{AgeKeys, check_recipient};
 pub use cipher::{Cipher, DataKey, Encrypted, Random, is_encrypted};
-pub use commands::{Fresh, decrypt, emit_plain, encrypt, open, replace, rotate, set, unset, update_keys};
+pub use commands::{Fresh, Opened, decrypt, emit_plain, encrypt, open, replace, rotate, set, unset, update_keys};
 pub use error::{Error, codes};
 pub use keys::{KeyError, KeyGroup, KeyService, MasterKey, Services};
+pub use merge::{MergeError, merge};
 pub use metadata::{Metadata, Selection, VERSION};
 pub use path::{Step, parse_path, parse_value};
 pub use pgp::PgpKeys;

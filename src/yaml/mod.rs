@@ -6,6 +6,7 @@ mod data;
 mod decode;
 mod directive;
 mod duplicates;
+pub mod edit;
 mod emit;
 mod go_syntax;
 mod head;

@@ -42,6 +42,10 @@ pub struct Node {
     pub value: Vec<u8>,
     /// 1-based.
     pub line: u32,
+    /// Of a scalar: the bytes of its token, quotes included; an empty value has none.
+    pub span: std::ops::Range<usize>,
+    /// Of a collection: written with brackets.
+    pub flow: bool,
     pub head: Vec<u8>,
     pub behind: Vec<u8>,
     pub foot: Vec<u8>,

@@ -318,20 +318,23 @@ impl<'a> Parser<'a> {
             Kind::Scalar => {
                 let scalar = self.scanner.peek()?;
                 let (value, style) = (scalar.value.to_vec(), scalar.style);
+                let span = scalar.start.pos as usize..scalar.end.pos as usize;
                 let comments = self.comments();
                 self.skip()?;
-                let node = scalar_node(&properties.tag, value, style, first.start, comments);
+                let node = Node { span, ..scalar_node(&properties.tag, value, style, first.start, comments) };
                 Ok(self.add(node, properties.anchor))
             }
             Kind::FlowSequenceStart => {
                 let comments = self.comments();
                 let id = self.collection(NodeKind::Sequence, first.start, properties, comments);
+                self.bracketed(id);
                 self.flow_sequence(id)?;
                 Ok(id)
             }
             Kind::FlowMappingStart => {
                 let comments = self.comments();
                 let id = self.collection(NodeKind::Mapping, first.start, properties, comments);
+                self.bracketed(id);
                 self.flow_mapping(id)?;
                 Ok(id)
             }
@@ -371,12 +374,20 @@ impl<'a> Parser<'a> {
             style: Style::Plain,
             value: Vec::new(),
             line: start.line + 1,
+            span: 0..0,
+            flow: false,
             head,
             behind,
             foot,
             children: Vec::new(),
         };
         self.add(node, properties.anchor)
+    }
+
+    fn bracketed(&mut self, id: usize) {
+        if let Some(node) = self.at(id) {
+            node.flow = true;
+        }
     }
 
     fn child(&mut self, parent: usize, child: usize) {
@@ -542,6 +553,7 @@ impl<'a> Parser<'a> {
                 Kind::Key => {
                     let pair =
                         self.collection(NodeKind::Mapping, token.start, Properties::default(), Default::default());
+                    self.bracketed(pair);
                     self.skip()?;
                     self.flow_pair(pair)?;
                     self.child(id, pair);
@@ -653,6 +665,8 @@ fn scalar_node(tag: &[u8], value: Vec<u8>, style: Style, start: Mark, [head, beh
         style,
         value,
         line: start.line + 1,
+        span: 0..0,
+        flow: false,
         head,
         behind,
         foot,

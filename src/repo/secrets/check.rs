@@ -1,0 +1,274 @@
+//! What is wrong with the secrets of a checkout. Needs no key; with one the MACs are verified too.
+
+use std::collections::BTreeMap;
+use std::path::{Path, PathBuf};
+
+use super::{is_encrypted, store};
+use crate::sops::config::{Config, Rule};
+use crate::sops::{Branch, Format, Key, KeyGroup, MasterKey, Services, Tree, Value, codes, open};
+use crate::yaml::edit::Text;
+
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
+pub enum Level {
+    Warning,
+    Error,
+}
+
+/// One finding. No text of it holds a value.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Finding {
+    pub rule: &'static str,
+    pub level: Level,
+    /// Relative to the checkout.
+    pub path: String,
+    /// 1-based; 0 for the file as a whole.
+    pub line: u32,
+    pub message: String,
+    pub fix: String,
+}
+
+/// Larger files are not looked into.
+const MAX_FILE: u64 = 5 << 20;
+
+struct Checker<'a> {
+    root: &'a Path,
+    keys: Option<&'a Services<'a>>,
+    configs: BTreeMap<PathBuf, Option<Config>>,
+    out: Vec<Finding>,
+}
+
+/// Looks at all files below a folder (`.git` aside).
+///
+/// # Errors
+/// The folder cannot be read.
+pub fn check(root: &Path, keys: Option<&Services<'_>>) -> std::io::Result<Vec<Finding>> {
+    let mut checker = Checker { root, keys, configs: BTreeMap::new(), out: Vec::new() };
+    let mut folders = vec![root.to_owned()];
+    while let Some(folder) = folders.pop() {
+        let mut entries: Vec<_> = std::fs::read_dir(&folder)?.collect::<Result<_, _>>()?;
+        entries.sort_by_key(std::fs::DirEntry::file_name);
+        for entry in entries {
+            let kind = entry.file_type()?;
+            let name = entry.file_name();
+            if kind.is_dir() && name != ".git" {
+                folders.push(entry.path());
+            } else if kind.is_file() && entry.metadata()?.len() <= MAX_FILE {
+                checker.file(&entry.path());
+            }
+        }
+    }
+    checker.out.sort_by(|a, b| (&a.path, a.line, a.rule).cmp(&(&b.path, b.line, b.rule)));
+    Ok(checker.out)
+}
+
+fn names(groups: &[KeyGroup]) -> Vec<String> {
+    let mut out: Vec<String> =
+        groups.iter().flatten().map(|k: &MasterKey| format!("{} {}", k.kind(), k.name())).collect();
+    out.sort();
+    out.dedup();
+    out
+}
+
+impl Checker<'_> {
+    fn say(&mut self, rule: &'static str, path: &str, line: u32, message: String, fix: &str) {
+        let level = if rule == "secrets/no-rule" { Level::Warning } else { Level::Error };
+        self.out.push(Finding { rule, level, path: path.to_owned(), line, message, fix: fix.to_owned() });
+    }
+
+    /// The rule for a file: of the nearest `.sops.yaml` above it.
+    fn rule(&mut self, path: &Path) -> Option<Rule> {
+        let mut folder = path.parent();
+        while let Some(at) = folder {
+            let file = at.join(".sops.yaml");
+            if !self.configs.contains_key(&file) {
+                let config = match std::fs::read(&file) {
+                    Ok(text) => match Config::parse(&text) {
+                        Ok(config) => Some(config),
+                        Err(e) => {
+                            let shown = file.strip_prefix(self.root).unwrap_or(&file).display().to_string();
+                            self.say("secrets/config", &shown, 0, e.to_string(), "correct the file");
+                            None
+                        }
+                    },
+                    Err(_) => None,
+                };
+                self.configs.insert(file.clone(), config);
+            }
+            if let Some(Some(config)) = self.configs.get(&file) {
+                let relative = path.strip_prefix(at).unwrap_or(path).to_string_lossy().into_owned();
+                return config.rule(&relative).ok().flatten();
+            }
+            if at == self.root {
+                break;
+            }
+            folder = at.parent();
+        }
+        None
+    }
+
+    fn file(&mut self, path: &Path) {
+        let shown = path.strip_prefix(self.root).unwrap_or(path).to_string_lossy().into_owned();
+        let name = path.file_name().map(|n| n.to_string_lossy().into_owned()).unwrap_or_default();
+        if name == ".sops.yaml" {
+            return;
+        }
+        let Ok(text) = std::fs::read(path) else { return };
+        if is_encrypted(&shown, &text) {
+            self.encrypted(path, &shown, &text);
+            return;
+        }
+        if let Some(rule) = self.rule(path).filter(|r| !r.path_regex.is_empty()) {
+            self.say(
+                "secrets/not-encrypted",
+                &shown,
+                0,
+                format!("the creation rule path_regex {:?} wants this file encrypted, and it is not", rule.path_regex),
+                "encrypt it: sops encrypt --in-place FILE",
+            );
+        } else if Format::of_path(&shown) == Format::Yaml {
+            self.plain_secrets(&shown, &text);
+        }
+    }
+
+    /// Kubernetes Secrets with values in clear.
+    fn plain_secrets(&mut self, shown: &str, text: &[u8]) {
+        if !text.windows(6).any(|w| w == b"Secret") {
+            return;
+        }
+        let Ok(yaml) = Text::parse(text) else { return };
+        for d in 0..yaml.documents.len() {
+            let Some(root) = yaml.root(d) else { continue };
+            let field = |name: &str| yaml.get(d, root, name).and_then(|n| yaml.text(d, n));
+            if field("kind").as_deref() != Some("Secret") || field("apiVersion").as_deref() != Some("v1") {
+                continue;
+            }
+            for name in ["data", "stringData"] {
+                let Some(node) = yaml.get(d, root, name).and_then(|n| yaml.documents.get(d)?.target(n)) else {
+                    continue;
+                };
+                if !node.children.is_empty() {
+                    self.say(
+                        "secrets/plain-secret",
+                        shown,
+                        node.line,
+                        format!("a Secret with {name} in clear"),
+                        "encrypt the file with sops, or make the Secret from an external store",
+                    );
+                }
+            }
+        }
+    }
+
+    fn encrypted(&mut self, path: &Path, shown: &str, text: &[u8]) {
+        let store = store(shown);
+        let tree = match store.load_encrypted(text) {
+            Ok(tree) => tree,
+            Err(e) => {
+                self.say("secrets/unreadable", shown, 0, e.to_string(), "restore the file from the last good commit");
+                return;
+            }
+        };
+        let line = |what: &str| line_of(text, what);
+        if tree.metadata.mac.is_empty() {
+            self.say(
+                "secrets/mac",
+                shown,
+                0,
+                "the file has no MAC: changes to it cannot be noticed".into(),
+                "encrypt it again with sops",
+            );
+        }
+        for place in plain_values(&tree) {
+            let key = place.rsplit('.').next().unwrap_or(&place).to_owned();
+            self.say(
+                "secrets/plain-value",
+                shown,
+                line(&format!("{key}:")),
+                format!("{place} stands in clear, the file's rules want it encrypted"),
+                "set it with sops set, and treat the value as known to others",
+            );
+        }
+        match self.rule(path) {
+            Some(rule) => {
+                let (have, want) = (names(&tree.metadata.groups), names(&rule.groups));
+                let missing: Vec<&str> = want.iter().filter(|k| !have.contains(k)).map(String::as_str).collect();
+                let extra: Vec<&str> = have.iter().filter(|k| !want.contains(k)).map(String::as_str).collect();
+                let mut parts = Vec::new();
+                if !missing.is_empty() {
+                    parts.push(format!("missing {}", missing.join(", ")));
+                }
+                if !extra.is_empty() {
+                    parts.push(format!("not in the rule: {}", extra.join(", ")));
+                }
+                if !parts.is_empty() {
+                    self.say(
+                        "secrets/recipients",
+                        shown,
+                        line("sops:"),
+                        format!("the recipients are not those of .sops.yaml: {}", parts.join("; ")),
+                        "sops updatekeys FILE; when a recipient was removed, rotate and change the values",
+                    );
+                }
+            }
+            None => self.say(
+                "secrets/no-rule",
+                shown,
+                0,
+                "no creation rule of a .sops.yaml fits this file".into(),
+                "add one, so that its recipients can be checked",
+            ),
+        }
+        if let Some(keys) = self.keys
+            && let Err(e) = open(&store, text, keys, false)
+            && matches!(e.code, codes::MAC_MISMATCH | codes::NOT_DECRYPTED)
+        {
+            self.say(
+                "secrets/mac",
+                shown,
+                line("mac:"),
+                e.to_string(),
+                "find out who changed the file; restore it or set the values anew",
+            );
+        }
+    }
+}
+
+/// The line where a text stands first; 0 if nowhere.
+fn line_of(text: &[u8], what: &str) -> u32 {
+    let found = text.split(|b| *b == b'\n').position(|line| line.trim_ascii_start().starts_with(what.as_bytes()));
+    found.and_then(|i| u32::try_from(i + 1).ok()).unwrap_or(0)
+}
+
+/// Places of values that the document's own rules want encrypted.
+fn plain_values(tree: &Tree) -> Vec<String> {
+    fn walk(value: &Value, path: &mut Vec<Vec<u8>>, tree: &Tree, out: &mut Vec<String>) {
+        match value {
+            Value::Branch(branch) => items(branch, path, tree, out),
+            Value::List(list) => list.iter().for_each(|v| walk(v, path, tree, out)),
+            Value::Null | Value::Comment(_) => {}
+            Value::Text(t) if t.is_empty() || crate::sops::is_encrypted(t.as_bytes()) => {}
+            _ => {
+                let place = String::from_utf8_lossy(&path.join(&b'.')).into_owned();
+                if tree.metadata.selector().selects(path, &[Vec::new()], false) && !out.contains(&place) {
+                    out.push(place);
+                }
+            }
+        }
+    }
+    fn items(branch: &Branch, path: &mut Vec<Vec<u8>>, tree: &Tree, out: &mut Vec<String>) {
+        for item in branch {
+            if let Key::Text(key) = &item.key {
+                path.push(key.clone());
+                walk(&item.value, path, tree, out);
+                path.pop();
+            }
+        }
+    }
+    let mut out = Vec::new();
+    let selection = &tree.metadata.selection;
+    // Which values a comment selects is only known with the comments above them.
+    if selection.encrypted_comment_regex.is_empty() && selection.unencrypted_comment_regex.is_empty() {
+        tree.branches.iter().for_each(|b| items(b, &mut Vec::new(), tree, &mut out));
+    }
+    out
+}

@@ -1,0 +1,7 @@
+//! The deployment repository: bump against real Git repositories, SOPS beside the real sops, secrets compared without being shown.
+
+mod bump;
+mod git_http;
+mod race;
+
+mod support;
