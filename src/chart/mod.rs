@@ -63,6 +63,25 @@ pub struct Chart {
     pub dependencies: Vec<Self>,
 }
 
+/// The chart's part of an entry in a repository's index, with the checks that Helm makes of it there.
+///
+/// # Errors
+/// Helm leaves such an entry out, and says this.
+pub fn index_metadata(text: &[u8]) -> Result<Metadata, String> {
+    let mut metadata = Metadata { dependencies_nil: true, ..Metadata::default() };
+    let mut nulls = Nulls::default();
+    decode::metadata_into(text, &mut metadata, &mut nulls)?;
+    if metadata.api_version.is_empty() {
+        metadata.api_version = API_VERSION_V1.into();
+    }
+    match metadata.validate(nulls) {
+        // Some servers strip the alias.
+        Err(e) if e.starts_with("validation: more than one dependency with name or alias") => Ok(metadata),
+        Err(e) => Err(e),
+        Ok(()) => Ok(metadata),
+    }
+}
+
 /// A file of `crds/`.
 #[derive(Clone, Debug)]
 pub struct Crd<'c> {

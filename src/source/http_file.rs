@@ -10,6 +10,8 @@ use super::{Content, Fetch, HttpRef, Kind, Reason, Resolved, SourceError};
 pub struct HttpFile {
     http: Http,
     url: String,
+    /// Whose credentials they are, if not this URL's.
+    scope: Option<String>,
     limit: u64,
 }
 
@@ -17,12 +19,20 @@ impl HttpFile {
     /// # Errors
     /// A certificate that can't be used.
     pub fn new(reference: &HttpRef, context: &Context) -> Result<Self, SourceError> {
+        Self::with_scope(reference, context, None)
+    }
+
+    /// With credentials that were given for another URL.
+    ///
+    /// # Errors
+    /// As [`Self::new`].
+    pub fn with_scope(reference: &HttpRef, context: &Context, scope: Option<String>) -> Result<Self, SourceError> {
         let mut options = (*context.options).clone();
         if reference.credentials.is_some() {
             options.credentials.clone_from(&reference.credentials);
         }
         let http = Http::new(&context.clients, &options)?;
-        Ok(Self { http, url: reference.url.clone(), limit: options.max_artifact })
+        Ok(Self { http, url: reference.url.clone(), scope, limit: options.max_artifact })
     }
 
     fn resolved(&self, etag: Option<String>, last_modified: Option<String>) -> Resolved {
@@ -32,6 +42,21 @@ impl HttpFile {
             etag,
             last_modified,
             ..Resolved::default()
+        }
+    }
+
+    /// The `.prov` file beside it.
+    ///
+    /// # Errors
+    /// Other than that there is none.
+    pub async fn provenance(&self) -> Result<Option<Vec<u8>>, SourceError> {
+        let (main, query) = self.url.split_once('?').map_or((self.url.as_str(), None), |(m, q)| (m, Some(q)));
+        let url = query.map_or_else(|| format!("{main}.prov"), |q| format!("{main}.prov?{q}"));
+        let request = Request { url: &url, scope: self.scope.as_deref(), limit: 1 << 20, ..Request::default() };
+        match self.http.bytes(&request).await {
+            Ok((bytes, _)) => Ok(Some(bytes)),
+            Err(e) if e.reason == Reason::NotFound => Ok(None),
+            Err(e) => Err(e),
         }
     }
 }
@@ -55,6 +80,7 @@ impl Fetch for HttpFile {
         };
         let request = Request {
             url: &self.url,
+            scope: self.scope.as_deref(),
             etag: known.etag.as_deref(),
             last_modified: known.last_modified.as_deref(),
             head: true,
@@ -78,19 +104,14 @@ impl Fetch for HttpFile {
 
     async fn content(&self, _resolved: &Resolved) -> Result<Content, SourceError> {
         let accept = Some("application/gzip,application/octet-stream,*/*;q=0.1");
-        let request = Request { url: &self.url, accept, limit: self.limit, ..Request::default() };
+        let request =
+            Request { url: &self.url, scope: self.scope.as_deref(), accept, limit: self.limit, ..Request::default() };
         let (bytes, answer) = self.http.bytes(&request).await?;
         let resolved = self.resolved(answer.etag, answer.last_modified);
         Ok(Content { kind: kind(&bytes), bytes: bytes.into(), resolved: Some(resolved) })
     }
 
     async fn provenance_file(&self, _resolved: &Resolved) -> Result<Option<Vec<u8>>, SourceError> {
-        let (main, query) = self.url.split_once('?').map_or((self.url.as_str(), None), |(m, q)| (m, Some(q)));
-        let url = query.map_or_else(|| format!("{main}.prov"), |q| format!("{main}.prov?{q}"));
-        match self.http.bytes(&Request { url: &url, limit: 1 << 20, ..Request::default() }).await {
-            Ok((bytes, _)) => Ok(Some(bytes)),
-            Err(e) if e.reason == Reason::NotFound => Ok(None),
-            Err(e) => Err(e),
-        }
+        self.provenance().await
     }
 }

@@ -10,9 +10,12 @@ mod digest;
 mod error;
 pub mod http;
 mod http_file;
+pub mod index;
 mod obtain;
 mod options;
 mod reference;
+pub mod repositories;
+pub mod repository;
 mod secret;
 pub mod verify;
 

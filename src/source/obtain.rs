@@ -1,12 +1,14 @@
 //! From a reference to checked content: cache, backend, digest, verification, in that order.
 
-use std::sync::Arc;
+use std::sync::{Arc, Mutex, PoisonError};
+
+use crate::diagnostic::LogLine;
 
 use super::cache::{Cache, Record};
 use super::http::{Clients, Http};
 use super::{
     Content, Digest, Fetch, Fetched, Kind, Options, Provenance, Reason, Reference, Resolved, SourceError, Verification,
-    http_file, verify,
+    http_file, repository, verify,
 };
 
 /// A backend, made for one reference.
@@ -18,18 +20,29 @@ pub struct Context {
     pub options: Arc<Options>,
     pub clients: Clients,
     pub cache: Cache,
+    log: Arc<Mutex<Vec<LogLine>>>,
 }
 
 impl Context {
     pub fn new(options: Options) -> Self {
         let cache = Cache::new(options.cache_dir.as_deref());
-        Self { options: Arc::new(options), clients: Clients::default(), cache }
+        Self { options: Arc::new(options), clients: Clients::default(), cache, log: Arc::default() }
     }
 
     /// The same with other options; clients and cache stay shared.
     #[must_use]
     pub fn with(&self, options: Options) -> Self {
         Self { options: Arc::new(options), ..self.clone() }
+    }
+
+    /// Something to tell the user, as Helm would.
+    pub fn note(&self, line: LogLine) {
+        self.log.lock().unwrap_or_else(PoisonError::into_inner).push(line);
+    }
+
+    /// What was noted since the last time.
+    pub fn notes(&self) -> Vec<LogLine> {
+        std::mem::take(&mut self.log.lock().unwrap_or_else(PoisonError::into_inner))
     }
 
     /// # Errors
@@ -45,6 +58,7 @@ impl Context {
     pub fn backend(&self, reference: &Reference) -> Result<Backend, SourceError> {
         match reference {
             Reference::Http(r) => Ok(Box::new(http_file::HttpFile::new(r, self)?)),
+            Reference::Repository(r) => Ok(Box::new(repository::RepositoryChart::new(r, self)?)),
             Reference::Path(p) => {
                 Err(SourceError::new(Reason::Unsupported, p.display().to_string(), "a path is read, not fetched"))
             }

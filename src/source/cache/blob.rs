@@ -20,6 +20,16 @@ impl Cache {
         self.dir.join("blobs").join(hex.get(..2).unwrap_or("00")).join(hex)
     }
 
+    /// Whether content is here, without a look at it.
+    pub fn has(&self, digest: &Digest) -> bool {
+        digest.algorithm() == "sha256" && self.blob_path(digest).is_file()
+    }
+
+    /// Where content lies. Who reads it there must have checked it.
+    pub(in crate::source) fn path_of(&self, digest: &Digest) -> PathBuf {
+        self.blob_path(digest)
+    }
+
     /// The content with a digest, if it is here and whole.
     pub fn blob(&self, digest: &Digest) -> Option<Vec<u8>> {
         if digest.algorithm() != "sha256" {
