@@ -13,10 +13,12 @@ pub mod listing;
 pub mod load;
 mod metadata;
 mod native;
+pub mod package;
 pub mod schema;
 pub mod show;
 mod sniff;
 mod tarball;
+pub mod tree;
 pub mod values_file;
 
 use std::sync::Arc;

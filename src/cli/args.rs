@@ -199,20 +199,18 @@ pub struct Template {
     /// Accepted for compatibility; no effect on rendering
     #[arg(long, hide = true)]
     pub render_subchart_notes: bool,
-    /// Accepted for compatibility; a chart from the file system has the version that it has
-    #[arg(long, hide = true)]
-    pub version: Option<String>,
-    /// Accepted for compatibility; no effect on charts from the file system
-    #[arg(long, hide = true)]
-    pub devel: bool,
+    #[command(flatten)]
+    pub source: super::chart_path::ChartPathArgs,
 }
 
 #[derive(Args, Debug, Clone)]
 pub struct Show {
     #[arg(value_enum)]
     pub what: ShowWhat,
-    /// Path of a chart directory or archive
-    pub chart: PathBuf,
+    /// The chart: a path, a URL, or its name with --repo
+    pub chart: String,
+    #[command(flatten)]
+    pub source: super::chart_path::ChartPathArgs,
 }
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]

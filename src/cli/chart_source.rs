@@ -1,17 +1,16 @@
 //! A chart with the user's values, for the commands that make a release of it.
 
-use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
 use clap::Args;
 
-use crate::chart::directory;
 use crate::diagnostic::Diagnostic;
 use crate::gotmpl::{State, SystemHost};
 use crate::release::action::{ActionError, RenderFailure, Source};
 use crate::render::{self, KubeVersion};
 
 use super::args::{Global, ValueArgs};
+use super::chart_path::{ChartPathArgs, Located};
 use super::origin::Origins;
 use super::output::Streams;
 use super::printed::Format;
@@ -67,12 +66,8 @@ pub struct ChartArgs {
     /// Kubernetes API versions that a directory tells templates (can specify multiple)
     #[arg(short = 'a', long, value_name = "VERSION", value_delimiter = ',', hide_short_help = true)]
     pub api_versions: Vec<String>,
-    /// Accepted for compatibility; a chart from the file system has the version that it has
-    #[arg(long, hide = true)]
-    pub version: Option<String>,
-    /// Accepted for compatibility; no effect on charts from the file system
-    #[arg(long, hide = true)]
-    pub devel: bool,
+    #[command(flatten)]
+    pub from: ChartPathArgs,
     /// Accepted for compatibility; missing dependencies are an error
     #[arg(long, hide = true)]
     pub dependency_update: bool,
@@ -81,7 +76,7 @@ pub struct ChartArgs {
 /// A chart that was found and read.
 pub struct Loaded {
     pub source: Source,
-    path: PathBuf,
+    located: Located,
     values: ValueArgs,
 }
 
@@ -121,10 +116,10 @@ impl ChartArgs {
         io: &mut Streams<'_>,
     ) -> Result<Loaded, Failure> {
         let mut state = state.unwrap_or_else(|| self.state(global));
-        let path = template::locate(chart)?;
-        let values = template::merge_values(&mut state, &self.values)?;
+        let located = self.from.locate(chart, io)?;
+        let values = template::merge_values(&mut state, &self.values, &self.from)?;
         let mut log = Vec::new();
-        let chart = directory::load(&path, &mut log).map_err(|e| e.to_string());
+        let chart = located.load(&mut log).map_err(|e| e.to_string());
         let chart = chart.and_then(|chart| render::check_installable(&chart, &mut log).map(|()| chart));
         log.iter().for_each(|line| io.log(line));
         let source = Source {
@@ -135,7 +130,7 @@ impl ChartArgs {
             subchart_notes: self.render_subchart_notes,
             hide_secret: self.hide_secret,
         };
-        Ok(Loaded { source, path, values: self.values.clone() })
+        Ok(Loaded { source, located, values: self.values.clone() })
     }
 
     /// A state to render with.
@@ -159,27 +154,27 @@ pub(super) fn deprecated(flag: &str, instead: &str, io: &mut Streams<'_>) {
 
 /// What explains the failure of a render of this chart.
 pub(super) struct Explainer {
-    path: PathBuf,
+    located: Located,
     values: ValueArgs,
 }
 
 impl Loaded {
     pub(super) fn explainer(&self) -> Explainer {
-        Explainer { path: self.path.clone(), values: self.values.clone() }
+        Explainer { located: self.located.clone(), values: self.values.clone() }
     }
 }
 
 impl Explainer {
     /// An action's error as the command line's, with an excerpt of the template where a render failed.
     pub fn failure(&self, mut e: ActionError, before: &str) -> Failure {
-        let explanation = e.render.take().and_then(|f| explanation(&self.path, &self.values, *f));
+        let explanation = e.render.take().and_then(|f| explanation(&self.located, &self.values, *f));
         Failure { explanation, ..super::driving::failure(e, before) }
     }
 }
 
-fn explanation(path: &Path, values: &ValueArgs, failed: RenderFailure) -> Option<Diagnostic> {
+fn explanation(located: &Located, values: &ValueArgs, failed: RenderFailure) -> Option<Diagnostic> {
     let RenderFailure { failure, state } = failed;
-    let shown = directory::load(path, &mut Vec::new()).ok();
+    let shown = located.load(&mut Vec::new()).ok();
     let texts = shown.as_ref().map(explain::Texts::of).unwrap_or_default();
     let origins = Origins { files: template::user_files(values), chart: shown.as_ref() };
     match (&failure.exec, failure.values) {

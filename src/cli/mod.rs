@@ -6,6 +6,7 @@
 mod args;
 mod build;
 mod bump;
+mod chart_path;
 mod chart_source;
 mod dependency;
 mod driving;

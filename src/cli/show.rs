@@ -3,14 +3,12 @@
 use super::Failure;
 use super::args::{Show, ShowWhat};
 use super::output::Streams;
-use super::template::locate;
-use crate::chart::directory;
 use crate::chart::show::{Part, show};
 
 pub fn run(args: &Show, io: &mut Streams<'_>) -> Result<(), Failure> {
-    let path = locate(&args.chart.to_string_lossy())?;
+    let located = args.source.locate(&args.chart, io)?;
     let mut log = Vec::new();
-    let chart = directory::load_unchecked(&path, &mut log);
+    let chart = located.load_unchecked(&mut log);
     log.iter().for_each(|line| io.log(line));
     let part = match args.what {
         ShowWhat::All => Part::All,

@@ -4,7 +4,7 @@
 
 use std::collections::{BTreeMap, HashSet};
 use std::io::Write;
-use std::path::{Path, PathBuf};
+use std::path::PathBuf;
 use std::sync::Arc;
 
 use crate::chart::directory;
@@ -17,6 +17,7 @@ use crate::render::{self, Capabilities, Compat, KubeVersion, Release, ReleaseOpt
 use crate::value::MapId;
 
 use super::args::{Global, Template, ValueArgs};
+use super::chart_path::ChartPathArgs;
 use super::origin::Origins;
 use super::output::Streams;
 use super::{Failure, explain, warnings};
@@ -29,10 +30,10 @@ pub fn run(args: &Template, global: &Global, io: &mut Streams<'_>) -> Result<(),
     let host = SystemHost { enable_dns: args.enable_dns };
     let mut st = State::new(Arc::new(host), global.limits.limits());
     let (name, chart_ref) = name_and_chart(args, &mut st)?;
-    let path = locate(chart_ref)?;
-    let values = merge_values(&mut st, &args.values)?;
+    let located = args.source.locate(chart_ref, io)?;
+    let values = merge_values(&mut st, &args.values, &args.source)?;
     let mut log = Vec::new();
-    let chart = directory::load(&path, &mut log).map_err(|e| e.to_string());
+    let chart = located.load(&mut log).map_err(|e| e.to_string());
     let outcome = chart.and_then(|chart| render::check_installable(&chart, &mut log).map(|()| chart));
     let chart = flush(outcome, &mut log, io)?;
     let request = Request {
@@ -62,7 +63,7 @@ pub fn run(args: &Template, global: &Global, io: &mut Streams<'_>) -> Result<(),
         }
         Err(f) => {
             // Only now is the chart needed again: success pays nothing for explanations.
-            let shown = directory::load(&path, &mut Vec::new()).ok();
+            let shown = located.load(&mut Vec::new()).ok();
             let texts = shown.as_ref().map(explain::Texts::of).unwrap_or_default();
             let origins = Origins { files: user_files(&args.values), chart: shown.as_ref() };
             let explanation = match &f.exec {
@@ -119,31 +120,8 @@ fn name_and_chart<'a>(args: &'a Template, st: &mut State) -> Result<(String, &'a
     }
 }
 
-/// Finds a chart on disk. Source: `pkg/action/install.go`, `LocateChart`, and `pkg/downloader` for what is not there.
-pub(super) fn locate(chart: &str) -> Result<PathBuf, Failure> {
-    let name = chart.trim();
-    if Path::new(name).exists() {
-        return std::path::absolute(name).map_err(Failure::from);
-    }
-    if name.starts_with('/') || name.starts_with('.') {
-        return Err(format!("path {} not found", crate::golang::strconv::quote(name.as_bytes())).into());
-    }
-    if let Some((scheme, _)) = name.split_once("://") {
-        return Err(format!(
-            "{name}: charts from {scheme} are not supported yet: download the chart and give its path"
-        )
-        .into());
-    }
-    match name.split_once('/') {
-        None | Some((_, "")) => {
-            Err(format!("non-absolute URLs should be in form of repo_name/path_to_chart, got: {name}").into())
-        }
-        Some((repo, _)) => Err(format!("repo {repo} not found").into()),
-    }
-}
-
 /// The user's values in Helm's order.
-pub(super) fn merge_values(st: &mut State, args: &ValueArgs) -> Result<MapId, Failure> {
+pub(super) fn merge_values(st: &mut State, args: &ValueArgs, from: &ChartPathArgs) -> Result<MapId, Failure> {
     let options = crate::values::ValueOptions {
         files: args.values.clone(),
         json: args.set_json.clone(),
@@ -152,7 +130,8 @@ pub(super) fn merge_values(st: &mut State, args: &ValueArgs) -> Result<MapId, Fa
         set_file: args.set_file.clone(),
         set_literal: args.set_literal.clone(),
     };
-    Ok(options.merge(&mut st.heap, &mut read)?)
+    let mut remote = from.values();
+    Ok(options.merge(&mut st.heap, &mut |path| remote.read(path.trim()).unwrap_or_else(|| read(path)))?)
 }
 
 /// Reads a values file; `-` is standard input.
@@ -163,9 +142,6 @@ fn read(path: &str) -> Result<Vec<u8>, String> {
         return std::io::Read::read_to_end(&mut std::io::stdin().lock(), &mut text)
             .map(|_| text)
             .map_err(|e| e.to_string());
-    }
-    if let Some((scheme @ ("http" | "https"), _)) = path.split_once("://") {
-        return Err(format!("{path}: values from {scheme} are not supported yet: download the file and give its path"));
     }
     directory::read_file(path).map_err(|e| errno::read_error(path, &e))
 }

@@ -6,6 +6,7 @@
 //! all of them. What comes out is [`Fetched`]: bytes whose digest was checked, with where they come from and who vouches for them.
 
 pub mod cache;
+pub mod dependencies;
 mod digest;
 mod error;
 pub mod http;
@@ -19,9 +20,10 @@ pub mod repository;
 mod secret;
 pub mod verify;
 
+pub use dependencies::write_whole;
 pub use digest::Digest;
 pub use error::{Reason, SourceError};
-pub use obtain::{Backend, Context, obtain};
+pub use obtain::{Backend, Context, obtain, obtain_from};
 pub use options::{Credentials, Options, Tls, Verify};
 pub use reference::{BucketRef, GitRef, GitRevision, HttpRef, OciRef, Provider, Reference, RepositoryRef};
 pub use secret::Secret;

@@ -74,14 +74,21 @@ impl Context {
 /// # Errors
 /// The backend's; [`Reason::Digest`], [`Reason::Offline`] and [`Reason::Unverified`].
 pub async fn obtain(reference: &Reference, context: &Context) -> Result<Fetched, SourceError> {
-    let name = reference.to_string();
     let backend = context.backend(reference)?;
-    let _lock = context.cache.lock(&name, context.options.deadline).await;
-    let known = context.cache.record(&name);
-    let resolved = resolve(&*backend, known.as_ref(), context, &name).await?;
+    obtain_from(&*backend, &reference.to_string(), context).await
+}
+
+/// [`obtain`] with a backend of one's own; `name` is what the cache knows its content by.
+///
+/// # Errors
+/// As [`obtain`].
+pub async fn obtain_from(backend: &dyn Fetch, name: &str, context: &Context) -> Result<Fetched, SourceError> {
+    let _lock = context.cache.lock(name, context.options.deadline).await;
+    let known = context.cache.record(name);
+    let resolved = resolve(backend, known.as_ref(), context, name).await?;
     let (content, resolved, cached) = match from_cache(&resolved, known.as_ref(), &context.cache) {
         Some(content) => (content, resolved, true),
-        None if context.options.offline => return Err(offline(&name)),
+        None if context.options.offline => return Err(offline(name)),
         None => {
             let content = backend.content(&resolved).await?;
             let resolved = content.resolved.clone().unwrap_or(resolved);
@@ -92,14 +99,14 @@ pub async fn obtain(reference: &Reference, context: &Context) -> Result<Fetched,
         digest.check(&content.bytes, &resolved.location)?;
     }
     let digest = Digest::of(&content.bytes);
-    let (provenance_file, verifications) = vouch(&*backend, &resolved, &content, &digest, context).await?;
-    remember(&name, &resolved, &content, &digest, &verifications, cached, context);
+    let (provenance_file, verifications) = vouch(backend, &resolved, &content, &digest, context).await?;
+    remember(name, &resolved, &content, &digest, &verifications, cached, context);
     let revision = match &resolved.revision {
         r if r.is_empty() => digest.to_string(),
         r if r.contains('@') || r.contains(':') => r.clone(),
         r => format!("{r}@{digest}"),
     };
-    let provenance = Provenance { source: name, revision, digest, file_name: resolved.file_name, verifications };
+    let provenance = Provenance { source: name.into(), revision, digest, file_name: resolved.file_name, verifications };
     Ok(Fetched { kind: content.kind, bytes: content.bytes, provenance, provenance_file, cached })
 }
 

@@ -26,6 +26,8 @@ pub struct RepositoryChart {
     alias: Option<String>,
     chart: String,
     version: Option<String>,
+    /// Chosen already.
+    entry: Option<ChartVersion>,
     /// The URLs of the chosen version, with their queries, which the cache must not keep.
     urls: Mutex<Vec<String>>,
 }
@@ -53,6 +55,7 @@ impl RepositoryChart {
             alias,
             chart: reference.chart.clone(),
             version: reference.version.clone(),
+            entry: None,
             urls: Mutex::default(),
         })
     }
@@ -74,6 +77,7 @@ impl RepositoryChart {
             alias: None,
             chart: chart.into(),
             version: Some(entry.version.clone()),
+            entry: Some(entry.clone()),
             urls: Mutex::new(urls),
         })
     }
@@ -121,6 +125,22 @@ impl RepositoryChart {
         SourceError { reason: Reason::NotFound, ..SourceError::refused(message) }
     }
 
+    async fn look_up(&self) -> Result<Resolved, SourceError> {
+        let found = index::versions(&self.context, &self.repository, &[&self.chart]).await?;
+        let versions = found.get(&self.chart).ok_or_else(|| self.not_found("no chart name found"))?;
+        let choice = choose(versions, &self.chart, self.version.as_deref()).map_err(|e| self.not_found(&e))?;
+        if choice.fell_back {
+            let line =
+                LogLine::warn("unable to find exact version requested; falling back to closest available version");
+            self.context.note(
+                line.with("chart", &self.chart)
+                    .with("requested", self.version.clone().unwrap_or_default())
+                    .with("selected", &choice.version.version),
+            );
+        }
+        self.resolution(choice.version)
+    }
+
     async fn download(&self, url: &str) -> Result<Content, SourceError> {
         if url.starts_with("oci://") {
             let reference = Reference::parse(url, None, None)?;
@@ -148,19 +168,10 @@ impl RepositoryChart {
 #[async_trait]
 impl Fetch for RepositoryChart {
     async fn resolve(&self, known: Option<&Resolved>) -> Result<Resolved, SourceError> {
-        let found = index::versions(&self.context, &self.repository, &[&self.chart]).await?;
-        let versions = found.get(&self.chart).ok_or_else(|| self.not_found("no chart name found"))?;
-        let choice = choose(versions, &self.chart, self.version.as_deref()).map_err(|e| self.not_found(&e))?;
-        if choice.fell_back {
-            let line =
-                LogLine::warn("unable to find exact version requested; falling back to closest available version");
-            self.context.note(
-                line.with("chart", &self.chart)
-                    .with("requested", self.version.clone().unwrap_or_default())
-                    .with("selected", &choice.version.version),
-            );
-        }
-        let resolved = self.resolution(choice.version)?;
+        let resolved = match &self.entry {
+            Some(entry) => self.resolution(entry)?,
+            None => self.look_up().await?,
+        };
         // Without a digest only the server knows whether the archive is still the same.
         let Some(known) = known.filter(|k| resolved.digest.is_none() && k.location == resolved.location) else {
             return Ok(resolved);

@@ -43,7 +43,9 @@ fn versions(text: &str) -> Vec<String> {
 #[test]
 fn one_chart_is_cut_out_and_sorted() {
     assert_eq!(versions(INDEX), ["2.0.0-rc.1", "1.10.0", "1.2.3"]);
-    let indented = INDEX.replace("\n  - ", "\n    - ").replace("\n    ", "\n      ");
+    let deeper =
+        |l: &str| if l.starts_with("  - ") || l.starts_with("    ") { format!("  {l}\n") } else { format!("{l}\n") };
+    let indented: String = INDEX.lines().map(deeper).collect();
     assert_eq!(versions(&indented), ["2.0.0-rc.1", "1.10.0", "1.2.3"], "{indented}");
     assert_eq!(versions(&INDEX.replace('\n', "\r\n")), ["2.0.0-rc.1", "1.10.0", "1.2.3"]);
     assert!(read(INDEX.as_bytes(), &["none"]).unwrap().is_empty());

@@ -1,0 +1,43 @@
+//! `pintle versions`: the versions of a chart in its repository, the highest first.
+
+use clap::Args;
+
+use super::chart_path::ChartPathArgs;
+use super::output::Streams;
+use super::{Failure, runtime};
+use crate::golang::semver::Version;
+use crate::golang::semver_constraint::Constraint;
+use crate::source::{Context, Reference, repository};
+
+#[derive(Args, Debug, Clone)]
+pub struct VersionsArgs {
+    /// The chart: repo/chart, or its name with --repo
+    pub chart: String,
+    #[command(flatten)]
+    pub source: ChartPathArgs,
+    /// How many are shown; 0 is all
+    #[arg(long, default_value_t = 0, value_name = "N")]
+    pub max: usize,
+}
+
+pub fn run(args: &VersionsArgs, io: &mut Streams<'_>) -> Result<(), Failure> {
+    let name = args.chart.trim();
+    let reference = match Reference::parse(name, args.source.repo.as_deref(), None)? {
+        Reference::Path(_) => Reference::known_repository(name, None)?,
+        other => other,
+    };
+    let context = Context::new(args.source.options()?);
+    let Reference::Repository(r) = &reference else {
+        return Err(format!("{reference}: only chart repositories list their versions").into());
+    };
+    let versions = runtime::block_on(async { Ok(repository::versions(r, &context).await?) })?;
+    let range = args.source.version.as_deref().filter(|v| !v.is_empty());
+    // Without a range all are shown, also with --devel, but prereleases only if asked for.
+    let constraint = Constraint::new(range.unwrap_or(if args.source.devel { ">0.0.0-0" } else { "*" }))?;
+    writeln!(io.out, "VERSION\tAPP VERSION\tDESCRIPTION")?;
+    let fits = versions.iter().filter(|v| Version::new(&v.version).is_ok_and(|v| constraint.check(&v)));
+    for v in fits.take(if args.max == 0 { usize::MAX } else { args.max }) {
+        writeln!(io.out, "{}\t{}\t{}", v.version, v.app_version, v.description)?;
+    }
+    Ok(())
+}
