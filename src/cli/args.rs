@@ -77,7 +77,16 @@ pub enum Command {
     Show(Show),
     /// Manage a chart's dependencies
     #[command(aliases = ["dep", "dependencies"])]
-    Dependency(Dependency),
+    Dependency(super::dependency::DependencyArgs),
+    /// Package a chart directory into a chart archive
+    Package(super::package::PackageArgs),
+    /// Download a chart and (optionally) unpack it in local directory
+    #[command(alias = "fetch")]
+    Pull(super::pull::PullArgs),
+    /// List the versions of a chart
+    Versions(super::versions::VersionsArgs),
+    /// Look into the cache of fetched charts, or prune it
+    Cache(super::cache::CacheArgs),
     /// Render an environment of a deployment repository, release by release
     Build(Build),
     /// Install a chart
@@ -225,26 +234,6 @@ pub enum ShowWhat {
     Readme,
     /// Custom resource definitions
     Crds,
-}
-
-#[derive(Args, Debug, Clone)]
-pub struct Dependency {
-    #[command(subcommand)]
-    pub command: DependencyCommand,
-}
-
-#[derive(Debug, Clone, Subcommand)]
-pub enum DependencyCommand {
-    /// List the dependencies for the given chart
-    #[command(alias = "ls")]
-    List {
-        /// Path of a chart directory or archive
-        #[arg(default_value = ".")]
-        chart: PathBuf,
-        /// Maximum column width for output table
-        #[arg(long, default_value_t = 80)]
-        max_col_width: usize,
-    },
 }
 
 #[derive(Args, Debug, Clone)]

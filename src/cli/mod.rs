@@ -6,6 +6,7 @@
 mod args;
 mod build;
 mod bump;
+mod cache;
 mod chart_path;
 mod chart_source;
 mod dependency;
@@ -19,8 +20,10 @@ mod list;
 mod manual;
 mod origin;
 mod output;
+mod package;
 mod printed;
 mod progress;
+mod pull;
 mod reading;
 mod recover;
 mod rollback;
@@ -35,6 +38,7 @@ mod test;
 mod uninstall;
 mod upgrade;
 mod version;
+mod versions;
 mod warnings;
 mod work_tree;
 
@@ -83,6 +87,10 @@ pub fn run(args: impl IntoIterator<Item = OsString>, io: &mut Streams<'_>) -> u8
         args::Command::Template(a) => template::run(&a, &cli.global, io),
         args::Command::Show(a) => show::run(&a, io),
         args::Command::Dependency(a) => dependency::run(&a, io),
+        args::Command::Package(a) => package::run(&a, io),
+        args::Command::Pull(a) => pull::run(&a, io),
+        args::Command::Versions(a) => versions::run(&a, io),
+        args::Command::Cache(a) => cache::run(&a, io),
         args::Command::Build(a) => build::run(&a, &cli.global, io),
         args::Command::Install(a) => install::run(&a, &cli.global, io),
         args::Command::Upgrade(a) => upgrade::run(&a, &cli.global, io),

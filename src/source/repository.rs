@@ -219,3 +219,13 @@ impl Fetch for RepositoryChart {
         http_file::HttpFile::with_scope(&reference, &context, scope)?.provenance().await
     }
 }
+
+/// All versions of a chart, the highest first.
+///
+/// # Errors
+/// There is no such chart or repository.
+pub async fn versions(reference: &RepositoryRef, context: &Context) -> Result<Vec<ChartVersion>, SourceError> {
+    let chart = RepositoryChart::new(reference, context)?;
+    let mut found = index::versions(context, &chart.repository, &[&chart.chart]).await?;
+    found.remove(&chart.chart).ok_or_else(|| chart.not_found("no chart name found"))
+}
