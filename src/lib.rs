@@ -9,6 +9,7 @@ pub mod cluster;
 pub mod diagnostic;
 pub mod golang;
 pub mod gotmpl;
+pub mod kustomize;
 pub mod release;
 pub mod render;
 pub mod repo;

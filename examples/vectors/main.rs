@@ -8,6 +8,7 @@
 //! is `N passed, N failed`, and the status is 1 if any failed. `--show N` prints the first N differences.
 
 mod digests;
+mod kustomize;
 mod manifests;
 mod record;
 #[path = "../runner/mod.rs"]
@@ -15,6 +16,7 @@ mod runner;
 mod semver;
 mod sops;
 mod strvals;
+mod substitute;
 mod values;
 
 use std::collections::BTreeMap;
@@ -32,7 +34,9 @@ fn answers(name: &str) -> Option<Answer> {
     Some(match name {
         "strvals" => strvals::answer,
         "semver" => semver::answer,
+        "kustomize" => kustomize::answer,
         "manifests" => manifests::answer,
+        "substitute" => substitute::answer,
         "values" => values::answer,
         "decrypt" => sops::decrypt,
         "edit" => sops::edit,

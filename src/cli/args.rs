@@ -89,6 +89,8 @@ pub enum Command {
     Cache(super::cache::CacheArgs),
     /// Render an environment of a deployment repository, release by release
     Build(Build),
+    /// Build overlays as kustomize does
+    Kustomize(super::kustomize::KustomizeArgs),
     /// Install a chart
     Install(super::install::InstallArgs),
     /// Upgrade a release

@@ -16,6 +16,7 @@ mod get;
 mod history;
 mod install;
 mod keys;
+mod kustomize;
 mod list;
 mod manual;
 mod origin;
@@ -92,6 +93,7 @@ pub fn run(args: impl IntoIterator<Item = OsString>, io: &mut Streams<'_>) -> u8
         args::Command::Versions(a) => versions::run(&a, io),
         args::Command::Cache(a) => cache::run(&a, io),
         args::Command::Build(a) => build::run(&a, &cli.global, io),
+        args::Command::Kustomize(a) => kustomize::run(&a, io),
         args::Command::Install(a) => install::run(&a, &cli.global, io),
         args::Command::Upgrade(a) => upgrade::run(&a, &cli.global, io),
         args::Command::Rollback(a) => rollback::run(&a, &cli.global, io),

@@ -7,6 +7,7 @@
 //! What is not understood yet is never passed over: it becomes a [`Problem`] with file and line, and nothing is printed for that release.
 
 pub mod bump;
+mod disk;
 mod document;
 mod files;
 mod helm_release;
@@ -14,6 +15,7 @@ mod objects;
 mod render;
 pub mod secrets;
 
+pub use disk::DiskTree;
 pub use files::Checkout;
 pub use helm_release::{ChartRef, HelmRelease, ValuesFrom, composed_name, short_name};
 pub use objects::{Environment, Place, Problem};

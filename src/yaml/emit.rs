@@ -35,13 +35,13 @@ pub enum Place {
     Value,
 }
 
-/// What the emitter knows of a scalar's text.
+/// What the emitter knows of a scalar's text: which ways to write it would be read back.
 #[derive(Clone, Copy, Debug, Default)]
-pub(super) struct Analysis {
-    pub(super) multiline: bool,
-    pub(super) plain: bool,
-    pub(super) single: bool,
-    pub(super) block: bool,
+pub struct Analysis {
+    pub multiline: bool,
+    pub plain: bool,
+    pub single: bool,
+    pub block: bool,
 }
 
 /// A writer of block-style YAML.
@@ -109,7 +109,7 @@ const CALM: [bool; 256] = {
 };
 
 /// `yaml_emitter_analyze_scalar`, for block context.
-pub(super) fn analyze(value: &[u8], dialect: Dialect) -> Analysis {
+pub fn analyze(value: &[u8], dialect: Dialect) -> Analysis {
     let Some(&first) = value.first() else {
         return Analysis { multiline: false, plain: true, single: true, block: false };
     };
@@ -181,6 +181,22 @@ pub(super) fn analyze(value: &[u8], dialect: Dialect) -> Analysis {
         single: !(break_space || odd || tabs),
         block: !(trailing_space || odd),
     }
+}
+
+/// True if go-yaml v3 can write the text without quotes in block context, should its type allow that.
+pub fn can_be_plain(text: &[u8]) -> bool {
+    analyze(text, Dialect::V3).plain
+}
+
+/// A text in quotes on one line, as go-yaml v3 writes it.
+pub fn quoted(text: &[u8], double: bool) -> Vec<u8> {
+    let mut emitter = Emitter::new(Dialect::V3);
+    if double {
+        emitter.double_quoted(text, false);
+    } else {
+        emitter.single_quoted(text, false);
+    }
+    emitter.out
 }
 
 /// `isBase60Float`: `^[-+]?[0-9][0-9_]*(?::[0-5]?[0-9])+(?:\.[0-9_]*)?$`

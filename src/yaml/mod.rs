@@ -1,23 +1,23 @@
 //! YAML as Helm sees it: YAML 1.1 as go-yaml v2 reads and writes it, with sigs.k8s.io/yaml around it.
 
 mod comments;
-mod convert;
+pub mod convert;
 mod data;
-mod decode;
+pub mod decode;
 mod directive;
 mod duplicates;
 pub mod edit;
-mod emit;
+pub mod emit;
 mod go_syntax;
 mod head;
 mod marshal;
 pub mod node;
-mod parser;
-mod reader;
-mod resolve;
+pub mod parser;
+pub mod reader;
+pub mod resolve;
 mod scalar;
-mod scanner;
-mod sort;
+pub mod scanner;
+pub mod sort;
 pub mod toml;
 pub mod tree;
 

@@ -2,6 +2,7 @@
 
 mod bump;
 mod git_http;
+mod kustomize;
 mod race;
 
 mod support;

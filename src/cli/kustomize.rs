@@ -1,0 +1,110 @@
+//! `pintle kustomize build`: an overlay as `kustomize build` prints it, natively.
+
+use std::path::{Path, PathBuf};
+
+use clap::{Args, Subcommand};
+
+use super::Failure;
+use super::output::Streams;
+use crate::kustomize::{self, Build, LoadRestrictions, Options, Reorder};
+use crate::repo::DiskTree;
+
+/// Flags as kustomize 5.8 has them.
+#[derive(Args, Debug, Clone)]
+pub struct KustomizeArgs {
+    #[command(subcommand)]
+    pub command: KustomizeCommand,
+}
+
+#[derive(Subcommand, Debug, Clone)]
+pub enum KustomizeCommand {
+    /// Build a kustomization target from a directory
+    Build(KustomizeBuildArgs),
+}
+
+#[derive(Args, Debug, Clone)]
+pub struct KustomizeBuildArgs {
+    /// The directory that holds the kustomization file
+    #[arg(default_value = ".", value_name = "DIR")]
+    pub dir: String,
+    /// If specified, write output to this path: a file, or a directory that gets a file for each object
+    #[arg(short = 'o', long, value_name = "PATH")]
+    pub output: Option<PathBuf>,
+    /// Whether files outside the kustomization's directory may be loaded
+    #[arg(long, default_value = "LoadRestrictionsRootOnly", value_name = "POLICY",
+        value_parser = ["LoadRestrictionsRootOnly", "LoadRestrictionsNone"])]
+    pub load_restrictor: String,
+    /// Reorder the resources just before output: `legacy` sorts by kind, `none` keeps the order
+    #[arg(long, value_parser = ["legacy", "none"])]
+    pub reorder: Option<String>,
+    /// Not supported: charts are rendered by HelmReleases, or by `pintle template`
+    #[arg(long)]
+    pub enable_helm: bool,
+}
+
+pub fn run(args: &KustomizeArgs, io: &mut Streams<'_>) -> Result<(), Failure> {
+    let KustomizeCommand::Build(args) = &args.command;
+    if args.enable_helm {
+        return Err("--enable-helm is not supported: render the chart with `pintle template`, or describe it by a HelmRelease"
+            .to_owned()
+            .into());
+    }
+    let options = Options {
+        load_restrictions: match args.load_restrictor.as_str() {
+            "LoadRestrictionsNone" => LoadRestrictions::None,
+            _ => LoadRestrictions::RootOnly,
+        },
+        reorder: match args.reorder.as_deref() {
+            Some("none") => Reorder::None,
+            Some(_) => Reorder::Legacy,
+            None => Reorder::Unspecified,
+        },
+    };
+    if args.reorder.is_some() {
+        let hint = "use the new 'sortOptions' field in kustomization.yaml instead.";
+        writeln!(io.err, "Flag --reorder has been deprecated, {hint}")?;
+    }
+    let dir = std::path::absolute(&args.dir)?;
+    let Some(dir) = dir.to_str() else { return Err("the directory's name is not UTF-8".to_owned().into()) };
+    let dir = String::from_utf8_lossy(&crate::golang::path::clean(dir.as_bytes())).into_owned();
+    let built = kustomize::build(&DiskTree, &dir, &options);
+    let built = built.map_err(|e| {
+        let mut failure = Failure::new(e.message.clone());
+        if let Some(file) = &e.file {
+            let place = if e.line > 0 { format!("{file}:{}", e.line) } else { file.clone() };
+            failure.explanation = Some(crate::diagnostic::Diagnostic::error(format!("the build ends at {place}")));
+        }
+        failure
+    })?;
+    for warning in &built.warnings {
+        writeln!(io.err, "{warning}")?;
+    }
+    match &args.output {
+        None => io.out.write_all(built.text().as_bytes())?,
+        Some(path) if path.is_dir() => write_files(&built, path)?,
+        Some(path) => std::fs::write(path, built.text())?,
+    }
+    Ok(())
+}
+
+/// A file for each object; the namespace is in the name where there are several.
+fn write_files(built: &Build, dir: &Path) -> Result<(), Failure> {
+    let namespace = |o: &kustomize::Object| match o.namespace.as_str() {
+        _ if o.cluster_scoped => None,
+        "" => Some("default".to_owned()),
+        ns => Some(ns.to_owned()),
+    };
+    let namespaces: std::collections::BTreeSet<_> = built.objects.iter().filter_map(namespace).collect();
+    for object in &built.objects {
+        let (group, version) = object.api_version.split_once('/').unwrap_or(("", &object.api_version));
+        let parts: Vec<&str> = [group, version, &object.kind, &object.name].into_iter().filter(|s| !s.is_empty()).collect();
+        let mut name = format!("{}.yaml", parts.join("_")).to_lowercase();
+        if namespaces.len() > 1
+            && let Some(ns) = namespace(object)
+        {
+            name = format!("{}_{name}", ns.to_lowercase());
+        }
+        std::fs::write(dir.join(name), &object.text)?;
+    }
+    Ok(())
+}

@@ -1,0 +1,135 @@
+//! The door of the room: a directory in, objects and text out.
+
+use super::emit;
+use super::error::Result;
+use super::fieldspec::FieldSpec;
+use super::ids::Gvk;
+use super::json::Json;
+use super::kustomization::SortOptions;
+use super::parallel;
+use super::resmap::ResMap;
+use super::resource::{self, ORIGIN, Pairs, Resource, Source, TRANSFORMATIONS};
+use super::sort;
+use super::target::{Shared, Target};
+use super::transform::Entries;
+use super::tree::{LoadRestrictions, Loader, Tree};
+
+/// The version of kustomize that is followed.
+const VERSION: &str = "v5.8.1";
+
+/// How to build.
+#[derive(Clone, Debug, Default)]
+pub struct Options {
+    pub load_restrictions: LoadRestrictions,
+    pub reorder: Reorder,
+}
+
+/// The order of the output where the kustomization file does not say it (`--reorder`).
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub enum Reorder {
+    /// By kind, as in `Legacy`.
+    #[default]
+    Unspecified,
+    Legacy,
+    None,
+}
+
+/// A finished object.
+#[derive(Clone, Debug)]
+pub struct Object {
+    pub api_version: String,
+    pub kind: String,
+    pub name: String,
+    pub namespace: String,
+    /// Its kind is known to have no namespace.
+    pub cluster_scoped: bool,
+    /// Where it was read, or the kustomization file that generated it.
+    pub source: Source,
+    /// YAML, without a separator.
+    pub text: String,
+}
+
+/// What came of a build.
+#[derive(Clone, Debug, Default)]
+pub struct Build {
+    pub objects: Vec<Object>,
+    /// kustomize's warnings about deprecated fields, in the order in which it prints them.
+    pub warnings: Vec<String>,
+}
+
+impl Build {
+    /// The output of `kustomize build`.
+    pub fn text(&self) -> String {
+        let size = self.objects.iter().map(|o| o.text.len() + 4).sum();
+        let mut out = String::with_capacity(size);
+        for (i, object) in self.objects.iter().enumerate() {
+            if i > 0 {
+                out.push_str("---\n");
+            }
+            out.push_str(&object.text);
+        }
+        out
+    }
+}
+
+/// Builds the kustomization in a directory of the tree.
+///
+/// `dir` is absolute and clean. The error carries the warnings' place in the text that kustomize prints, but not the warnings.
+pub fn build(tree: &dyn Tree, dir: &str, options: &Options) -> Result<Build> {
+    let shared = Shared::new();
+    let loader = Loader::at_target(tree, dir, options.load_restrictions)?;
+    let target = Target::load(loader, &shared)?;
+    finish(target, options)
+}
+
+/// Builds a kustomization that was read already.
+pub(super) fn finish(mut target: Target<'_, '_>, options: &Options) -> Result<Build> {
+    target.set_schema()?;
+    let mut map = target.build()?;
+    match (&target.kustomization.sort_options, options.reorder) {
+        (Some(order), _) => sort::sort(&mut map, order)?,
+        (None, Reorder::None) => {}
+        (None, _) => sort::sort(&mut map, &SortOptions { order: "legacy".into(), legacy: None })?,
+    }
+    let metadata = &target.kustomization.build_metadata;
+    let wants = |option: &str| metadata.iter().any(|m| m == option);
+    if wants("managedByLabel") {
+        let pairs = Pairs::from([("app.kubernetes.io/managed-by".to_owned(), format!("kustomize-{VERSION}"))]);
+        let specs = vec![FieldSpec::new(Gvk::default(), "metadata/labels", true)];
+        Entries { pairs, specs }.apply(&mut map)?;
+    }
+    let (origins, transformations) = (wants("originAnnotations"), wants("transformerAnnotations"));
+    let objects = print(map, origins, transformations)?;
+    Ok(Build { objects, warnings: target.warnings })
+}
+
+/// Takes kustomize's notes off and prints.
+pub(super) fn print(map: ResMap, origins: bool, transformations: bool) -> Result<Vec<Object>> {
+    let finish = |mut r: Resource| -> Result<Object> {
+        r.remove_notes()?;
+        if !origins {
+            r.remove_annotation(ORIGIN)?;
+        }
+        if !transformations {
+            r.remove_annotation(TRANSFORMATIONS)?;
+        }
+        let text = r.yaml()?;
+        let gvk = resource::gvk(&r.node);
+        Ok(Object {
+            cluster_scoped: gvk.is_cluster_scoped(),
+            api_version: gvk.api_version(),
+            kind: gvk.kind,
+            name: resource::name(&r.node).to_owned(),
+            namespace: resource::namespace(&r.node).to_owned(),
+            source: r.source,
+            text,
+        })
+    };
+    parallel::map(map.into_items(), 64, finish).into_iter().collect()
+}
+
+/// JSON data as kustomize would print it.
+#[allow(dead_code, reason = "used by the callers that make kustomizations")]
+pub(super) fn yaml(json: &Json) -> std::result::Result<String, String> {
+    emit::json(json)
+}
