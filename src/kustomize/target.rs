@@ -23,7 +23,7 @@ use super::resmap::ResMap;
 use super::resource::{self, LOCAL_CONFIG, ORIGIN, Pairs, Resource, Source};
 use super::schema::Schemas;
 use super::transform::{Affix, Entries, Namespace, Subjects};
-use super::tree::Loader;
+use super::tree::{self, Loader};
 use super::vars::{self, VarSet};
 
 /// What all kustomizations of one build share.
@@ -137,6 +137,15 @@ impl<'s, 't> Target<'s, 't> {
         Arc::from(self.loader.path(self.file_name))
     }
 
+    /// An error that is about an entry of the kustomization file itself: the line is where the entry is written.
+    fn at_entry(&self, mut e: Error, entry: &str) -> Error {
+        let text = self.loader.load(self.file_name).unwrap_or_default();
+        let text = String::from_utf8_lossy(&text);
+        let line = text.lines().position(|line| !line.trim_start().starts_with('#') && line.contains(entry));
+        e.file = None;
+        e.at(&self.file(), line.and_then(|i| u32::try_from(i + 1).ok()).unwrap_or(0))
+    }
+
     /// Takes the OpenAPI document that the file names, if any.
     pub fn set_schema(&self) -> Result<()> {
         let Some(openapi) = &self.kustomization.openapi else { return Ok(()) };
@@ -242,6 +251,10 @@ impl<'s, 't> Target<'s, 't> {
             Ok(resources) => return Ok(Piece::File(resources)),
             Err(e) => e.wrap(format!("accumulating resources from '{path}'")),
         };
+        if let Some(remote) = tree::refused(path) {
+            return Err(self.at_entry(remote, path));
+        }
+        let e = if self.loader.has(path) { e } else { self.at_entry(e, path) };
         let as_file = e.message.clone();
         let loader = match self.loader.at(path) {
             Ok(loader) => loader,
@@ -296,7 +309,7 @@ impl<'s, 't> Target<'s, 't> {
             let text = crate::golang::strconv::quote(e.message.as_bytes());
             Error { message: format!("{what}{text}"), ..e }
         };
-        let loader = self.loader.at(path).map_err(|e| shown(e, "loader.New "))?;
+        let loader = self.loader.at(path).map_err(|e| shown(self.at_entry(e, path), "loader.New "))?;
         let build = |this: &Self| -> Result<(Accumulator, Vec<String>)> {
             let mut sub = this.child(loader, path)?;
             let root = sub.loader.root.clone();

@@ -165,6 +165,11 @@ impl<'t> Loader<'t> {
         if file.starts_with('/') { file.to_owned() } else { join(&self.root, file) }
     }
 
+    /// True if there is something at this path.
+    pub fn has(&self, path: &str) -> bool {
+        self.tree.resolve(&self.path(path)).is_some()
+    }
+
     /// A file's content.
     pub fn load(&self, file: &str) -> Result<Cow<'t, [u8]>> {
         if is_remote_file(file) {
@@ -217,6 +222,11 @@ fn confirm_dir(tree: &dyn Tree, path: &str) -> Result<String> {
         Ok((_, Entry::File)) => Err(wrap(Error::new(format!("'{path}': file is not directory")))),
         Err(e) => Err(wrap(e.wrap("not a valid directory"))),
     }
+}
+
+/// The error for an entry that kustomize would download or clone.
+pub fn refused(path: &str) -> Option<Error> {
+    (is_remote_file(path) || is_repository(path)).then(|| remote(path))
 }
 
 fn remote(path: &str) -> Error {

@@ -107,10 +107,10 @@ fn objects_know_their_source() {
 fn remote_resources_are_refused_by_name() {
     for resource in ["https://example.com/a.yaml", "github.com/org/repo//path?ref=v1", "git@example.com:org/repo.git"] {
         let mut tree = MemoryTree::default();
-        tree.insert("app/kustomization.yaml", format!("resources: [\"{resource}\"]\n"));
+        tree.insert("app/kustomization.yaml", format!("# Far away\nresources: [\"{resource}\"]\n"));
         let e = build(&tree, "/app", &Options::default()).unwrap_err();
         assert!(e.message.contains(resource) && e.message.contains("remote"), "{e}");
-        assert_eq!(e.file.as_deref(), Some("/app/kustomization.yaml"));
+        assert_eq!((e.file.as_deref(), e.line), (Some("/app/kustomization.yaml"), 2));
     }
 }
 
