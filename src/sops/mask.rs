@@ -14,7 +14,7 @@ use sha2::{Digest, Sha256};
 
 use super::cipher::{Encrypted, is_encrypted};
 use super::commands::{Opened, open};
-use super::error::Error;
+use super::error::{Error, codes};
 use super::keys::Services;
 use super::metadata::Metadata;
 use super::store::Store;
@@ -282,11 +282,12 @@ pub fn compare(
         let Some(text) = text else { return Ok(None) };
         let tree = store.load_encrypted(text)?;
         let plain = keys.and_then(|keys| {
-            let mut report = |e: &Error| out.problems.push(Problem { version, text: e.to_string() });
             match open(store, text, keys, false) {
                 Ok(opened) => Some(opened.tree.branches),
+                // Not our file: then ciphertexts are compared.
+                Err(e) if e.code == codes::NO_DATA_KEY => None,
                 Err(e) => {
-                    report(&e);
+                    out.problems.push(Problem { version, text: e.to_string() });
                     open(store, text, keys, true).ok().map(|o: Opened| o.tree.branches)
                 }
             }

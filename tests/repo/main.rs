@@ -4,5 +4,6 @@ mod bump;
 mod git_http;
 mod kustomize;
 mod race;
-
+mod secrets;
+mod sops;
 mod support;

@@ -142,15 +142,17 @@ impl Checker<'_> {
             if field("kind").as_deref() != Some("Secret") || field("apiVersion").as_deref() != Some("v1") {
                 continue;
             }
-            for name in ["data", "stringData"] {
-                let Some(node) = yaml.get(d, root, name).and_then(|n| yaml.documents.get(d)?.target(n)) else {
-                    continue;
-                };
-                if !node.children.is_empty() {
+            let Some(doc) = yaml.documents.get(d) else { continue };
+            let pairs = doc.target(root).map(|n| n.children.clone()).unwrap_or_default();
+            for pair in pairs.chunks(2) {
+                let [key, value] = pair else { continue };
+                let (Some(key), Some(value)) = (doc.nodes.get(*key), doc.target(*value)) else { continue };
+                if !value.children.is_empty() && matches!(key.value.as_slice(), b"data" | b"stringData") {
+                    let name = String::from_utf8_lossy(&key.value).into_owned();
                     self.say(
                         "secrets/plain-secret",
                         shown,
-                        node.line,
+                        key.line,
                         format!("a Secret with {name} in clear"),
                         "encrypt the file with sops, or make the Secret from an external store",
                     );

@@ -1,0 +1,396 @@
+//! `pintle secrets`: verdicts instead of values, for people, for Git's textconv and as its merge driver; and no value in any output.
+
+use std::path::Path;
+use std::process::Output;
+
+use base64::Engine as _;
+
+use crate::sops::{Ring, age_key, encrypt, recipient};
+use crate::support::{Folder, git, pintle, try_git};
+
+/// Values that must never be seen.
+const CANARIES: [&str; 4] = ["canary/Quail+7 é\"x", "canaryOsprey-0123456789", "Canary Wren\tsecond", "4815162342108"];
+
+/// All forms in which a value could slip out.
+fn forms(value: &str) -> Vec<String> {
+    let bytes = value.as_bytes();
+    let mut out = vec![value.to_owned(), value.trim_matches('"').to_owned()];
+    // Base64 at each of its three alignments, without the ends that depend on neighbours.
+    for skip in 0..3 {
+        let text = base64::engine::general_purpose::STANDARD_NO_PAD.encode(&bytes[skip..]);
+        out.push(text[..text.len() - 2].to_owned());
+        let text = base64::engine::general_purpose::URL_SAFE_NO_PAD.encode(&bytes[skip..]);
+        out.push(text[..text.len() - 2].to_owned());
+    }
+    let hex: String = bytes.iter().map(|b| format!("{b:02x}")).collect();
+    out.extend([hex.to_uppercase(), hex]);
+    let url: String = bytes
+        .iter()
+        .map(|b| {
+            if b.is_ascii_alphanumeric() || b"-_.~".contains(b) {
+                char::from(*b).to_string()
+            } else {
+                format!("%{b:02X}")
+            }
+        })
+        .collect();
+    out.push(url);
+    let json = serde_json::to_string(value).unwrap();
+    out.push(json.trim_matches('"').to_owned());
+    out.push(json.trim_matches('"').replace('é', "\\u00e9"));
+    out.push(json.trim_matches('"').replace('é', "\\xE9"));
+    out.push(value.chars().rev().collect());
+    out
+}
+
+fn assert_no_canary(what: &str, text: &[u8]) {
+    let text = String::from_utf8_lossy(text);
+    for canary in CANARIES {
+        for form in forms(canary) {
+            assert!(!text.contains(&form), "{what} shows a secret as {form:?}:\n{text}");
+        }
+    }
+}
+
+fn config() -> String {
+    format!("creation_rules:\n- path_regex: secrets?\\.(yaml|json|env|ini)$\n  age: {}\n", recipient("age-1"))
+}
+
+fn ring() -> Ring {
+    Ring::of(&[1, 2], false)
+}
+
+fn plain(second: &str) -> String {
+    let [a, b, c, d] = CANARIES.map(|c| serde_json::to_string(c).unwrap());
+    format!("apiVersion: v1\nkind: Secret\ndata:\n  a: {a}\n  b: {second}\n  c: {c}\n  n: {d}\n  list: [{a}, {b}]\n")
+}
+
+/// Runs in a folder at trace level; no output may hold a canary.
+fn run(dir: &Path, key: Option<usize>, args: &[&str]) -> Output {
+    let mut command = pintle();
+    command.arg("secrets").args(args).current_dir(dir).env("RUST_LOG", "trace");
+    if let Some(n) = key {
+        command.env("SOPS_AGE_KEY", age_key(n));
+    }
+    let out = command.output().unwrap();
+    assert_no_canary(&format!("{args:?}"), &[out.stdout.clone(), out.stderr.clone()].concat());
+    out
+}
+
+fn text(out: &Output) -> String {
+    String::from_utf8_lossy(&[out.stdout.clone(), out.stderr.clone()].concat()).into_owned()
+}
+
+fn diff(dir: &Path, key: Option<usize>) -> String {
+    text(&run(dir, key, &["diff", "old.secret.yaml", "new.secret.yaml"]))
+}
+
+fn set(enc: &[u8], place: &str, value: &str) -> Vec<u8> {
+    use pintle::sops::{Format, Store, parse_path, parse_value, set};
+    let (place, value) = (parse_path(place).unwrap(), parse_value(value).unwrap());
+    crate::sops::with_fresh(|f| set(&Store::from(Format::Yaml), enc, &place, value, false, &ring().services(), f))
+        .unwrap()
+        .unwrap()
+}
+
+#[test]
+fn a_diff_tells_what_changed_and_shows_nothing() {
+    let folder = Folder::new();
+    let old = encrypt(&config(), "secret.yaml", plain("\"canaryOsprey-0123456789\"").as_bytes(), &ring());
+    folder.write("old.secret.yaml", &old);
+
+    // One value set by a well-behaved tool: precise even without a key.
+    let new = set(&old, "[\"data\"][\"b\"]", "\"Canary Wren\\tsecond\"");
+    folder.write("new.secret.yaml", &new);
+    assert_eq!(
+        diff(folder.path(), None).lines().collect::<Vec<_>>(),
+        [
+            "new.secret.yaml: values changed (no key at hand: ciphertexts compared)",
+            "  data.b: encrypted anew, perhaps changed",
+        ]
+    );
+    assert_eq!(diff(folder.path(), Some(1)), "new.secret.yaml: values changed\n  data.b: changed\n");
+
+    // Added, removed, of another type, a new list item.
+    let new = set(&set(&new, "[\"data\"][\"n\"]", "5"), "[\"data\"][\"fresh\"]", "\"4815162342108\"");
+    let new = set(&new, "[\"data\"][\"list\"][2]", "\"4815162342108\"");
+    folder.write("new.secret.yaml", &new);
+    let said = diff(folder.path(), None);
+    for line in ["data.n: changed, type str -> float", "data.fresh: added", "data.list[2]: added"] {
+        assert!(said.contains(line), "{said}");
+    }
+    assert_eq!(said.lines().count(), 5, "{said}");
+
+    // Everything encrypted anew: without a key perhaps changed, with one only re-encrypted; recipients are news.
+    let both = config().replace("age: ", &format!("age: {},", recipient("age-2")));
+    let anew = encrypt(&both, "secret.yaml", plain("\"canaryOsprey-0123456789\"").as_bytes(), &ring());
+    folder.write("new.secret.yaml", &anew);
+    assert!(diff(folder.path(), None).contains("data.a: encrypted anew, perhaps changed"));
+    let said = diff(folder.path(), Some(1));
+    assert!(said.starts_with("new.secret.yaml: re-encrypted only, no value changed, recipients changed\n"), "{said}");
+    assert!(
+        said.contains(&format!("+ recipient age {}", recipient("age-2"))) && said.contains("data.a: re-encrypted only"),
+        "{said}"
+    );
+
+    // A value that became plain, and a MAC that was not made anew.
+    let open = String::from_utf8(old.clone()).unwrap();
+    let line = open.lines().find(|l| l.trim_start().starts_with("b: ENC")).unwrap();
+    folder.write("new.secret.yaml", open.replace(line, "    b: typed by hand"));
+    let said = diff(folder.path(), Some(1));
+    assert!(said.contains("data.b: IN CLEAR NOW, was encrypted") && said.contains("! head: "), "{said}");
+
+    let out = run(folder.path(), Some(1), &["diff", "--reveal", "old.secret.yaml", "new.secret.yaml"]);
+    assert!(!out.status.success() && text(&out).contains("only on a terminal"));
+}
+
+#[test]
+fn fingerprints_are_equal_for_equal_values_and_new_for_every_run() {
+    let folder = Folder::new();
+    let old = encrypt(&config(), "secret.yaml", plain("\"canaryOsprey-0123456789\"").as_bytes(), &ring());
+    folder.write("old.secret.yaml", &old);
+    folder.write("new.secret.yaml", set(&set(&old, "[\"data\"][\"a\"]", "\"v\""), "[\"data\"][\"a\"]", "\"w\""));
+    let print =
+        || text(&run(folder.path(), Some(1), &["diff", "--fingerprints", "old.secret.yaml", "new.secret.yaml"]));
+    let (one, two) = (print(), print());
+    assert!(one.contains("data.a: changed [") && one != two, "{one}{two}");
+    assert!(
+        !text(&run(folder.path(), None, &["diff", "--fingerprints", "old.secret.yaml", "new.secret.yaml"]))
+            .contains('[')
+    );
+}
+
+#[test]
+fn commits_are_compared_and_json_says_the_same() {
+    let folder = Folder::new();
+    git(folder.path(), &["init", "--quiet", "--initial-branch=main"]);
+    let old = encrypt(&config(), "secret.yaml", plain("\"canaryOsprey-0123456789\"").as_bytes(), &ring());
+    folder.write("k8s/secret.yaml", &old);
+    folder.write("k8s/other.yaml", "a: 1\n");
+    git(folder.path(), &["add", "--all"]);
+    git(folder.path(), &["commit", "--quiet", "--message=1"]);
+    folder.write("k8s/secret.yaml", set(&old, "[\"data\"][\"b\"]", "\"x\""));
+    folder.write("k8s/other.yaml", "a: 2\n");
+    assert!(text(&run(folder.path(), None, &["diff"])).contains("data.b: encrypted anew"), "the work tree");
+    git(folder.path(), &["commit", "--quiet", "--all", "--message=2"]);
+    let out = run(folder.path(), Some(1), &["diff", "HEAD~1..HEAD", "--json", "--exit-code"]);
+    assert_eq!(out.status.code(), Some(1));
+    let all: serde_json::Value = serde_json::from_slice(&out.stdout).unwrap();
+    assert_eq!(all.as_array().unwrap().len(), 1);
+    assert_eq!(all[0]["path"], "k8s/secret.yaml");
+    assert_eq!(all[0]["changes"][0]["verdict"], "changed");
+    assert_eq!(all[0]["sameValues"], false);
+    // A file that lost its encryption is the loudest news of all.
+    folder.write("k8s/secret.yaml", "data: {b: typed}\n");
+    assert!(text(&run(folder.path(), None, &["diff"])).contains("NOT ENCRYPTED ANY MORE"));
+}
+
+#[test]
+fn textconv_shows_git_which_values_changed() {
+    let folder = Folder::new();
+    let dir = folder.path();
+    git(dir, &["init", "--quiet", "--initial-branch=main"]);
+    let old = encrypt(&config(), "secret.yaml", plain("\"canaryOsprey-0123456789\"").as_bytes(), &ring());
+    folder.write("secret.yaml", &old);
+    folder.write(".gitattributes", "secret.yaml diff=sops\n");
+    let program = env!("CARGO_BIN_EXE_pintle");
+    git(dir, &["config", "diff.sops.textconv", &format!("{program} secrets textconv --no-keys --input-type yaml")]);
+    git(dir, &["add", "--all"]);
+    git(dir, &["commit", "--quiet", "--message=1"]);
+    folder.write("secret.yaml", set(&old, "[\"data\"][\"b\"]", "\"x\""));
+    let shown = git(dir, &["diff", "--unified=0"]);
+    let changed: Vec<&str> = shown.lines().filter(|l| l.starts_with("+ ") || l.starts_with("- ")).collect();
+    assert_eq!(changed.len(), 2, "no MAC, no time: {shown}");
+    assert!(changed.iter().all(|l| l.contains("b: <encrypted str ")), "{shown}");
+
+    // With a key the placeholder is the value's: encrypting anew makes no difference.
+    let again = encrypt(&config(), "secret.yaml", plain("\"canaryOsprey-0123456789\"").as_bytes(), &ring());
+    folder.write("a.secret.yaml", &old);
+    folder.write("b.secret.yaml", &again);
+    let conv = |name, key| text(&run(dir, key, &["textconv", name]));
+    assert_eq!(conv("a.secret.yaml", Some(1)), conv("a.secret.yaml", Some(1)));
+    assert_ne!(conv("a.secret.yaml", None), conv("b.secret.yaml", None));
+}
+
+/// A repository with a SOPS file that two branches change.
+fn diverged(ours: &[(&str, &str)], theirs: &[(&str, &str)]) -> Folder {
+    let folder = Folder::new();
+    let dir = folder.path();
+    git(dir, &["init", "--quiet", "--initial-branch=main"]);
+    let base = encrypt(&config(), "secret.yaml", plain("\"canaryOsprey-0123456789\"").as_bytes(), &ring());
+    folder.write("secret.yaml", &base);
+    folder.write(".gitattributes", "secret.yaml merge=sops\n");
+    let program = env!("CARGO_BIN_EXE_pintle");
+    git(dir, &["config", "merge.sops.driver", &format!("{program} secrets merge %O %A %B %P")]);
+    git(dir, &["add", "--all"]);
+    git(dir, &["commit", "--quiet", "--message=base"]);
+    git(dir, &["branch", "theirs"]);
+    let change =
+        |edits: &[(&str, &str)]| edits.iter().fold(base.clone(), |text, (place, value)| set(&text, place, value));
+    folder.write("secret.yaml", change(ours));
+    git(dir, &["commit", "--quiet", "--all", "--message=ours"]);
+    git(dir, &["checkout", "--quiet", "theirs"]);
+    folder.write("secret.yaml", change(theirs));
+    git(dir, &["commit", "--quiet", "--all", "--message=theirs"]);
+    git(dir, &["checkout", "--quiet", "main"]);
+    folder
+}
+
+fn merge(folder: &Folder, key: Option<usize>) -> Output {
+    let mut command = std::process::Command::new("git");
+    command.args(["-c", "user.name=t", "-c", "user.email=t@localhost", "merge", "--no-edit", "theirs"]);
+    command.current_dir(folder.path()).env("HOME", "/nonexistent").env_remove("SOPS_AGE_KEY");
+    if let Some(n) = key {
+        command.env("SOPS_AGE_KEY", age_key(n));
+    }
+    let out = command.output().unwrap();
+    assert_no_canary("git merge", &[out.stdout.clone(), out.stderr.clone()].concat());
+    out
+}
+
+fn decrypted(folder: &Folder) -> String {
+    use pintle::sops::{Format, Store, decrypt};
+    let store = Store::from(Format::Yaml);
+    let bytes = std::fs::read(folder.join("secret.yaml")).unwrap();
+    String::from_utf8(decrypt(&store, &store, &bytes, &ring().services(), false).unwrap()).unwrap()
+}
+
+#[test]
+fn git_merges_values_that_different_people_changed() {
+    let folder = diverged(
+        &[("[\"data\"][\"a\"]", "\"ours\""), ("[\"data\"][\"new1\"]", "\"n1\"")],
+        &[("[\"data\"][\"b\"]", "\"theirs\""), ("[\"data\"][\"new2\"]", "\"n2\"")],
+    );
+    let before = folder.read("secret.yaml");
+    let out = merge(&folder, Some(1));
+    assert!(out.status.success(), "{}", text(&out));
+    let plain = decrypted(&folder);
+    for line in ["a: ours", "b: theirs", "new1: n1", "new2: n2"] {
+        assert!(plain.contains(line), "{plain}");
+    }
+    // What nobody changed keeps its ciphertext.
+    let line = before.lines().find(|l| l.trim_start().starts_with("c: ENC")).unwrap();
+    assert!(folder.read("secret.yaml").contains(line));
+}
+
+#[test]
+fn a_merge_without_key_or_with_a_conflict_is_refused_and_leaves_the_file() {
+    let folder = diverged(&[("[\"data\"][\"a\"]", "\"ours\"")], &[("[\"data\"][\"b\"]", "\"theirs\"")]);
+    let out = merge(&folder, None);
+    assert!(!out.status.success() && text(&out).contains("merging needs a key"), "{}", text(&out));
+    assert!(decrypted(&folder).contains("a: ours"));
+
+    let folder = diverged(&[("[\"data\"][\"a\"]", "\"ours\"")], &[("[\"data\"][\"a\"]", "\"theirs\"")]);
+    let out = merge(&folder, Some(1));
+    assert!(!out.status.success() && text(&out).contains("both sides changed: data.a"), "{}", text(&out));
+    assert!(decrypted(&folder).contains("a: ours"));
+    assert!(
+        String::from_utf8_lossy(&try_git(folder.path(), &["status", "--porcelain"]).stdout).contains("UU secret.yaml")
+    );
+}
+
+#[test]
+fn check_finds_what_is_wrong() {
+    let folder = Folder::new();
+    folder.write(".sops.yaml", config());
+    let good = encrypt(&config(), "secret.yaml", plain("\"canaryOsprey-0123456789\"").as_bytes(), &ring());
+    folder.write("good/secret.yaml", &good);
+    assert!(run(folder.path(), Some(1), &["check"]).status.success());
+
+    let text_of = |bytes: &[u8]| String::from_utf8(bytes.to_vec()).unwrap();
+    let broken = text_of(&good).replace("    mac: ENC[AES256_GCM,data:", "    mac: ENC[AES256_GCM,data:AAAA");
+    folder.write("mac/secret.yaml", broken);
+    let line = text_of(&good).lines().find(|l| l.trim_start().starts_with("b: ENC")).unwrap().to_owned();
+    folder.write("open/secret.yaml", text_of(&good).replace(&line, "    b: canaryOsprey-0123456789"));
+    folder.write("plain/secret.yaml", plain("1"));
+    folder.write(
+        "plain/other.yaml",
+        "kind: ConfigMap\n---\napiVersion: v1\nkind: Secret\nstringData:\n  a: canaryOsprey-0123456789\n",
+    );
+    let other = config().replace(&recipient("age-1"), &recipient("age-2"));
+    folder.write("who/secret.yaml", encrypt(&other, "secret.yaml", b"a: 1\n", &ring()));
+    folder.write("torn/secret.yaml", text_of(&good).replace("    lastmodified:", "    lastmodified: x #"));
+    folder.write("norule/enc.yaml", &good);
+
+    let out = run(folder.path(), Some(1), &["check", "--json"]);
+    assert!(!out.status.success());
+    let all: Vec<serde_json::Value> = serde_json::from_slice(&out.stdout).unwrap();
+    let found: Vec<String> = all
+        .iter()
+        .map(|f| format!("{} {}:{}", f["rule"].as_str().unwrap(), f["path"].as_str().unwrap(), f["line"]))
+        .collect();
+    for want in [
+        "secrets/mac mac/secret.yaml:",
+        "secrets/plain-value open/secret.yaml:5",
+        "secrets/mac open/secret.yaml:",
+        "secrets/not-encrypted plain/secret.yaml:0",
+        "secrets/plain-secret plain/other.yaml:5",
+        "secrets/recipients who/secret.yaml:2",
+        "secrets/unreadable torn/secret.yaml:0",
+        "secrets/no-rule norule/enc.yaml:0",
+    ] {
+        assert!(found.iter().any(|f| f.starts_with(want)), "{want} in {found:#?}");
+    }
+    assert!(found.iter().all(|f| !f.contains("good/")), "{found:#?}");
+    // Without a key all but the MACs is found.
+    let said = text(&run(folder.path(), None, &["check"]));
+    assert!(said.contains("secrets/plain-value") && said.contains("secrets/recipients"), "{said}");
+}
+
+#[test]
+fn errors_show_no_value() {
+    let folder = Folder::new();
+    let good =
+        String::from_utf8(encrypt(&config(), "secret.yaml", plain("\"canaryOsprey-0123456789\"").as_bytes(), &ring()))
+            .unwrap();
+    let line = good.lines().find(|l| l.trim_start().starts_with("b: ENC")).unwrap();
+    let key = "canaryOsprey-0123456789";
+    for (name, broken) in [
+        ("type", good.replace(line, &line.replace("type:str", "type:int"))),
+        ("bool", good.replace(line, &line.replace("type:str", "type:bool"))),
+        ("time", good.replace(line, &line.replace("type:str", "type:time"))),
+        ("plain", good.replace(line, &format!("    b: {key}"))),
+        ("number", good.replace(line, "    b: 4815162342108")),
+        ("twice", good.replace(line, &format!("{line}\n    b: {key}"))),
+        ("syntax", good.replace(line, &format!("    b: [{key}"))),
+        ("tag", good.replace(line, &format!("    b: !!int {key}"))),
+        ("scalar", format!("{key}\n")),
+        ("list", format!("[{key}]\n")),
+    ] {
+        folder.write("x.secret.yaml", &broken);
+        folder.write("y.secret.yaml", &good);
+        for k in [None, Some(1), Some(2)] {
+            run(folder.path(), k, &["diff", "x.secret.yaml", "y.secret.yaml"]);
+            run(folder.path(), k, &["diff", "--json", "--fingerprints", "y.secret.yaml", "x.secret.yaml"]);
+            run(folder.path(), k, &["merge", "y.secret.yaml", "x.secret.yaml", "y.secret.yaml", "secret.yaml"]);
+            run(folder.path(), k, &["check"]);
+            if name != "plain"
+                && name != "number"
+                && name != "twice"
+                && name != "syntax"
+                && name != "tag"
+                && name != "scalar"
+                && name != "list"
+            {
+                run(folder.path(), k, &["textconv", "x.secret.yaml"]);
+            }
+        }
+    }
+    for (name, text) in [
+        ("x.secret.env", format!("A={key}\n{key}\n")),
+        ("x.secret.ini", format!("[a]\n{key}\n")),
+        ("x.secret.json", format!("\"{key}\"")),
+    ] {
+        folder.write(name, text);
+        run(folder.path(), Some(1), &["textconv", name]);
+        run(folder.path(), Some(1), &["merge", name, name, name, name]);
+        std::fs::remove_file(folder.join(name)).unwrap();
+    }
+    // A library error's own forms.
+    let store = pintle::sops::Store::from(pintle::sops::Format::Yaml);
+    let broken = good.replace(line, &line.replace("type:str", "type:int"));
+    let error = pintle::sops::decrypt(&store, &store, broken.as_bytes(), &ring().services(), false).unwrap_err();
+    assert_no_canary("Error", format!("{error} {error:?}").as_bytes());
+    let opened = pintle::sops::open(&store, good.as_bytes(), &ring().services(), false).unwrap();
+    assert_no_canary("Tree", format!("{:?}", opened.tree).as_bytes());
+}
