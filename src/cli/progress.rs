@@ -52,7 +52,11 @@ impl View {
         if self.quiet || self.last.get(&p.id).is_some_and(|(s, m)| *s == p.state && *m == p.message) {
             return;
         }
-        self.last.insert(p.id.clone(), (p.state, p.message.clone()));
+        let first = self.last.insert(p.id.clone(), (p.state, p.message.clone())).is_none();
+        // Of what is ready (or gone) when it is first seen there is nothing to say.
+        if first && matches!(p.state, State::Current | State::NotFound) {
+            return;
+        }
         let state = if p.message.is_empty() {
             p.state.as_str().to_string()
         } else {

@@ -6,6 +6,7 @@ mod support;
 mod faults;
 mod interop;
 mod kube;
+mod owners;
 mod reading;
 mod refusals;
 mod waiting;

@@ -194,7 +194,8 @@ async fn delete(ctx: &Context, hook: &HookRecord, policy: &str, options: &Option
         let texts: Vec<String> = errors.iter().map(ToString::to_string).collect();
         return Err(ActionError::new(texts.join("; ")));
     }
-    Ok(wait::deleted(ctx.cluster.as_ref(), &present, &options.waiting(ctx)).await?)
+    let quietly = wait::WaitOptions { progress: None, ..options.waiting(ctx) };
+    Ok(wait::deleted(ctx.cluster.as_ref(), &present, &quietly).await?)
 }
 
 /// Those that are there: most old hooks are not, and then nothing is to be written or watched.
