@@ -45,9 +45,11 @@ pub struct KustomizeBuildArgs {
 pub fn run(args: &KustomizeArgs, io: &mut Streams<'_>) -> Result<(), Failure> {
     let KustomizeCommand::Build(args) = &args.command;
     if args.enable_helm {
-        return Err("--enable-helm is not supported: render the chart with `pintle template`, or describe it by a HelmRelease"
-            .to_owned()
-            .into());
+        return Err(
+            "--enable-helm is not supported: render the chart with `pintle template`, or describe it by a HelmRelease"
+                .to_owned()
+                .into(),
+        );
     }
     let options = Options {
         load_restrictions: match args.load_restrictor.as_str() {
@@ -97,7 +99,8 @@ fn write_files(built: &Build, dir: &Path) -> Result<(), Failure> {
     let namespaces: std::collections::BTreeSet<_> = built.objects.iter().filter_map(namespace).collect();
     for object in &built.objects {
         let (group, version) = object.api_version.split_once('/').unwrap_or(("", &object.api_version));
-        let parts: Vec<&str> = [group, version, &object.kind, &object.name].into_iter().filter(|s| !s.is_empty()).collect();
+        let parts: Vec<&str> =
+            [group, version, &object.kind, &object.name].into_iter().filter(|s| !s.is_empty()).collect();
         let mut name = format!("{}.yaml", parts.join("_")).to_lowercase();
         if namespaces.len() > 1
             && let Some(ns) = namespace(object)

@@ -126,6 +126,7 @@ pub fn run(args: impl IntoIterator<Item = OsString>, io: &mut Streams<'_>) -> u8
 ///
 /// Rendering recurses as deep as a chart's templates nest, so the work is done on a thread with a large stack.
 pub fn main() -> ExitCode {
+    logging();
     let work = || {
         let mut stdout = std::io::BufWriter::with_capacity(1 << 16, std::io::stdout().lock());
         let mut stderr = std::io::stderr().lock();
@@ -143,4 +144,12 @@ pub fn main() -> ExitCode {
             ExitCode::from(1)
         }
     }
+}
+
+/// What happens inside, on standard error, where `PINTLE_LOG` asks for it: `debug`, `pintle=trace`.
+fn logging() {
+    let Some(filter) = std::env::var("PINTLE_LOG").ok().filter(|f| !f.is_empty()) else { return };
+    let filter = tracing_subscriber::EnvFilter::new(filter);
+    // A second subscriber, in a test, is no reason to fail.
+    let _ = tracing_subscriber::fmt().with_env_filter(filter).with_writer(std::io::stderr).try_init();
 }

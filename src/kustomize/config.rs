@@ -116,8 +116,7 @@ impl Config {
             }
         }
         for reference in &other.name_reference {
-            out.add_name_reference(reference)
-                .map_err(|e| e.wrap("failed to merge NameReference fieldSpec"))?;
+            out.add_name_reference(reference).map_err(|e| e.wrap("failed to merge NameReference fieldSpec"))?;
         }
         out.sort();
         Ok(out)
@@ -137,8 +136,8 @@ impl Config {
 
     /// From a configuration file. Errors are kustomize's texts.
     pub fn parse(text: &[u8]) -> Result<Self> {
-        let json = super::read::to_json_strict(text)
-            .map_err(|e| Error::new(format!("error converting YAML to JSON: {e}")))?;
+        let json =
+            super::read::to_json_strict(text).map_err(|e| Error::new(format!("error converting YAML to JSON: {e}")))?;
         let mut decoder = Decoder::new(true, true);
         let mut config = Self::default();
         decoder.root(&json, "TransformerConfig", &mut |fields: &mut Fields<'_, '_>| {

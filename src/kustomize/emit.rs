@@ -197,7 +197,9 @@ fn json_of(node: &Node, top: bool, in_flow: bool) -> Result<Json, String> {
             Value::Float(f) => Json::Float(f),
             Value::Str(s) => Json::Str(s.into_owned()),
         },
-        Kind::Sequence => Json::List(node.content.iter().map(|n| json_of(n, false, in_flow)).collect::<Result<_, _>>()?),
+        Kind::Sequence => {
+            Json::List(node.content.iter().map(|n| json_of(n, false, in_flow)).collect::<Result<_, _>>()?)
+        }
         Kind::Mapping => {
             let entries = entries(node, top)?;
             let entries = entries.into_iter().map(|(k, v)| Ok((k.to_owned(), json_of(v, false, in_flow)?)));

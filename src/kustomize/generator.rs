@@ -153,11 +153,7 @@ fn env_file<'t>(file: &str, loader: &Loader<'t>, out: &mut Vec<Pair<'t>>) -> Res
         let Ok(mut text) = std::str::from_utf8(line) else {
             let bytes: Vec<String> = line.iter().map(u8::to_string).collect();
             let shown = crate::yaml::convert::valid_utf8(line);
-            let e = format!(
-                "line [{}] has invalid utf8 bytes : {}",
-                bytes.join(" "),
-                String::from_utf8_lossy(&shown)
-            );
+            let e = format!("line [{}] has invalid utf8 bytes : {}", bytes.join(" "), String::from_utf8_lossy(&shown));
             return Err(Error::new(e).at(&loader.path(file), n as u32 + 1));
         };
         if n == 0 {
@@ -185,7 +181,9 @@ pub fn hash(node: &Node) -> Result<String> {
         "ConfigMap" => (&["data"], "binaryData"),
         "Secret" => (&["type", "data"], "stringData"),
         other => {
-            return Err(Error::new(format!("the name of a {other} cannot be given a hash: only ConfigMaps and Secrets can")));
+            return Err(Error::new(format!(
+                "the name of a {other} cannot be given a hash: only ConfigMaps and Secrets can"
+            )));
         }
     };
     // kustomize means to include the name, but looks for it under a wrong path.

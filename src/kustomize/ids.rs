@@ -117,18 +117,12 @@ impl Id {
 
     /// `ResId.Equals`: same kind, name and effective namespace.
     pub fn matches(&self, other: &Self) -> bool {
-        self.name == other.name
-            && self.gvk == other.gvk
-            && self.effective_namespace() == other.effective_namespace()
+        self.name == other.name && self.gvk == other.gvk && self.effective_namespace() == other.effective_namespace()
     }
 
     /// What is equal where [`Self::matches`] holds.
     pub fn key(&self) -> Key {
-        Key {
-            gvk: self.gvk.clone(),
-            name: self.name.clone(),
-            namespace: self.effective_namespace().to_owned(),
-        }
+        Key { gvk: self.gvk.clone(), name: self.name.clone(), namespace: self.effective_namespace().to_owned() }
     }
 
     /// `ResId.IsSelectedBy`

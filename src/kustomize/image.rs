@@ -30,7 +30,8 @@ impl ImageTransformer {
     pub fn apply(&self, map: &mut ResMap) -> Result<()> {
         for pass in 0..2 {
             for r in map.contents_mut() {
-                super::shared::step(&mut r.node, |node| self.pass(node, pass)).map_err(|e| e.at(&r.source.file, r.source.line))?;
+                super::shared::step(&mut r.node, |node| self.pass(node, pass))
+                    .map_err(|e| e.at(&r.source.file, r.source.line))?;
             }
             map.drop_empty();
         }

@@ -120,7 +120,11 @@ impl<'p> Step<'p> {
             Self::Element(name, value) => {
                 expect(node, Kind::Sequence)?;
                 Ok(node.content.iter().position(|item| {
-                    if name.is_empty() { item.value == *value } else { item.field(name).is_some_and(|f| f.value == *value) }
+                    if name.is_empty() {
+                        item.value == *value
+                    } else {
+                        item.field(name).is_some_and(|f| f.value == *value)
+                    }
                 }))
             }
         }

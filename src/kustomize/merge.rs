@@ -262,9 +262,9 @@ fn directive(patch: Option<&mut Node>) -> Result<Directive> {
             }
             let text = item.field("$patch").map(|n| n.value.clone()).unwrap_or_default();
             let found = parse(&text)?;
-            patch.content.retain(|item| {
-                !item.is_empty_item() && item.field("$patch").is_none_or(|value| value.value != text)
-            });
+            patch
+                .content
+                .retain(|item| !item.is_empty_item() && item.field("$patch").is_none_or(|value| value.value != text));
             Ok(found)
         }
         _ => {

@@ -41,21 +41,20 @@ impl PatchTransformer {
         let (text, source, file) = match (inline, patch.path.as_str()) {
             ("", "") => return Err(Error::new(format!("must specify one of patch and path in\n{}", config()))),
             ("", path) => {
-                let text = loader
-                    .load(path)
-                    .map_err(|e| e.wrap(format!("failed to get the patch file from path({path})")))?;
+                let text =
+                    loader.load(path).map_err(|e| e.wrap(format!("failed to get the patch file from path({path})")))?;
                 (text.into_owned(), format!("[path: {}]", quote(path.as_bytes())), Arc::from(loader.path(path)))
             }
-            (_, "") => {
-                (inline.as_bytes().to_vec(), format!("[patch: {}]", quote(inline.as_bytes())), file.clone())
-            }
+            (_, "") => (inline.as_bytes().to_vec(), format!("[patch: {}]", quote(inline.as_bytes())), file.clone()),
             _ => return Err(Error::new(format!("patch and path can't be set at the same time\n{}", config()))),
         };
         let merges = objects::from_text(&text, &file);
         let json = JsonPatch::parse(&text);
         let (merges, json) = match (merges, json) {
             (Ok(merges), Ok(json)) if !merges.is_empty() && !json.is_empty() => {
-                return Err(Error::new(format!("illegally qualifies as both an SM and JSON patch: {source}")).at(&file, 0));
+                return Err(
+                    Error::new(format!("illegally qualifies as both an SM and JSON patch: {source}")).at(&file, 0)
+                );
             }
             (Err(_), Err(_)) => {
                 return Err(Error::new(format!("unable to parse SM or JSON patch from {source}")).at(&file, 0));
@@ -204,10 +203,7 @@ impl StrategicMerge {
             patches.extend(objects::from_text(inline.as_bytes(), file)?);
         }
         if patches.is_empty() {
-            return Err(Error::new(format!(
-                "patch appears to be empty; files=[{}], Patch={inline}",
-                paths.join(" ")
-            )));
+            return Err(Error::new(format!("patch appears to be empty; files=[{}], Patch={inline}", paths.join(" "))));
         }
         Ok(Self { patches })
     }
@@ -239,7 +235,13 @@ pub struct Json6902 {
 }
 
 impl Json6902 {
-    pub fn new(target: Option<&Selector>, path: &str, inline: &str, loader: &Loader<'_>, file: &Arc<str>) -> Result<Self> {
+    pub fn new(
+        target: Option<&Selector>,
+        path: &str,
+        inline: &str,
+        loader: &Loader<'_>,
+        file: &Arc<str>,
+    ) -> Result<Self> {
         // Without any target kustomize crashes.
         let Some(target) = target.filter(|t| !t.id.name.is_empty()) else {
             return Err("must specify the target name".into());

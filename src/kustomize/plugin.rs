@@ -226,10 +226,9 @@ impl Reader<'_, '_> {
             }
             "PrefixTransformer" => Transformer::Affix(affix(f, false)?),
             "SuffixTransformer" => Transformer::Affix(affix(f, true)?),
-            "PrefixSuffixTransformer" => Transformer::All(vec![
-                Transformer::Affix(affix(f, false)?),
-                Transformer::Affix(affix(f, true)?),
-            ]),
+            "PrefixSuffixTransformer" => {
+                Transformer::All(vec![Transformer::Affix(affix(f, false)?), Transformer::Affix(affix(f, true)?)])
+            }
             "PatchJson6902Transformer" => {
                 let target = opt_selector(f, "target");
                 let (path, inline) = (f.string("path"), f.string("jsonOp"));
@@ -243,12 +242,7 @@ impl Reader<'_, '_> {
             }
             "PatchStrategicMergeTransformer" => {
                 let paths = f.strings("paths", "[]types.PatchStrategicMerge", "types.PatchStrategicMerge");
-                Transformer::StrategicMerge(StrategicMerge::new(
-                    &paths,
-                    &f.string("patches"),
-                    self.loader,
-                    &self.file,
-                )?)
+                Transformer::StrategicMerge(StrategicMerge::new(&paths, &f.string("patches"), self.loader, &self.file)?)
             }
             "PatchTransformer" => {
                 Transformer::Patch(Box::new(PatchTransformer::new(&patch(f), self.loader, &self.file)?))
@@ -380,9 +374,9 @@ impl Reader<'_, '_> {
                 }
             });
         });
-        decoder.finish().map_err(|e| {
-            fails(config)(Error::new(format!("error unmarshaling JSON: while decoding JSON: {e}")))
-        })?;
+        decoder
+            .finish()
+            .map_err(|e| fails(config)(Error::new(format!("error unmarshaling JSON: while decoding JSON: {e}"))))?;
         Ok(vec![generator::generate(&args, secret, self.loader, config.source.clone())?])
     }
 }

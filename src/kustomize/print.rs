@@ -31,7 +31,8 @@ pub fn trimmed(n: &Node) -> String {
         && n.value.bytes().all(|b| b.is_ascii_alphanumeric() || b == b'-')
         && !n.value.starts_with('-')
         && !n.value.is_empty()
-        && (n.tag != Tag::Str || !n.value.as_bytes()[0].is_ascii_digit() && !matches!(resolve3(&n.value).0, Tag::Null | Tag::Bool))
+        && (n.tag != Tag::Str
+            || !n.value.as_bytes()[0].is_ascii_digit() && !matches!(resolve3(&n.value).0, Tag::Null | Tag::Bool))
     {
         return n.value.clone();
     }

@@ -155,10 +155,7 @@ impl<'a, 'b> Composer<'a, 'b> {
                     };
                     let line = s.start.line + 1 + self.line;
                     let kind = Kind::Scalar;
-                    (
-                        Node { kind, style, tagged, tag, value, line, ..Node::default() },
-                        s.anchor.map(Cow::into_owned),
-                    )
+                    (Node { kind, style, tagged, tag, value, line, ..Node::default() }, s.anchor.map(Cow::into_owned))
                 }
                 Event::Alias { name, .. } => match self.anchors.get(&*name) {
                     Some(Some(node)) => {

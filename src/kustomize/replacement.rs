@@ -83,11 +83,7 @@ fn source_value(replacement: &Replacement, map: &ResMap) -> Result<Node> {
     let part = usize::try_from(options.index).ok().and_then(|i| value.text().split(options.delimiter.as_str()).nth(i));
     match part {
         Some(part) => Ok(Node { value: part.to_owned(), ..value.clone() }),
-        None => Err(Error::new(format!(
-            "options.index {} is out of bounds for value {}",
-            options.index,
-            value.text()
-        ))),
+        None => Err(Error::new(format!("options.index {} is out of bounds for value {}", options.index, value.text()))),
     }
 }
 

@@ -168,7 +168,9 @@ pub fn previous_ids(node: &Node) -> Result<Vec<Id>> {
     let namespaces: Vec<&str> = annotation(node, PREVIOUS_NAMESPACES).unwrap_or_default().split(',').collect();
     let kinds: Vec<&str> = annotation(node, PREVIOUS_KINDS).unwrap_or_default().split(',').collect();
     if names.len() != namespaces.len() || names.len() != kinds.len() {
-        return Err("number of previous names, number of previous namespaces, number of previous kinds not equal".into());
+        return Err(
+            "number of previous names, number of previous namespaces, number of previous kinds not equal".into()
+        );
     }
     let gvk = gvk(node);
     let id = |((name, namespace), kind): ((&&str, &&str), &&str)| Id {

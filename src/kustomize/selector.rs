@@ -367,10 +367,7 @@ fn qualified_name(s: &str) -> std::result::Result<(), String> {
         [prefix, name] => {
             let label = |l: &str| {
                 let inner = |b: u8| b.is_ascii_lowercase() || b.is_ascii_digit();
-                !l.is_empty()
-                    && l.bytes().all(|b| inner(b) || b == b'-')
-                    && !l.starts_with('-')
-                    && !l.ends_with('-')
+                !l.is_empty() && l.bytes().all(|b| inner(b) || b == b'-') && !l.starts_with('-') && !l.ends_with('-')
             };
             if prefix.is_empty() {
                 problems.push("prefix part must be non-empty".into());

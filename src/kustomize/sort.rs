@@ -13,13 +13,13 @@ use super::resource::Resource;
 pub fn sort(map: &mut ResMap, options: &SortOptions) -> Result<()> {
     match (options.order.as_str(), &options.legacy) {
         ("fifo", None) => Ok(()),
-        ("fifo", Some(_)) => Err("the field 'sortOptions.legacySortOptions' is set but the selected sort order is 'fifo', \
+        ("fifo", Some(_)) => {
+            Err("the field 'sortOptions.legacySortOptions' is set but the selected sort order is 'fifo', \
              not 'legacy'"
-            .into()),
-        ("legacy", None) => legacy(map, &FIRST, &LAST),
-        ("legacy", Some((first, last))) => {
-            legacy(map, &texts(first), &texts(last))
+                .into())
         }
+        ("legacy", None) => legacy(map, &FIRST, &LAST),
+        ("legacy", Some((first, last))) => legacy(map, &texts(first), &texts(last)),
         _ => Err("the field 'sortOptions.order' must be one of [fifo, legacy]".into()),
     }
 }

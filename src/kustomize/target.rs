@@ -277,8 +277,8 @@ impl<'s, 't> Target<'s, 't> {
 
     fn child(&self, loader: Loader<'t>, path: &str) -> Result<Self> {
         let root = loader.root.clone();
-        let mut sub = Self::load(loader, self.shared)
-            .map_err(|e| e.wrap(format!("couldn't make target for path '{root}'")))?;
+        let mut sub =
+            Self::load(loader, self.shared).map_err(|e| e.wrap(format!("couldn't make target for path '{root}'")))?;
         sub.kustomization.build_metadata = self.kustomization.build_metadata.clone();
         sub.origin = self.origin.as_ref().map(|o| o.append(path));
         sub.helm_namespace = if self.kustomization.namespace.is_empty() {
@@ -318,8 +318,7 @@ impl<'s, 't> Target<'s, 't> {
                 let e = format!("expected kind '{COMPONENT}' for path '{root}' but got '{kind}'");
                 return Err(Error::new(e).at(&sub.file(), 1));
             }
-            let found =
-                sub.accumulate(ra).map_err(|e| e.wrap(format!("recursed accumulation of path '{root}'")))?;
+            let found = sub.accumulate(ra).map_err(|e| e.wrap(format!("recursed accumulation of path '{root}'")))?;
             let mut merged = Accumulator::default();
             merged.merge(found).map_err(|e| e.wrap(format!("recursed merging from path '{root}'")))?;
             Ok((merged, sub.warnings))
@@ -419,10 +418,8 @@ impl<'s, 't> Target<'s, 't> {
         let mut all: Vec<(Transformer, &'static str)> = Vec::new();
         self.builtin(&config, k, &mut all)?;
         let origin = self.origin.clone();
-        let mut steps: Vec<(Transformer, Option<Origin>)> = all
-            .into_iter()
-            .map(|(t, kind)| (t, origin.as_ref().map(|o| o.of_builtin(self.file_name, kind))))
-            .collect();
+        let mut steps: Vec<(Transformer, Option<Origin>)> =
+            all.into_iter().map(|(t, kind)| (t, origin.as_ref().map(|o| o.of_builtin(self.file_name, kind)))).collect();
         for config in self.configurations(&k.transformers)? {
             steps.push((self.reader().transformer(&config)?, Origin::of_plugin(&config)));
         }
@@ -449,7 +446,8 @@ impl<'s, 't> Target<'s, 't> {
         }
         for patch in &k.patches {
             let kind = "PatchTransformer";
-            let made = PatchTransformer::new(patch, loader, &file).map_err(|e| trouble_text(kind, &config_text(patch))(e))?;
+            let made =
+                PatchTransformer::new(patch, loader, &file).map_err(|e| trouble_text(kind, &config_text(patch))(e))?;
             out.push((Transformer::Patch(Box::new(made)), kind));
         }
         if !k.namespace.is_empty() {

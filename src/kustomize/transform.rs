@@ -53,7 +53,9 @@ impl Namespace {
         }
         for i in 0..map.len() {
             let Some(r) = map.items_mut().get_mut(i) else { break };
-            if r.is_empty() || resource::annotation(&r.node, "internal.config.kubernetes.io/helm-generated") == Some("true") {
+            if r.is_empty()
+                || resource::annotation(&r.node, "internal.config.kubernetes.io/helm-generated") == Some("true")
+            {
                 continue;
             }
             let before = r.id().key();
@@ -234,9 +236,8 @@ pub fn replicas(replica: &Replica, specs: &[FieldSpec], map: &mut ResMap) -> Res
         found |= !places.is_empty();
         for i in places {
             let Some(r) = map.contents_mut().get_mut(i) else { continue };
-            let mut set = |field: &mut Node| {
-                Ok(field.set_scalar(Node::tagged_scalar(replica.count.to_string(), Tag::Int))?)
-            };
+            let mut set =
+                |field: &mut Node| Ok(field.set_scalar(Node::tagged_scalar(replica.count.to_string(), Tag::Int))?);
             let mut setter = Setter { set: &mut set, kind: Some(Kind::Scalar), tag: Tag::Int };
             shared::step(&mut r.node, |node| apply(node, spec, &mut setter))
                 .map_err(|e| e.at(&r.source.file, r.source.line))?;

@@ -50,8 +50,12 @@ pub fn merge(vars: &[Var], set: &mut VarSet, map: &mut ResMap) -> Result<()> {
         e.wrap(format!("merging vars [{}]", all.join(" ")))
     };
     for var in vars {
-        let want =
-            Id { gvk: var.object_gvk(), name: var.object_name.clone(), namespace: var.namespace.clone(), cluster: false };
+        let want = Id {
+            gvk: var.object_gvk(),
+            name: var.object_name.clone(),
+            namespace: var.namespace.clone(),
+            cluster: false,
+        };
         let found = map.find_any(|id| {
             if want.namespace.is_empty() { id.name == want.name && id.gvk == want.gvk } else { want.matches(id) }
         })?;
@@ -261,10 +265,7 @@ mod tests {
 
     #[test]
     fn references_are_expanded() {
-        let values = BTreeMap::from([
-            ("A".to_owned(), Value::Text("x".into())),
-            ("N".to_owned(), Value::Int(3)),
-        ]);
+        let values = BTreeMap::from([("A".to_owned(), Value::Text("x".into())), ("N".to_owned(), Value::Int(3))]);
         for (text, want) in [
             ("$(A)", Value::Text("x".into())),
             ("$(N)", Value::Int(3)),

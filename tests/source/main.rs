@@ -5,5 +5,9 @@ mod faults;
 #[path = "../support/servers/mod.rs"]
 mod servers;
 
+mod cache;
+mod dependencies;
 mod http_faults;
+mod repositories;
 mod server_programs;
+mod world;

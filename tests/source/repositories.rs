@@ -1,0 +1,300 @@
+//! Chart repositories behind nginx: what Helm indexes, pintle finds, and the other way round.
+
+use crate::servers::nginx::Site;
+use crate::servers::tls::{self, Authority};
+use crate::world::{World, fails, ok, output};
+
+const VERSIONS: &[&str] = &[
+    "0.1.0",
+    "0.2.3",
+    "0.2.10",
+    "1.0.0-alpha.1",
+    "1.0.0-rc.2",
+    "1.0.0",
+    "1.2.0",
+    "1.2.3",
+    "1.2.4-beta",
+    "1.10.0",
+    "2.0.0-0",
+    "2.0.0+build.1",
+    "2.1.0",
+    "3.0.0-rc.1",
+    "3.0.0-rc.1+meta",
+    "11.1.2",
+    "11.2.0",
+];
+
+/// Ranges as people write them, and as they should not.
+const RANGES: &[&str] = &[
+    "",
+    "*",
+    "x",
+    "1",
+    "1.x",
+    "1.2",
+    "1.2.x",
+    "1.2.3",
+    "=1.2.3",
+    "v1.2.3",
+    "1.2.9",
+    "~1",
+    "~1.2",
+    "~1.2.3",
+    "~> 1.2",
+    "^0.2.3",
+    "^0.2",
+    "^0",
+    "^1",
+    "^1.2.3",
+    "^1.2.4-beta",
+    ">1",
+    ">=1",
+    ">1.2",
+    ">11.1",
+    ">=11.1",
+    "<1",
+    "<=1",
+    "<1.2.3",
+    "<=1.2.3",
+    "!=11.2.0",
+    "!=11.2",
+    ">=1 <2",
+    ">=1, <2",
+    ">=1.0.0,<1.2.3",
+    "<1 || >2",
+    "^1 || ^2",
+    "1.2 - 1.10",
+    "1.0.0 - 2.0.0",
+    ">=1.0.0-0",
+    ">0.0.0-0",
+    "~1.0.0-0",
+    "^1.0.0-0",
+    "1.0.0-rc.2",
+    "1.0.0-alpha.1",
+    "=1.0.0-rc.2",
+    "<1.0.0-rc",
+    ">=1.0.0-alpha <1.0.0",
+    "2.0.0",
+    "2.0.0+build.1",
+    "2.0.0+other",
+    "3.0.0-rc.1",
+    "3.0.0-rc.1+meta",
+    ">=3.0.0-rc.1",
+    "3.x-0",
+    "^3.0.0-0",
+    "=>1.2.3",
+    "=<1.2.3",
+    ">=1.2.3 !=1.10.0",
+    "99",
+    "^99",
+    "not a version",
+    "1.2.3.4",
+    ">=",
+    "^",
+    "1..2",
+    "1.2.3 || ",
+    "X.X.X",
+    "<0.1.0",
+    "0.2.x",
+];
+
+#[test]
+fn versions_are_chosen_as_helm_chooses_them() {
+    let world = World::new();
+    let site = Site::new(world.repository(&[("app", VERSIONS)])).start();
+    assert!(RANGES.len() >= 60);
+    let wrong: std::sync::Mutex<Vec<String>> = std::sync::Mutex::default();
+    std::thread::scope(|scope| {
+        for half in RANGES.chunks(RANGES.len() / 4 + 1) {
+            let (world, site, wrong) = (&world, &site, &wrong);
+            scope.spawn(move || {
+                for range in half {
+                    let of = |mut c: std::process::Command| {
+                        let out = output(c.args(["template", "app", "--repo", &site.url(), "--version", range]));
+                        let error = String::from_utf8_lossy(&out.stderr)
+                            .lines()
+                            .find(|l| l.starts_with("Error: "))
+                            .map(String::from);
+                        (out.status.code(), String::from_utf8_lossy(&out.stdout).into_owned(), error)
+                    };
+                    let (theirs, ours) = (of(world.helm()), of(world.pintle()));
+                    if theirs != ours {
+                        wrong.lock().unwrap().push(format!("{range:?}: helm {theirs:?}\n  pintle {ours:?}"));
+                    }
+                }
+            });
+        }
+    });
+    let wrong = wrong.into_inner().unwrap();
+    assert!(wrong.is_empty(), "{}", wrong.join("\n"));
+    let devel = |mut c: std::process::Command| ok(c.args(["template", "app", "--repo", &site.url(), "--devel"]));
+    assert_eq!(devel(world.helm()), devel(world.pintle()));
+    let listed = ok(world.pintle().args(["versions", "app", "--devel", "--repo", &site.url()]));
+    assert_eq!(listed.lines().count(), VERSIONS.len() + 1, "{listed}");
+    assert!(listed.lines().nth(1).unwrap().starts_with("11.2.0\t"), "{listed}");
+}
+
+#[test]
+fn the_index_is_fetched_once_and_then_only_asked_about() {
+    let world = World::new();
+    let root = world.repository(&[("app", &["1.0.0", "1.1.0"]), ("other", &["2.0.0"])]);
+    let site = Site::new(&root).start();
+    let template = |name: &str| ok(world.pintle().args(["template", name, "--repo", &site.url()]));
+    assert!(template("app").contains("v: 1.1.0"));
+    assert!(template("app").contains("v: 1.1.0"));
+    assert!(template("other").contains("v: 2.0.0"));
+    let seen: Vec<_> =
+        site.requests_once(5).into_iter().map(|r| format!("{} {} {}", r.method, r.uri, r.status)).collect();
+    let want = [
+        "GET /index.yaml 200",
+        "GET /app-1.1.0.tgz 200",
+        "GET /index.yaml 304",
+        "GET /index.yaml 304",
+        "GET /other-2.0.0.tgz 200",
+    ];
+    assert_eq!(seen, want);
+    // A new version is seen at once.
+    ok(world.helm().arg("package").arg(world.dir.join("sources/app")).args(["--version", "1.2.0", "-d"]).arg(&root));
+    ok(world.helm().args(["repo", "index"]).arg(&root));
+    assert!(template("app").contains("v: 1.2.0"));
+    let url = site.url();
+    drop(site);
+    assert!(ok(world.pintle().args(["template", "app", "--offline", "--repo", &url])).contains("v: 1.2.0"));
+    assert!(fails(world.pintle().args(["template", "app", "--version", "1.0.0", "--offline", "--repo", &url])).contains("offline"));
+}
+
+#[test]
+fn one_chart_renders_the_same_from_everywhere() {
+    let world = World::new();
+    let root = world.repository(&[("app", &["1.0.0"])]);
+    let clients = Authority::new("clients");
+    let pair = clients.sign("someone");
+    let site = Site::new(&root).tls().client_certificates(&clients.ca).basic("user", "canary").start();
+    std::fs::copy(root.join("app-1.0.0.tgz"), world.dir.join("app.tgz")).unwrap();
+    let tls = |c: &mut std::process::Command| {
+        c.arg("--ca-file")
+            .arg(&tls::authority().ca)
+            .arg("--cert-file")
+            .arg(&pair.cert)
+            .arg("--key-file")
+            .arg(&pair.key);
+        c.args(["--username", "user", "--password", "canary"]);
+    };
+    let want = ok(world.helm().args(["template", "x", "app.tgz"]));
+    assert_eq!(ok(world.pintle().args(["template", "x", "app.tgz"])), want);
+    let url = format!("{}/app-1.0.0.tgz", site.url());
+    for args in [&["template", "x", &url][..], &["template", "x", "app", "--repo", &site.url()]] {
+        for mut program in [world.helm(), world.pintle()] {
+            program.args(args);
+            tls(&mut program);
+            assert_eq!(ok(&mut program), want, "{args:?}");
+        }
+    }
+    // Strangers get in nowhere.
+    let mut stranger = world.pintle();
+    stranger.args(["template", "x", &url, "--ca-file"]).arg(&tls::authority().ca);
+    assert!(fails(&mut stranger).contains("400 Bad Request"));
+    let mut unknown_ca = world.pintle();
+    unknown_ca.args(["template", "x", &url]);
+    assert!(fails(&mut unknown_ca).contains("--ca-file"), "the hint says what to do");
+    // A repository that Helm was told about, with its certificates and password.
+    let mut add = world.helm();
+    add.args(["repo", "add", "mine", &site.url()]);
+    tls(&mut add);
+    ok(&mut add);
+    assert_eq!(ok(world.pintle().args(["template", "x", "mine/app"])), want);
+    assert_eq!(fails(world.pintle().args(["template", "x", "nobody/app"])), "Error: repo nobody not found");
+    assert_eq!(
+        ok(world.pintle().args(["show", "chart", "mine/app"])),
+        ok(world.helm().args(["show", "chart", "mine/app"]))
+    );
+}
+
+#[test]
+fn credentials_go_to_the_repository_and_nowhere_else() {
+    let world = World::new();
+    let root = world.repository(&[("app", &["1.0.0"])]);
+    let elsewhere = Site::new(&root).start();
+    let index = std::fs::read_to_string(root.join("index.yaml")).unwrap();
+    let index = index.replace("- app-1.0.0.tgz", &format!("- {}/app-1.0.0.tgz", elsewhere.url()));
+    let front = world.write("front/index.yaml", index);
+    let home = Site::new(front.parent().unwrap()).basic("user", "canary").start();
+    let args = ["template", "app", "--username", "user", "--password", "canary", "--repo"];
+    ok(world.pintle().args(args).arg(home.url()));
+    assert!(elsewhere.requests_once(1).iter().all(|r| r.authorization.is_empty()));
+    ok(world
+        .pintle()
+        .args(args)
+        .arg(home.url())
+        .arg("--pass-credentials")
+        .env("PINTLE_CACHE_DIR", world.dir.join("other")));
+    assert!(elsewhere.requests_once(2).iter().any(|r| !r.authorization.is_empty()));
+}
+
+#[test]
+fn pull_writes_what_helm_writes() {
+    let world = World::new();
+    let root = world.repository(&[("app", &["1.0.0", "1.1.0"])]);
+    let site = Site::new(&root).start();
+    std::fs::create_dir(world.dir.join("out")).unwrap();
+    ok(world.pintle().args(["pull", "app", "-d", "out", "--repo", &site.url()]));
+    let bytes = |p: &str| std::fs::read(world.dir.join(p)).unwrap();
+    assert_eq!(bytes("out/app-1.1.0.tgz"), bytes("repository/app-1.1.0.tgz"));
+    ok(world.pintle().args([
+        "pull",
+        "app",
+        "--version",
+        "1.0.0",
+        "--untar",
+        "--untardir",
+        "open",
+        "--repo",
+        &site.url(),
+    ]));
+    assert!(String::from_utf8(bytes("open/app/Chart.yaml")).unwrap().contains("version: 1.0.0"));
+    let again = ["pull", "app", "--version", "1.0.0", "--untar", "--untardir", "open", "--repo", &site.url()];
+    let (theirs, ours) = (fails(world.helm().args(again)), fails(world.pintle().args(again)));
+    assert_eq!(ours, theirs);
+    let none = ["pull", "nothing", "--repo", &site.url()];
+    assert_eq!(fails(world.pintle().args(none)), fails(world.helm().args(none)));
+    let gone = ["pull", "app", "--repo", &format!("{}/nowhere", site.url())];
+    assert_eq!(fails(world.pintle().args(gone)), fails(world.helm().args(gone)));
+}
+
+#[test]
+fn packages_are_the_same_bytes_and_helm_reads_them() {
+    let world = World::new();
+    let dir = world.chart("app", "app", "1.0.0", "appVersion: \"1\"\n");
+    world.write("app/.helmignore", "*.bak\n");
+    world.write("app/x.bak", "x");
+    world.write("app/crds/c.yaml", "kind: CustomResourceDefinition\n");
+    let pack = |to: &str| {
+        let said =
+            ok(world.pintle().arg("package").arg(&dir).args(["--version", "2.0.0", "--app-version", "7", "-d", to]));
+        assert_eq!(said, format!("Successfully packaged chart and saved it to: {to}/app-2.0.0.tgz\n"));
+        std::fs::read(world.dir.join(to).join("app-2.0.0.tgz")).unwrap()
+    };
+    let first = pack("a");
+    world.write("app/values.yaml", "a: 1\n");
+    assert_eq!(pack("b"), first, "times of files make no difference");
+    let shown = |tgz: &str| ok(world.helm().args(["show", "all", tgz]));
+    ok(world.helm().arg("package").arg(&dir).args(["--version", "2.0.0", "--app-version", "7", "-d", "h"]));
+    assert_eq!(shown("a/app-2.0.0.tgz"), shown("h/app-2.0.0.tgz"));
+    let list = |tgz: &str| ok(std::process::Command::new("tar").current_dir(&world.dir).args(["tzf", tgz]));
+    assert_eq!(list("a/app-2.0.0.tgz"), list("h/app-2.0.0.tgz"));
+    let bad = ["package", "app", "--version", "x"];
+    assert_eq!(fails(world.pintle().args(bad)), fails(world.helm().args(bad)));
+}
+
+#[test]
+fn values_come_from_urls_too() {
+    let world = World::new();
+    world.chart("app", "app", "1.0.0", "");
+    world.write("site/v.yaml", "a: from-the-network\n");
+    let site = Site::new(world.dir.join("site")).start();
+    let url = format!("{}/v.yaml", site.url());
+    let args = ["template", "x", "app", "-f", &url];
+    assert_eq!(ok(world.pintle().args(args)), ok(world.helm().args(args)));
+    let missing = ["template", "x", "app", "-f", &format!("{}/w.yaml", site.url())];
+    assert_eq!(fails(world.pintle().args(missing)), fails(world.helm().args(missing)));
+}
