@@ -93,7 +93,12 @@ fn of_two_upgrades_one_works_and_the_other_says_who() {
     assert!(done.status.success() && said.contains("taking over from upgrade to revision 2"), "{said}");
     let told: Vec<(i64, Status)> = records(&ns, "web").iter().map(|r| (r.version, r.info.status)).collect();
     assert_eq!(told, [(1, Status::Superseded), (2, Status::Failed), (3, Status::Deployed)]);
-    assert!(records(&ns, "web")[1].info.description.starts_with("Release \"web\" interrupted: upgrade to revision 2 by process"));
+    assert!(
+        records(&ns, "web")[1]
+            .info
+            .description
+            .starts_with("Release \"web\" interrupted: upgrade to revision 2 by process")
+    );
 }
 
 #[test]
@@ -109,7 +114,10 @@ fn a_cancelled_action_ends_as_a_failed_revision() {
         let done = child.wait_with_output().unwrap();
         let said = text(&done);
         assert_eq!(done.status.code(), Some(1), "{said}");
-        assert!(said.contains(&format!("Release {name} has been cancelled.")) && said.contains("context canceled"), "{said}");
+        assert!(
+            said.contains(&format!("Release {name} has been cancelled.")) && said.contains("context canceled"),
+            "{said}"
+        );
         let left = records(&ns, name);
         if undone {
             assert!(left.is_empty(), "{said}");
@@ -129,8 +137,13 @@ fn what_helm_left_pending_is_respected_while_it_is_young() {
         assert!(first.status.success(), "{}", text(&first));
         let version = if name == "rolled" { 2 } else { 1 };
         let helm = cluster::peer("helm").join("helm");
-        let mut child =
-            ns.command(&helm).args(["upgrade", "--install", name, &slow, "--wait"]).stdout(Stdio::null()).stderr(Stdio::null()).spawn().unwrap();
+        let mut child = ns
+            .command(&helm)
+            .args(["upgrade", "--install", name, &slow, "--wait"])
+            .stdout(Stdio::null())
+            .stderr(Stdio::null())
+            .spawn()
+            .unwrap();
         wait_until("helm began", || pending(&ns, name, version));
         signal(&child, "-KILL");
         child.wait().unwrap();
@@ -181,7 +194,8 @@ fn what_helm_left_pending_long_ago_is_taken_over() {
 #[test]
 fn an_owner_elsewhere_is_watched() {
     let ns = cluster::namespace("elsewhere");
-    let owner = |id: &str| Owner { id: id.into(), machine: "another".into(), host: "ci-7".into(), ..Owner::me("upgrade", 2) };
+    let owner =
+        |id: &str| Owner { id: id.into(), machine: "another".into(), host: "ci-7".into(), ..Owner::me("upgrade", 2) };
     let mark = |owner: &Owner| {
         json!({"apiVersion": "v1", "kind": "Secret", "type": "pintle.dev/lock.v1", "metadata": {
             "name": "sh.pintle.lock.v1.web", "namespace": ns.name(), "annotations": {"pintle.dev/owner": owner.to_json()}}})

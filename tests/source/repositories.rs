@@ -160,7 +160,10 @@ fn the_index_is_fetched_once_and_then_only_asked_about() {
     let url = site.url();
     drop(site);
     assert!(ok(world.pintle().args(["template", "app", "--offline", "--repo", &url])).contains("v: 1.2.0"));
-    assert!(fails(world.pintle().args(["template", "app", "--version", "1.0.0", "--offline", "--repo", &url])).contains("offline"));
+    assert!(
+        fails(world.pintle().args(["template", "app", "--version", "1.0.0", "--offline", "--repo", &url]))
+            .contains("offline")
+    );
 }
 
 #[test]
