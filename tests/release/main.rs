@@ -7,6 +7,7 @@ mod faults;
 mod interop;
 mod kube;
 mod owners;
+mod plans;
 mod reading;
 mod refusals;
 mod waiting;

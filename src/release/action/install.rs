@@ -5,6 +5,7 @@
 
 use std::collections::BTreeMap;
 use std::sync::Arc;
+use std::time::Duration;
 
 use crate::cluster::apply::{self, ApplyOptions, Method};
 use crate::cluster::targets::{self, Target};
@@ -401,8 +402,9 @@ async fn write(work: &Work, install: &Install, prepared: Prepared) -> Result<Rec
         apply::create_crds(ctx.cluster.as_ref(), &crds, &options).await.map_err(|e| ActionError::new(e.message))?;
     }
     if !later.is_empty() {
-        let again = objects::of_manifest(ctx, &record.manifest).await;
-        targets = again.map_err(|e| format!("unable to build kubernetes objects from release manifest: {e}"))?;
+        targets = once_served(ctx, &record.manifest, &later)
+            .await
+            .map_err(|e| format!("unable to build kubernetes objects from release manifest: {e}"))?;
         objects::check_unique(&targets)?;
         objects::own(&mut targets, &record);
         adopted = self::adopted(ctx, install, &record, &targets).await?;
@@ -428,6 +430,22 @@ async fn write(work: &Work, install: &Install, prepared: Prepared) -> Result<Rec
         }
         Err(e) => Err(fail(work, install, record, e).await),
     }
+}
+
+/// The objects of a manifest some of whose kinds have just been defined: established is not yet served, it takes the server a moment.
+async fn once_served(ctx: &Context, manifest: &str, later: &[ObjectId]) -> Result<Vec<Target>, String> {
+    const STEP: Duration = Duration::from_millis(100);
+    for _ in 0..100 {
+        let mut all = true;
+        for id in later {
+            all = all && ctx.cluster.resource(&id.gvk).await.is_ok();
+        }
+        if all {
+            break;
+        }
+        tokio::time::sleep(STEP).await;
+    }
+    objects::of_manifest(ctx, manifest).await
 }
 
 async fn perform(
