@@ -112,6 +112,8 @@ pub enum Command {
     History(super::history::HistoryArgs),
     /// Display the status of the named release
     Status(super::status::StatusArgs),
+    /// Show what differs
+    Diff(super::diff::DiffArgs),
     /// Download extended information of a named release
     Get(super::get::GetArgs),
     /// Change an image tag, chart version or value in a deployment repository, commit and push it

@@ -10,6 +10,7 @@ mod cache;
 mod chart_path;
 mod chart_source;
 mod dependency;
+mod diff;
 mod driving;
 mod explain;
 mod get;
@@ -103,6 +104,7 @@ pub fn run(args: impl IntoIterator<Item = OsString>, io: &mut Streams<'_>) -> u8
         args::Command::List(a) => list::run(&a, &cli.global, io),
         args::Command::History(a) => history::run(&a, &cli.global, io),
         args::Command::Status(a) => status::run(&a, &cli.global, io),
+        args::Command::Diff(a) => diff::run(&a, &cli.global, io),
         args::Command::Get(a) => get::run(&a, &cli.global, io),
         args::Command::Bump(a) => bump::run(&a, io),
         args::Command::Secrets(a) => secrets::run(&a, io),
@@ -112,6 +114,8 @@ pub fn run(args: impl IntoIterator<Item = OsString>, io: &mut Streams<'_>) -> u8
     };
     match result {
         Ok(()) => 0,
+        // An exit code that says something, and nothing to add to it.
+        Err(f) if f.message.is_empty() => f.code,
         Err(f) => {
             io.error(&f.message);
             if explain && let Some(d) = &f.explanation {

@@ -5,6 +5,7 @@
 //! [`crate::cluster::Cluster`] and [`Storage`] alone.
 
 pub mod action;
+pub mod diff;
 pub mod query;
 pub mod record;
 pub mod snapshot;

@@ -10,4 +10,5 @@ mod owners;
 mod plans;
 mod reading;
 mod refusals;
+mod storage;
 mod waiting;

@@ -98,4 +98,14 @@ fn the_commands_print_what_helm_prints() {
     ] {
         same(&ns, args);
     }
+    // What helm does not have: revisions compared, values of Secrets masked.
+    run(true, ns.helm(&["upgrade", "rich", &app, "--set", "greeting=z,password=correct-horse"]));
+    let out = ns.pintle(&["diff", "release", "rich", "--detailed-exitcode"]);
+    let text = String::from_utf8(out.stdout).unwrap();
+    assert_eq!(out.status.code(), Some(2), "{text}");
+    assert!(text.contains("-  greeting: \"hi <there> & co\"\n+  greeting: \"z\"\n"), "{text}");
+    assert!(text.contains("-  password: <masked, before>\n+  password: <masked, after>\n"), "{text}");
+    assert!(!text.contains("correct-horse") && !text.contains("s3cr3t"), "{text}");
+    let out = ns.pintle(&["diff", "release", "rich", "--revision", "1", "--revision", "1", "--detailed-exitcode"]);
+    assert_eq!((out.status.code(), out.stdout), (Some(0), b"0 added, 0 changed, 0 removed\n".to_vec()));
 }
