@@ -215,7 +215,8 @@ fn masked(heap: &mut Heap, value: &Value, other: Option<&Value>, differs: &str, 
                 for (k, v) in copy {
                     let v = match (k.to_text().as_ref(), &v) {
                         ("annotations", Value::Map(a)) => {
-                            let annotations: Vec<_> = heap.map(*a).iter().map(|(k, v)| (k.clone(), v.clone())).collect();
+                            let annotations: Vec<_> =
+                                heap.map(*a).iter().map(|(k, v)| (k.clone(), v.clone())).collect();
                             let masked = annotations.into_iter().map(|(k, v)| {
                                 let hide = k.to_text() == "kubectl.kubernetes.io/last-applied-configuration";
                                 (k, if hide { Value::str(MASK) } else { v })
@@ -252,7 +253,8 @@ fn masked(heap: &mut Heap, value: &Value, other: Option<&Value>, differs: &str, 
 
 fn as_secret(heap: &mut Heap, item: &Value) -> Value {
     let Value::Map(m) = item else { return Value::str(MASK) };
-    let mut fields: Vec<(crate::value::Str, Value)> = heap.map(*m).iter().map(|(k, v)| (k.clone(), v.clone())).collect();
+    let mut fields: Vec<(crate::value::Str, Value)> =
+        heap.map(*m).iter().map(|(k, v)| (k.clone(), v.clone())).collect();
     fields.retain(|(k, _)| k.to_text() != "kind");
     fields.push(("kind".into(), Value::str("Secret")));
     Value::Map(heap.map_of(fields))
@@ -302,11 +304,15 @@ mod tests {
         for word in ["hunter2", "hunter3", "c2VjcmV0", "secret", ": s\n", ": g", ": n"] {
             assert!(!all.contains(word), "{word} in {all}");
         }
-        assert!(all.contains("-  password: <masked, before>\n") && all.contains("+  password: <masked, after>\n"), "{all}");
+        assert!(
+            all.contains("-  password: <masked, before>\n") && all.contains("+  password: <masked, after>\n"),
+            "{all}"
+        );
         assert!(all.contains("   same: <masked>\n") && all.contains("+  new: <masked>\n"), "{all}");
         // In a list, and in a text that is no YAML.
         let list = "apiVersion: v1\nkind: List\nitems:\n- kind: Secret\n  apiVersion: v1\n  metadata: {name: x}\n  data: {a: cGxhaW4x}\n";
-        let all: String = manifests(list, &list.replace("cGxhaW4x", "cGxhaW4y"), "ns").iter().map(|d| d.text.clone()).collect();
+        let all: String =
+            manifests(list, &list.replace("cGxhaW4x", "cGxhaW4y"), "ns").iter().map(|d| d.text.clone()).collect();
         assert!(all.contains("<masked, after>") && !all.contains("cGxhaW4"), "{all}");
         let broken = "kind: Secret\ndata: [\n  pass: hunter2\n";
         let all: String = manifests(broken, "", "ns").iter().map(|d| d.text.clone()).collect();

@@ -103,7 +103,7 @@ fn the_commands_print_what_helm_prints() {
     let out = ns.pintle(&["diff", "release", "rich", "--detailed-exitcode"]);
     let text = String::from_utf8(out.stdout).unwrap();
     assert_eq!(out.status.code(), Some(2), "{text}");
-    assert!(text.contains("-  greeting: \"hi <there> & co\"\n+  greeting: \"z\"\n"), "{text}");
+    assert!(text.contains("-  greeting: \"hi <there> & co\"\n-  revision: \"1\"\n+  greeting: \"z\"\n"), "{text}");
     assert!(text.contains("-  password: <masked, before>\n+  password: <masked, after>\n"), "{text}");
     assert!(!text.contains("correct-horse") && !text.contains("s3cr3t"), "{text}");
     let out = ns.pintle(&["diff", "release", "rich", "--revision", "1", "--revision", "1", "--detailed-exitcode"]);

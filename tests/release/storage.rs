@@ -4,10 +4,10 @@ use std::sync::Arc;
 
 use pintle::cluster::kube::Kube;
 use pintle::cluster::{Cluster, Gvk, Json, ObjectId};
+use pintle::release::Storage;
 use pintle::release::query::{self, ListOptions};
 use pintle::release::record::{Record, Status, StoredChart, StoredFile, key};
 use pintle::release::storage::{Driver, Objects, StorageError};
-use pintle::release::Storage;
 use serde_json::json;
 
 use crate::support::cluster::{self, Namespace, write_options};
@@ -67,7 +67,8 @@ fn records_live_in_secrets_and_configmaps() {
     });
     let helm = cluster::peer("helm").join("helm");
     for driver in ["secret", "configmap"] {
-        let out = ns.command(&helm).env("HELM_DRIVER", driver).args(["history", "life", "-o", "json"]).output().unwrap();
+        let out =
+            ns.command(&helm).env("HELM_DRIVER", driver).args(["history", "life", "-o", "json"]).output().unwrap();
         let history: Json = serde_json::from_slice(&out.stdout).unwrap();
         assert_eq!(history[0]["description"], "revision 1", "{driver}");
         let mut ours = ns.command(env!("CARGO_BIN_EXE_pintle").as_ref());
@@ -106,7 +107,10 @@ fn corrupt_records_are_passed_over_and_told() {
         assert!(bomb.len() < 1 << 20);
         spoil(&cluster, &ns, "bomb", 1, &bomb).await;
         let e = storage.get("bomb", 1).await.unwrap_err().to_string();
-        assert_eq!(e, "get: failed to decode data \"sh.helm.release.v1.bomb.v1\": the record's text is larger than 64 MiB");
+        assert_eq!(
+            e,
+            "get: failed to decode data \"sh.helm.release.v1.bomb.v1\": the record's text is larger than 64 MiB"
+        );
     });
     let out = ns.pintle(&["list", "-o", "json"]);
     let list: Json = serde_json::from_slice(&out.stdout).unwrap();
@@ -114,7 +118,10 @@ fn corrupt_records_are_passed_over_and_told() {
     assert_eq!(names, [(&json!("half"), &json!("2"))]);
     let said = String::from_utf8(out.stderr).unwrap();
     for name in ["half.v3", "lost.v1", "number.v1", "bomb.v1"] {
-        assert!(said.contains(&format!("passed over: get: failed to decode data \"sh.helm.release.v1.{name}\"")), "{said}");
+        assert!(
+            said.contains(&format!("passed over: get: failed to decode data \"sh.helm.release.v1.{name}\"")),
+            "{said}"
+        );
     }
     // Helm tells the same of what is whole.
     assert_eq!(ns.helm(&["list", "-o", "json"]).stdout, ns.pintle(&["list", "-o", "json"]).stdout);
@@ -143,7 +150,12 @@ fn a_record_that_does_not_fit_is_refused_before_it_is_sent() {
             other => panic!("{other:?}"),
         };
         assert_eq!(cluster.requests(), before, "nothing is sent");
-        for word in ["chart files", "manifest", "docs/big.bin", "What helps: keep files that templates do not read out of the chart"] {
+        for word in [
+            "chart files",
+            "manifest",
+            "docs/big.bin",
+            "What helps: keep files that templates do not read out of the chart",
+        ] {
             assert!(e.contains(word), "{e}");
         }
     });

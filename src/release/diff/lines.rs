@@ -73,10 +73,7 @@ fn edits(old: &[&str], new: &[&str]) -> Vec<Edit> {
     let head = old.iter().zip(new).take_while(|(a, b)| a == b).count();
     let (old, new) = (old.get(head..).unwrap_or_default(), new.get(head..).unwrap_or_default());
     let tail = old.iter().rev().zip(new.iter().rev()).take_while(|(a, b)| a == b).count();
-    let (old, new) = (
-        old.get(..old.len() - tail).unwrap_or_default(),
-        new.get(..new.len() - tail).unwrap_or_default(),
-    );
+    let (old, new) = (old.get(..old.len() - tail).unwrap_or_default(), new.get(..new.len() - tail).unwrap_or_default());
     let mut out = vec![Edit::Keep; head];
     match myers(old, new) {
         Some(middle) => out.extend(middle),
