@@ -8,8 +8,10 @@
 //! is `N passed, N failed`, and the status is 1 if any failed. `--show N` prints the first N differences.
 
 mod digests;
+mod kstatus;
 mod kustomize;
 mod manifests;
+mod patch;
 mod record;
 #[path = "../runner/mod.rs"]
 mod runner;
@@ -34,8 +36,10 @@ fn answers(name: &str) -> Option<Answer> {
     Some(match name {
         "strvals" => strvals::answer,
         "semver" => semver::answer,
+        "kstatus" => kstatus::answer,
         "kustomize" => kustomize::answer,
         "manifests" => manifests::answer,
+        "patch" => patch::answer,
         "substitute" => substitute::answer,
         "values" => values::answer,
         "decrypt" => sops::decrypt,

@@ -10,7 +10,7 @@ use futures::{StreamExt, stream};
 
 use super::targets::{PARALLEL, Target};
 use super::{
-    Cluster, ClusterError, FieldValidation, Json, ObjectId, PatchType, Propagation, Reason, WriteOptions, Written,
+    Cluster, ClusterError, FieldValidation, Gvk, Json, ObjectId, PatchType, Propagation, Reason, WriteOptions, Written,
     patch,
 };
 
@@ -224,13 +224,38 @@ pub async fn create_crds(
             causes: Vec::new(),
             done: Box::new(done.clone()),
         })?;
-        cluster.refresh_discovery().await.map_err(|e| ApplyError {
+        until_served(cluster, &written).await.map_err(|e| ApplyError {
             message: e.to_string(),
             causes: vec![e],
             done: Box::new(done.clone()),
         })?;
     }
     Ok(done)
+}
+
+/// Forgets discovery until it names the new kinds: the server lists them a moment after it calls them established.
+async fn until_served(cluster: &dyn Cluster, definitions: &[Target]) -> Result<(), ClusterError> {
+    let text = |object: &Json, path: &str| object.pointer(path).and_then(Json::as_str).unwrap_or_default().to_owned();
+    let versions =
+        |object: &Json| object.pointer("/spec/versions").and_then(Json::as_array).cloned().unwrap_or_default();
+    let kinds = definitions.iter().map(|t| &t.object).flat_map(|object| {
+        let (group, kind) = (text(object, "/spec/group"), text(object, "/spec/names/kind"));
+        let served = |v: &Json| v.get("served").and_then(Json::as_bool) == Some(true);
+        let versions: Vec<String> = versions(object).iter().filter(|v| served(v)).map(|v| text(v, "/name")).collect();
+        versions.into_iter().map(move |version| Gvk::new(&group, &version, &kind))
+    });
+    let deadline = tokio::time::Instant::now() + Duration::from_secs(20);
+    cluster.refresh_discovery().await?;
+    for kind in kinds {
+        while let Err(e) = cluster.resource(&kind).await {
+            if e.reason != Reason::NoMatch || tokio::time::Instant::now() > deadline {
+                return Err(e);
+            }
+            tokio::time::sleep(Duration::from_millis(100)).await;
+            cluster.refresh_discovery().await?;
+        }
+    }
+    Ok(())
 }
 
 fn finish(done: Applied, failed: Vec<Failed>, separator: &str) -> Result<Applied, ApplyError> {

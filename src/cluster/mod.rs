@@ -5,7 +5,9 @@
 
 pub mod apply;
 pub mod directory;
+pub mod drift;
 mod error;
+mod go_value;
 pub mod kube;
 pub mod manifest;
 mod object;

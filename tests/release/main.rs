@@ -3,6 +3,9 @@
 #[path = "../support/mod.rs"]
 mod support;
 
+mod api_faults;
+mod applying;
+mod drifting;
 mod faults;
 mod interop;
 mod kube;

@@ -1,8 +1,6 @@
 //! Reading fields as apimachinery's `unstructured` helpers do, with their errors.
 
-use std::borrow::Cow;
-
-use crate::golang::float::format_float;
+use crate::cluster::go_value::{as_int64, go_kind, go_print, go_type};
 
 use super::Json;
 
@@ -13,52 +11,6 @@ pub(super) struct Condition {
     pub status: String,
     pub reason: String,
     pub message: String,
-}
-
-/// A whole number as Go reads it from JSON; what does not fit an int64 became a float there.
-fn as_int64(value: &Json) -> Option<i64> {
-    value.as_number().and_then(serde_json::Number::as_i64)
-}
-
-/// Go's `%T` of a value read from JSON.
-fn go_type(value: &Json) -> &'static str {
-    match value {
-        Json::Null => "<nil>",
-        Json::Bool(_) => "bool",
-        Json::Number(n) if n.as_i64().is_some() => "int64",
-        Json::Number(_) => "float64",
-        Json::String(_) => "string",
-        Json::Array(_) => "[]interface {}",
-        Json::Object(_) => "map[string]interface {}",
-    }
-}
-
-/// Go's `%v`.
-fn go_print(value: &Json) -> Cow<'_, str> {
-    match value {
-        Json::Null => "<nil>".into(),
-        Json::Bool(b) => b.to_string().into(),
-        Json::Number(n) => match n.as_i64() {
-            Some(i) => i.to_string().into(),
-            None => {
-                let f = n.as_f64().unwrap_or_default();
-                // %v is %g, but its exponent begins at 21.
-                let exponent = f == 0.0 || (1e-4..1e21).contains(&f.abs());
-                format_float(f, if exponent { b'f' } else { b'e' }, -1, 64).into()
-            }
-        },
-        Json::String(s) => s.as_str().into(),
-        Json::Array(items) => {
-            let items: Vec<Cow<str>> = items.iter().map(go_print).collect();
-            format!("[{}]", items.join(" ")).into()
-        }
-        Json::Object(fields) => {
-            let mut pairs: Vec<(&String, &Json)> = fields.iter().collect();
-            pairs.sort_by_key(|(k, _)| *k);
-            let pairs: Vec<String> = pairs.into_iter().map(|(k, v)| format!("{k}:{}", go_print(v))).collect();
-            format!("map[{}]", pairs.join(" ")).into()
-        }
-    }
 }
 
 fn wrong(path: &[&str], value: &Json, want: &str) -> String {
@@ -143,13 +95,4 @@ fn condition(item: &Json) -> Result<Condition, String> {
         reason: text("reason", "string")?,
         message: text("message", "string")?,
     })
-}
-
-/// Go's `reflect.Kind`.
-fn go_kind(value: &Json) -> &'static str {
-    match value {
-        Json::Array(_) => "slice",
-        Json::Object(_) => "map",
-        other => go_type(other),
-    }
 }
