@@ -5,6 +5,7 @@ mod support;
 
 mod api_faults;
 mod applying;
+mod directory;
 mod drifting;
 mod faults;
 mod interop;
