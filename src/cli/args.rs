@@ -102,6 +102,8 @@ pub enum Command {
     Uninstall(super::uninstall::UninstallArgs),
     /// Run tests for a release
     Test(super::test::TestArgs),
+    /// Compare a release's objects with the live ones
+    Drift(super::drift::DriftArgs),
     /// Finish or undo what an interrupted operation left
     Recover(super::recover::RecoverArgs),
     /// List releases

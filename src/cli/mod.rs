@@ -11,6 +11,7 @@ mod chart_path;
 mod chart_source;
 mod dependency;
 mod diff;
+mod drift;
 mod driving;
 mod explain;
 mod get;
@@ -100,6 +101,7 @@ pub fn run(args: impl IntoIterator<Item = OsString>, io: &mut Streams<'_>) -> u8
         args::Command::Rollback(a) => rollback::run(&a, &cli.global, io),
         args::Command::Uninstall(a) => uninstall::run(&a, &cli.global, io),
         args::Command::Test(a) => test::run(&a, &cli.global, io),
+        args::Command::Drift(a) => drift::run(&a, &cli.global, io),
         args::Command::Recover(a) => recover::run(&a, &cli.global, io),
         args::Command::List(a) => list::run(&a, &cli.global, io),
         args::Command::History(a) => history::run(&a, &cli.global, io),

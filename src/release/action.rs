@@ -6,6 +6,7 @@
 //!
 //! Actions see the world through a [`Context`]: a cluster, a storage and marks. What they want to say on the way they tell its listener.
 
+pub mod drift;
 pub mod guard;
 mod history;
 mod hooks;

@@ -188,3 +188,53 @@ fn a_plan_knows_namespaces_and_definitions_that_are_not_there() {
     let mine = ObjectId::new(Gvk::new("plan.example.com", "v1", "Bolt"), Some(ns.name()), "mine");
     assert!(ns.run(async |cluster| cluster.get(&mine).await.unwrap().is_some()));
 }
+
+#[test]
+fn drift_is_what_an_apply_would_change() {
+    let ns = cluster::namespace("drift");
+    let values = "color: red\npassword: secret-one\napp: web\nmore: [gone]\n";
+    let chart = chart::write("drift", "", &[("templates/all.yaml", TEMPLATE), ("values.yaml", values)]);
+    let done = ns.pintle(&["install", "web", chart.to_str().unwrap()]);
+    assert!(done.status.success(), "{}", text(&done));
+    let done = ns.pintle(&["drift", "web", "--detailed-exitcode"]);
+    assert_eq!(text(&done), "release \"web\": no drift: 0 of 4 objects differ\n");
+    ns.run(async |cluster| {
+        let id = |group: &str, kind: &str, name: &str| ObjectId::new(Gvk::new(group, "v1", kind), Some(ns.name()), name);
+        let options = cluster::write_options();
+        let merge = pintle::cluster::PatchType::Merge;
+        for (id, body) in [
+            (id("", "ConfigMap", "settings"), serde_json::json!({"data": {"color": "green", "foreign": "fine"}})),
+            (id("", "Secret", "password"), serde_json::json!({"data": {"password": "aGlkZGVu"}})),
+            (id("apps", "Deployment", "web"), serde_json::json!({"spec": {"replicas": 1}})),
+        ] {
+            cluster.patch(&id, merge, &body, &options).await.unwrap();
+        }
+        let gone = id("", "ConfigMap", "gone");
+        cluster.delete(&gone, pintle::cluster::Propagation::Background, None).await.unwrap();
+    });
+    let done = ns.pintle(&["drift", "web", "--detailed-exitcode", "--ignore", "Deployment/web=/spec/replicas"]);
+    let said = text(&done);
+    assert_eq!(done.status.code(), Some(2), "{said}");
+    for line in [
+        "settings: changed\n  /data/color: \"green\" (wanted: \"red\")\n",
+        "password: changed\n",
+        "gone: missing\n",
+        "release \"web\": drift: 3 of 4 objects differ\n",
+    ] {
+        assert!(said.contains(line), "no word of {line:?} in\n{said}");
+    }
+    assert!(!said.contains("aGlkZGVu") && !said.contains("foreign"), "{said}");
+    let done = ns.pintle(&["drift", "web", "-o", "json"]);
+    let found: Json = serde_json::from_slice(&done.stdout).unwrap();
+    assert!(deeds_of(&found).contains(&"Deployment web: changed".to_string()), "{found}");
+    let done = ns.pintle(&["drift", "web", "--ignore", "spec/replicas"]);
+    assert!(text(&done).contains("is no JSON pointer"), "{}", text(&done));
+    let done = ns.pintle(&["upgrade", "web", chart.to_str().unwrap(), "--force-conflicts"]);
+    assert!(done.status.success(), "{}", text(&done));
+    assert!(ns.pintle(&["drift", "web", "--detailed-exitcode"]).status.success());
+}
+
+fn deeds_of(found: &Json) -> Vec<String> {
+    let word = |o: &Json, key: &str| o[key].as_str().unwrap_or_default().to_string();
+    found.as_array().unwrap().iter().map(|o| format!("{} {}: {}", word(o, "kind"), word(o, "name"), word(o, "finding"))).collect()
+}
