@@ -23,6 +23,9 @@ pub fn files(tar: &[u8]) -> Result<Vec<File>, String> {
             continue;
         }
         let name = String::from_utf8(header.name).map_err(|_| "a file's name is not UTF-8")?;
+        if name.is_empty() || name.starts_with('/') || name.split('/').any(|p| matches!(p, "" | "." | "..")) {
+            return Err(format!("the tree has a file {name:?}, which is not inside it"));
+        }
         left = left.checked_sub(header.size).ok_or("chart exceeds maximum decompressed size")?;
         if files.len() >= MAX_FILES {
             return Err(format!("chart has more than {MAX_FILES} files"));

@@ -83,6 +83,8 @@ pub enum Command {
     /// Download a chart and (optionally) unpack it in local directory
     #[command(alias = "fetch")]
     Pull(super::pull::PullArgs),
+    /// Add, list, remove, update chart repositories
+    Repo(super::repo::RepoArgs),
     /// List the versions of a chart
     Versions(super::versions::VersionsArgs),
     /// Look into the cache of fetched charts, or prune it

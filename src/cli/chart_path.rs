@@ -306,7 +306,11 @@ impl Remote<'_> {
 }
 
 impl From<SourceError> for Failure {
-    fn from(e: SourceError) -> Self {
-        Self::new(e.to_string())
+    /// The first line is Helm's where Helm has one; what to do comes behind it.
+    fn from(mut e: SourceError) -> Self {
+        match e.hint.take() {
+            Some(hint) => Self::new(format!("{e}\nhint: {hint}")),
+            None => Self::new(e.to_string()),
+        }
     }
 }

@@ -29,6 +29,7 @@ mod progress;
 mod pull;
 mod reading;
 mod recover;
+mod repo;
 mod rollback;
 pub mod runtime;
 mod secrets;
@@ -91,6 +92,7 @@ pub fn run(args: impl IntoIterator<Item = OsString>, io: &mut Streams<'_>) -> u8
         args::Command::Show(a) => show::run(&a, io),
         args::Command::Dependency(a) => dependency::run(&a, io),
         args::Command::Package(a) => package::run(&a, io),
+        args::Command::Repo(a) => repo::run(&a, io),
         args::Command::Pull(a) => pull::run(&a, io),
         args::Command::Versions(a) => versions::run(&a, io),
         args::Command::Cache(a) => cache::run(&a, io),

@@ -26,7 +26,7 @@ pub use error::{Reason, SourceError};
 pub use obtain::{Backend, Context, obtain, obtain_from};
 pub use options::{Credentials, Options, Tls, Verify};
 pub use reference::{BucketRef, GitRef, GitRevision, HttpRef, OciRef, Provider, Reference, RepositoryRef};
-pub use secret::Secret;
+pub use secret::{Secret, redact as redacted};
 
 use std::sync::Arc;
 

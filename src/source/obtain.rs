@@ -75,16 +75,21 @@ impl Context {
 /// The backend's; [`Reason::Digest`], [`Reason::Offline`] and [`Reason::Unverified`].
 pub async fn obtain(reference: &Reference, context: &Context) -> Result<Fetched, SourceError> {
     let backend = context.backend(reference)?;
-    obtain_from(&*backend, &reference.to_string(), context).await
+    obtain_from(&*backend, &reference.key(), &reference.to_string(), context).await
 }
 
-/// [`obtain`] with a backend of one's own; `name` is what the cache knows its content by.
+/// [`obtain`] with a backend of one's own; `key` is what the cache knows its content by, `name` what is shown.
 ///
 /// # Errors
 /// As [`obtain`].
-pub async fn obtain_from(backend: &dyn Fetch, name: &str, context: &Context) -> Result<Fetched, SourceError> {
-    let _lock = context.cache.lock(name, context.options.deadline).await;
-    let known = context.cache.record(name);
+pub async fn obtain_from(
+    backend: &dyn Fetch,
+    key: &str,
+    name: &str,
+    context: &Context,
+) -> Result<Fetched, SourceError> {
+    let _lock = context.cache.lock(key, context.options.deadline).await;
+    let known = context.cache.record(key);
     let resolved = resolve(backend, known.as_ref(), context, name).await?;
     let (content, resolved, cached) = match from_cache(&resolved, known.as_ref(), &context.cache) {
         Some(content) => (content, resolved, true),
@@ -100,7 +105,7 @@ pub async fn obtain_from(backend: &dyn Fetch, name: &str, context: &Context) -> 
     }
     let digest = Digest::of(&content.bytes);
     let (provenance_file, verifications) = vouch(backend, &resolved, &content, &digest, context).await?;
-    remember(name, &resolved, &content, &digest, &verifications, cached, context);
+    remember((key, name), &resolved, &content, &digest, &verifications, cached, context);
     let revision = match &resolved.revision {
         r if r.is_empty() => digest.to_string(),
         r if r.contains('@') || r.contains(':') => r.clone(),
@@ -121,7 +126,7 @@ async fn resolve(
     context: &Context,
     name: &str,
 ) -> Result<Resolved, SourceError> {
-    let usable = known.filter(|r| context.cache.blob(&r.digest).is_some());
+    let usable = known.filter(|r| context.cache.has(&r.digest));
     if let Some(r) = usable.filter(|r| r.resolved.immutable || context.options.offline) {
         return Ok(Resolved { unchanged: true, ..r.resolved.clone() });
     }
@@ -146,7 +151,7 @@ fn key_name(key: &str) -> String {
 }
 
 fn remember(
-    name: &str,
+    (key, name): (&str, &str),
     resolved: &Resolved,
     content: &Content,
     digest: &Digest,
@@ -171,10 +176,10 @@ fn remember(
             context.cache.set_record(&key_name(&resolved.key), &record)?;
         }
         let same = |k: Record| Record { checked: record.checked, ..k } == record;
-        if cached && context.cache.record(name).is_some_and(same) {
+        if cached && context.cache.record(key).is_some_and(same) {
             Ok(())
         } else {
-            context.cache.set_record(name, &record)
+            context.cache.set_record(key, &record)
         }
     };
     if context.options.offline {
@@ -237,6 +242,6 @@ async fn provenance_file(
     let Some(bytes) = backend.provenance_file(resolved).await? else { return Ok(None) };
     let content = Content { kind: Kind::File, bytes: bytes.clone().into(), resolved: None };
     let resolved = Resolved { location: format!("{}.prov", resolved.location), ..Resolved::default() };
-    remember(&name, &resolved, &content, &Digest::of(&bytes), &[], false, context);
+    remember((&name, &name), &resolved, &content, &Digest::of(&bytes), &[], false, context);
     Ok(Some(bytes))
 }

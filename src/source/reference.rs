@@ -180,6 +180,17 @@ impl Reference {
         }
     }
 
+    /// What the cache knows it by: exact, where what is shown leaves a query out. It is only ever kept as a hash.
+    pub fn key(&self) -> String {
+        match self {
+            Self::Http(h) => format!("http {}", h.url),
+            Self::Repository(r) => {
+                format!("chart {} {} {}", r.repository, r.chart, r.version.as_deref().unwrap_or_default())
+            }
+            other => other.to_string(),
+        }
+    }
+
     /// Whether nothing but the local disk is needed.
     pub const fn is_local(&self) -> bool {
         matches!(self, Self::Path(_))

@@ -122,3 +122,67 @@ pub fn same_url(a: &str, b: &str) -> bool {
         _ => false,
     }
 }
+
+/// Where an entry's certificates lie and what it may do, as `repo add` is told.
+#[derive(Clone, Debug, Default)]
+pub struct Access {
+    pub username: String,
+    pub password: Secret,
+    pub cert_file: String,
+    pub key_file: String,
+    pub ca_file: String,
+    pub insecure: bool,
+    pub pass_credentials: bool,
+}
+
+impl Entry {
+    pub fn new(name: &str, url: &str, access: Access) -> Self {
+        let Access { username, password, cert_file, key_file, ca_file, insecure, pass_credentials } = access;
+        let (name, url) = (name.into(), url.into());
+        Self { name, url, username, password, cert_file, key_file, ca_file, insecure, pass_credentials }
+    }
+}
+
+/// Writes the file as Helm does, readable for its owner only: it holds passwords.
+///
+/// # Errors
+/// The disk's.
+pub fn write(path: &Path, entries: &[Entry]) -> Result<(), SourceError> {
+    let mut heap = Heap::new();
+    let list = entries.iter().map(|e| {
+        let text = Value::str;
+        Value::Map(heap.map_of([
+            ("caFile", text(&e.ca_file)),
+            ("certFile", text(&e.cert_file)),
+            ("insecure_skip_tls_verify", Value::Bool(e.insecure)),
+            ("keyFile", text(&e.key_file)),
+            ("name", text(&e.name)),
+            ("pass_credentials_all", Value::Bool(e.pass_credentials)),
+            ("password", Value::str(e.password.expose())),
+            ("url", text(&e.url)),
+            ("username", text(&e.username)),
+        ]))
+    });
+    let list = list.collect::<Vec<_>>();
+    let list = Value::List(heap.list_of(list));
+    let top = heap.map_of([
+        ("apiVersion", Value::str("")),
+        ("generated", Value::str("0001-01-01T00:00:00Z")),
+        ("repositories", list),
+    ]);
+    let bytes = yaml::marshal(&mut heap, &Value::Map(top)).map_err(|e| SourceError::new(Reason::Malformed, "", e))?;
+    let fail = |e: std::io::Error| SourceError::disk("can't be written", path, &e);
+    if let Some(dir) = path.parent() {
+        std::fs::create_dir_all(dir).map_err(fail)?;
+    }
+    let temporary = path.with_extension(format!("yaml.{}", std::process::id()));
+    let mut options = std::fs::File::options();
+    options.create(true).truncate(true).write(true);
+    #[cfg(unix)]
+    std::os::unix::fs::OpenOptionsExt::mode(&mut options, 0o600);
+    let written = options.open(&temporary).and_then(|mut f| std::io::Write::write_all(&mut f, &bytes));
+    written.and_then(|()| std::fs::rename(&temporary, path)).map_err(|e| {
+        let _ = std::fs::remove_file(&temporary);
+        fail(e)
+    })
+}

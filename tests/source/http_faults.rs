@@ -214,13 +214,31 @@ async fn a_file_that_moves_between_head_and_get_is_what_get_brought() {
     let (context, url) = (context(), format!("{}/v.yaml", server.url));
     assert_eq!(fetch(&context, &url).await.unwrap(), b"a: 1");
     assert_eq!(fetch(&context, &url).await.unwrap(), b"a: 3");
-    let known = context.cache.record(&url).unwrap();
+    let known = context.cache.record(&format!("http {url}")).unwrap();
     assert_eq!(known.resolved.etag.as_deref(), Some("\"3\""), "the validator belongs to the content");
     let mut offline = (*context.options).clone();
     offline.offline = true;
     assert_eq!(fetch(&context.with(offline.clone()), &url).await.unwrap(), b"a: 3");
     let e = fetch(&context.with(offline), &format!("{url}?other")).await.unwrap_err();
     assert_eq!(e.reason, Reason::Offline);
+}
+
+#[tokio::test]
+async fn queries_name_different_files_though_they_are_not_shown() {
+    let server = Faults::start(|asked| {
+        let modified = vec![("last-modified", "Wed, 21 Oct 2015 07:28:00 GMT".to_string())];
+        match asked.headers.contains_key("if-modified-since") {
+            true => Reply::Answer(304, modified, vec![]),
+            false => Reply::Answer(200, modified, asked.path.clone().into_bytes()),
+        }
+    });
+    let context = context();
+    for file in ["a", "b", "a"] {
+        let url = format!("{}/get?file={file}", server.url);
+        assert_eq!(fetch(&context, &url).await.unwrap(), format!("/get?file={file}").into_bytes());
+    }
+    assert_eq!(server.asked().len(), 3);
+    assert!(context.cache.records().iter().all(|r| r.reference.ends_with("/get?…")));
 }
 
 #[tokio::test]

@@ -2,7 +2,7 @@
 
 use crate::servers::nginx::Site;
 use crate::servers::tls::{self, Authority};
-use crate::world::{World, fails, ok, output};
+use crate::world::{World, fails, fails_with, ok, output};
 
 const VERSIONS: &[&str] = &[
     "0.1.0",
@@ -199,7 +199,7 @@ fn one_chart_renders_the_same_from_everywhere() {
     assert!(fails(&mut stranger).contains("400 Bad Request"));
     let mut unknown_ca = world.pintle();
     unknown_ca.args(["template", "x", &url]);
-    assert!(fails(&mut unknown_ca).contains("--ca-file"), "the hint says what to do");
+    assert!(fails_with(&mut unknown_ca).contains("hint: trust its CA with --ca-file"), "the hint says what to do");
     // A repository that Helm was told about, with its certificates and password.
     let mut add = world.helm();
     add.args(["repo", "add", "mine", &site.url()]);
@@ -300,4 +300,35 @@ fn values_come_from_urls_too() {
     assert_eq!(ok(world.pintle().args(args)), ok(world.helm().args(args)));
     let missing = ["template", "x", "app", "-f", &format!("{}/w.yaml", site.url())];
     assert_eq!(fails(world.pintle().args(missing)), fails(world.helm().args(missing)));
+}
+
+#[test]
+fn repositories_are_kept_in_helms_file() {
+    let world = World::new();
+    let site = Site::new(world.repository(&[("app", &["1.0.0"])])).basic("user", "canary").start();
+    let add = ["repo", "add", "mine", &site.url(), "--username", "user", "--password", "canary"];
+    let file = |name: &str| std::fs::read_to_string(world.dir.join(name)).unwrap();
+    let theirs = [ok(world.helm().args(add)), ok(world.helm().args(add))];
+    let ours = || {
+        let mut c = world.pintle();
+        c.env("HELM_CONFIG_HOME", world.dir.join("ours"));
+        c
+    };
+    assert_eq!([ok(ours().args(add)), ok(ours().args(add))], theirs);
+    assert_eq!(file("ours/repositories.yaml"), file("helm-config/repositories.yaml"));
+    for args in [&["repo", "list"][..], &["repo", "update"], &["repo", "update", "mine"]] {
+        assert_eq!(ok(ours().args(args)), ok(world.helm().args(args)), "{args:?}");
+    }
+    assert!(ok(ours().args(["template", "mine/app"])).contains("v: 1.0.0"));
+    for args in [
+        &["repo", "add", "mine", "http://elsewhere"][..],
+        &["repo", "add", "a/b", &site.url()],
+        &["repo", "remove", "nobody"],
+        &["repo", "update", "nobody"],
+    ] {
+        assert_eq!(fails(ours().args(args)), fails(world.helm().args(args)), "{args:?}");
+    }
+    let remove = ["repo", "remove", "mine"];
+    assert_eq!(ok(ours().args(remove)), ok(world.helm().args(remove)));
+    assert_eq!(fails(ours().args(remove)), fails(world.helm().args(remove)));
 }

@@ -80,6 +80,13 @@ pub fn fails(command: &mut Command) -> String {
     text.lines().find(|l| l.starts_with("Error: ")).unwrap_or_else(|| panic!("{command:?}: {text}")).to_string()
 }
 
+/// Runs to failure; all of what was said.
+pub fn fails_with(command: &mut Command) -> String {
+    let out = output(command);
+    assert!(!out.status.success(), "{command:?} succeeded");
+    String::from_utf8_lossy(&out.stderr).into_owned()
+}
+
 pub fn output(command: &mut Command) -> Output {
     command.stdin(std::process::Stdio::null()).output().unwrap()
 }

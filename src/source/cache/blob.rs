@@ -117,10 +117,10 @@ impl Cache {
         file.map(|f| (path.clone(), f)).map_err(|e| SourceError::disk("the cache can't be written", &path, &e))
     }
 
-    /// Writes a small file so that it is seen whole or not at all.
+    /// Writes a small file so that it is seen whole or not at all. Not synced: after a power cut it may be empty, and then counts as absent.
     pub(super) fn write_atomically(&self, to: &Path, bytes: &[u8]) -> Result<(), SourceError> {
         let (path, mut file) = self.temporary()?;
-        let written = file.write_all(bytes).and_then(|()| file.sync_data()).and_then(|()| fs::rename(&path, to));
+        let written = file.write_all(bytes).and_then(|()| fs::rename(&path, to));
         written.map_err(|e| {
             let _ = fs::remove_file(&path);
             SourceError::disk("the cache can't be written", to, &e)

@@ -164,7 +164,8 @@ async fn fetch(d: &Dependency, known: Option<&Known>, context: &Context) -> Resu
             let entry = index::locked(versions, &d.version).ok_or_else(|| lost("no matching version"))?;
             let chart = RepositoryChart::of_entry(context, &known.repository, &d.name, entry)?;
             let name = format!("{}/{}?version={}", repo.trim_end_matches('/'), d.name, entry.version);
-            obtain_from(&chart, &name, context).await
+            let key = format!("chart {} {} {}", known.repository.url, d.name, entry.version);
+            obtain_from(&chart, &key, &name, context).await
         }
     };
     let fetched =

@@ -103,7 +103,7 @@ impl Http {
     fn late(&self, url: &Url, received: u64) -> SourceError {
         let message = format!("the deadline of {} s passed after {received} bytes", self.deadline.as_secs_f32());
         SourceError::new(Reason::Deadline, url.as_str(), message)
-            .hint("the server is too slow; give more time with --timeout")
+            .hint("the server is too slow; give more time with --fetch-timeout")
     }
 
     async fn attempt(

@@ -84,7 +84,8 @@ pub async fn versions(context: &Context, repository: &Repository, names: &[&str]
 
 async fn lookup(context: &Context, repository: &Repository, names: &[&str]) -> Result<Found, SourceError> {
     let url = repository.resolve("index.yaml")?;
-    let name = format!("index {}", redact(&url));
+    // Exact, with a query that is not shown; kept as a hash only.
+    let name = format!("index {url}");
     let _lock = context.cache.lock(&name, context.options.deadline).await;
     for fresh in [false, true] {
         match current(context, repository, &url, &name, fresh).await? {
@@ -163,11 +164,12 @@ async fn current(
         last_modified: answer.last_modified,
         ..Resolved::default()
     };
-    remember(&context.cache, name, resolved, &digest, size);
+    let shown = format!("index {}", redact(url));
+    remember(&context.cache, (name, &shown), resolved, &digest, size);
     Ok(Current::Cached(digest))
 }
 
-fn remember(cache: &Cache, name: &str, resolved: Resolved, digest: &Digest, size: u64) {
+fn remember(cache: &Cache, (key, name): (&str, &str), resolved: Resolved, digest: &Digest, size: u64) {
     let record = Record {
         reference: name.into(),
         resolved,
@@ -177,7 +179,7 @@ fn remember(cache: &Cache, name: &str, resolved: Resolved, digest: &Digest, size
         verifications: Vec::new(),
         checked: jiff::Timestamp::now(),
     };
-    if let Err(e) = cache.set_record(name, &record) {
+    if let Err(e) = cache.set_record(key, &record) {
         tracing::warn!("not kept in the cache: {e}");
     }
 }
@@ -219,7 +221,7 @@ fn extract(cache: &Cache, index: &Digest, names: &[&str]) -> Result<Option<Found
     for name in missing {
         let bytes = serde_json::to_vec(&scanned.get(name)).unwrap_or_default();
         if let Ok(digest) = cache.put(&bytes) {
-            remember(cache, &key(name), Resolved::default(), &digest, bytes.len() as u64);
+            remember(cache, (&key(name), &key(name)), Resolved::default(), &digest, bytes.len() as u64);
         }
     }
     found.extend(scanned);
