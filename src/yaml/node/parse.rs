@@ -44,7 +44,7 @@ impl Iterator for Documents<'_> {
         self.started = true;
         // What lies beyond the readable part was looked at: that is the error.
         if let Some(bad) = self.bad
-            && (bad.chunk == 0 || self.parser.scanner.wanted() > bad.chunk || !matches!(result, Ok(Some(_))))
+            && (bad.chunk == 0 || self.parser.scanner.wanted() > bad.chunk || matches!(result, Ok(None)))
         {
             self.ended = true;
             return Some(Err(format!("yaml: {}", bad.problem)));
@@ -85,8 +85,11 @@ struct Parser<'a> {
     /// The comment of an item whose value is a nested collection: it belongs to the collection as a whole.
     stem: Option<Vec<u8>>,
     tags: Vec<(Vec<u8>, Vec<u8>)>,
-    anchors: HashMap<Vec<u8>, usize>,
+    /// By name: the document, and the node in it. go-yaml knows anchors of earlier documents too.
+    anchors: HashMap<Vec<u8>, (usize, usize)>,
     document: Document,
+    /// Earlier documents, as long as anchors are in them.
+    earlier: Vec<Document>,
     depth: usize,
 }
 
@@ -113,6 +116,7 @@ impl<'a> Parser<'a> {
             tags: Vec::new(),
             anchors: HashMap::new(),
             document: Document::default(),
+            earlier: Vec::new(),
             depth: 0,
         }
     }
@@ -176,6 +180,9 @@ impl<'a> Parser<'a> {
         self.tags.clear();
         let [head, _, foot] = self.comments();
         self.document.foot = if foot.is_empty() { head } else { foot };
+        let number = self.earlier.len();
+        let anchored = self.anchors.values().any(|(document, _)| *document == number);
+        self.earlier.push(if anchored { self.document.clone() } else { Document::default() });
         Ok(Some(std::mem::take(&mut self.document)))
     }
 
@@ -247,9 +254,38 @@ impl<'a> Parser<'a> {
         let id = self.document.nodes.len();
         self.document.nodes.push(node);
         if let Some(name) = anchor {
-            self.anchors.insert(name, id);
+            self.anchors.insert(name, (self.earlier.len(), id));
         }
         id
+    }
+
+    /// Copies a node of an earlier document, with all it holds, into this one.
+    fn import(&mut self, document: usize, root: usize) -> usize {
+        let Some(from) = self.earlier.get(document) else { return root };
+        let mut copies: HashMap<usize, usize> = HashMap::new();
+        let (mut queue, first) = (vec![root], self.document.nodes.len());
+        let mut order = Vec::new();
+        while let Some(id) = queue.pop() {
+            let Some(node) = from.nodes.get(id).filter(|_| !copies.contains_key(&id)) else { continue };
+            copies.insert(id, first + order.len());
+            order.push(id);
+            queue.extend(&node.children);
+            if let NodeKind::Alias(to) = node.kind {
+                queue.push(to);
+            }
+        }
+        let at = |id: &usize| copies.get(id).copied().unwrap_or(first);
+        let copied = order.iter().filter_map(|id| from.nodes.get(*id)).map(|node| {
+            let mut node = Node { span: 0..0, ..node.clone() };
+            node.children = node.children.iter().map(at).collect();
+            if let NodeKind::Alias(to) = &node.kind {
+                node.kind = NodeKind::Alias(at(to));
+            }
+            node
+        });
+        let copied: Vec<Node> = copied.collect();
+        self.document.nodes.extend(copied);
+        first
     }
 
     fn at(&mut self, id: usize) -> Option<&mut Node> {
@@ -278,12 +314,17 @@ impl<'a> Parser<'a> {
             let name = self.scanner.peek()?.value.to_vec();
             let comments = self.comments();
             self.skip()?;
-            let Some(to) = self.anchors.get(&name).copied() else {
+            let Some((document, to)) = self.anchors.get(&name).copied() else {
                 return Err(Fail::Text(format!("unknown anchor '{}' referenced", String::from_utf8_lossy(&name))));
             };
             let mut node = scalar_node(&[], name, Style::Plain, token.start, comments);
+            let id = self.add(node.clone(), None);
+            let to = if document == self.earlier.len() { to } else { self.import(document, to) };
             node.kind = NodeKind::Alias(to);
-            return Ok(self.add(node, None));
+            if let Some(place) = self.at(id) {
+                *place = node;
+            }
+            return Ok(id);
         }
         let first = token;
         let (mut properties, mut raw) = (Properties::default(), None);
