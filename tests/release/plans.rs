@@ -20,7 +20,12 @@ fn plan(ns: &Namespace, words: &[&str]) -> Json {
 /// `Kind name: deed`, in order.
 fn deeds(plan: &Json, what: &str) -> Vec<String> {
     let word = |o: &Json, key: &str| o[key].as_str().unwrap_or_default().to_string();
-    plan[what].as_array().unwrap().iter().map(|o| format!("{} {}: {}", word(o, "kind"), word(o, "name"), word(o, "deed"))).collect()
+    plan[what]
+        .as_array()
+        .unwrap()
+        .iter()
+        .map(|o| format!("{} {}: {}", word(o, "kind"), word(o, "name"), word(o, "deed")))
+        .collect()
 }
 
 fn versions(ns: &Namespace) -> Vec<String> {
@@ -96,7 +101,13 @@ fn a_plan_says_what_would_be_done() {
     let said = plan(&ns, &["install", "web", chart]);
     assert_eq!(
         deeds(&said, "objects"),
-        ["Secret password: create", "ConfigMap settings: create", "ConfigMap kept: create", "ConfigMap gone: create", "Deployment web: create"]
+        [
+            "Secret password: create",
+            "ConfigMap settings: create",
+            "ConfigMap kept: create",
+            "ConfigMap gone: create",
+            "Deployment web: create"
+        ]
     );
     assert_eq!((said["revision"].as_i64(), said["chart"].as_str()), (Some(1), Some("plan-0.1.0")));
     assert_eq!(versions(&ns), before, "a plan wrote");
@@ -144,7 +155,13 @@ fn a_plan_says_what_would_be_done() {
     let said = plan(&ns, &["uninstall", "web"]);
     assert_eq!(
         deeds(&said, "objects"),
-        ["Deployment web: delete", "ConfigMap settings: delete", "ConfigMap gone: delete", "Secret password: delete", "ConfigMap kept: keep"]
+        [
+            "Deployment web: delete",
+            "ConfigMap settings: delete",
+            "ConfigMap gone: delete",
+            "Secret password: delete",
+            "ConfigMap kept: keep"
+        ]
     );
     assert_eq!(said["hooks"][0]["event"].as_str(), Some("post-delete"));
     assert_eq!(versions(&ns), before, "a plan wrote");
