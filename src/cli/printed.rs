@@ -34,13 +34,15 @@ impl std::str::FromStr for Format {
 }
 
 /// How much is printed.
-#[derive(Clone, Copy, Debug, Default)]
+#[derive(Clone, Debug, Default)]
 pub struct Show {
     /// `--debug`: values, hooks and manifest too.
     pub debug: bool,
     pub hide_notes: bool,
     /// The chart's name and versions, as `get all` shows them.
     pub metadata: bool,
+    /// The live objects' text, as `status` shows it.
+    pub resources: Option<String>,
 }
 
 /// Prints a release.
@@ -96,6 +98,9 @@ fn table(record: &Record, show: Show, io: &mut Streams<'_>) -> Result<(), Failur
         writeln!(out, "CHART: {}\nVERSION: {}\nAPP_VERSION: {}", m.name, m.version, m.app_version)?;
     }
     writeln!(out, "DESCRIPTION: {}", info.description)?;
+    if let Some(resources) = &show.resources {
+        writeln!(out, "RESOURCES:\n{resources}")?;
+    }
     let tests = || record.hooks.iter().flat_map(|h| h.events.iter().filter(|e| *e == "test").map(move |_| h));
     if tests().next().is_none() {
         writeln!(out, "TEST SUITE: None")?;

@@ -118,6 +118,22 @@ pub fn list(items: impl IntoIterator<Item = Vec<u8>>) -> Vec<u8> {
     out
 }
 
+/// An object as Go writes it: names sorted, `<`, `>` and `&` escaped.
+pub fn go_json(value: &serde_json::Value) -> Vec<u8> {
+    use serde_json::Value as Json;
+    match value {
+        Json::String(s) => text(s),
+        Json::Array(items) => list(items.iter().map(go_json)),
+        Json::Object(fields) => {
+            let sorted: std::collections::BTreeMap<&String, &Json> = fields.iter().collect();
+            let mut o = Fields::default();
+            sorted.into_iter().for_each(|(k, v)| o.raw(k, &go_json(v)));
+            o.end()
+        }
+        other => other.to_string().into_bytes(),
+    }
+}
+
 /// A JSON string.
 pub fn text(text: &str) -> Vec<u8> {
     let mut out = Vec::new();

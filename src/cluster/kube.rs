@@ -27,7 +27,7 @@ use super::{
     Cluster, ClusterError, FieldValidation, Gvk, Json, ObjectId, PatchType, Propagation, Reason, Resource, Verb,
     WatchEvent, WriteOptions, Written,
 };
-use call::{Call, METADATA, METADATA_LIST, Query};
+use call::{Call, METADATA, METADATA_LIST, Query, TABLE};
 use discovery::Discovery;
 use http::Http;
 
@@ -291,6 +291,19 @@ impl Cluster for Kube {
 
     async fn list_metadata(&self, gvk: &Gvk, namespace: Option<&str>, labels: &str) -> Result<Vec<Json>, ClusterError> {
         self.list_by(gvk, namespace, labels, "", Some(METADATA_LIST)).await
+    }
+
+    async fn table(
+        &self,
+        gvk: &Gvk,
+        namespace: Option<&str>,
+        name: &str,
+        labels: &str,
+    ) -> Result<Option<Json>, ClusterError> {
+        let path = self.path(gvk, namespace, name).await?;
+        let query = Query::new().text("labelSelector", labels);
+        let about = ObjectId::new(gvk.clone(), namespace, name);
+        self.get_by(Call::get(Verb::Get, &query.after(&path)).about(&about).accept(TABLE)).await
     }
 
     async fn create(&self, object: &Json, options: &WriteOptions) -> Result<Json, ClusterError> {

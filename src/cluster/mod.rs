@@ -127,6 +127,18 @@ pub trait Cluster: Send + Sync {
     /// As [`Cluster::list`], but only `apiVersion`, `kind` and `metadata` of each.
     async fn list_metadata(&self, gvk: &Gvk, namespace: Option<&str>, labels: &str) -> Result<Vec<Json>, ClusterError>;
 
+    /// The server's table for people (`kubectl get`'s, a `meta.k8s.io/v1` Table) of one object, or of a kind's objects with these labels if
+    /// `name` is empty; `None` if there is no such object, or the target makes no tables.
+    async fn table(
+        &self,
+        _gvk: &Gvk,
+        _namespace: Option<&str>,
+        _name: &str,
+        _labels: &str,
+    ) -> Result<Option<Json>, ClusterError> {
+        Ok(None)
+    }
+
     async fn create(&self, object: &Json, options: &WriteOptions) -> Result<Json, ClusterError>;
 
     /// PUT: the whole object, with its `resourceVersion` if it must not have changed.

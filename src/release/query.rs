@@ -9,6 +9,7 @@ use super::record::{Record, Status, Summary};
 use super::storage::{Entry, Storage, StorageError};
 use crate::golang::regexp::Regexp;
 
+pub mod live;
 mod selector;
 
 pub use selector::{Selector, SelectorError};

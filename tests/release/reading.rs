@@ -69,6 +69,9 @@ fn the_commands_print_what_helm_prints() {
         &["history", "old"],
         &["history", "none"],
         &["history", "No_Name"],
+        &["status", "rich", "-o", "json"],
+        &["status", "rich", "-o", "yaml", "--revision", "2"],
+        &["status", "old"],
         &["status", "none"],
         &["status", "rich", "--revision", "9"],
         &["get", "all", "rich"],
@@ -98,6 +101,20 @@ fn the_commands_print_what_helm_prints() {
     ] {
         same(&ns, args);
     }
+    // Kinds come in any order from helm, and ages grow.
+    let blocks = |out: std::process::Output| {
+        let text = String::from_utf8(out.stdout).unwrap();
+        let mut lines: Vec<String> = text
+            .lines()
+            .map(|l| match l.rsplit_once(' ') {
+                Some((rest, age)) if age.ends_with('s') && age.starts_with(|c: char| c.is_ascii_digit()) => rest.trim().into(),
+                _ => l.to_string(),
+            })
+            .collect();
+        lines.sort();
+        lines
+    };
+    assert_eq!(blocks(ns.pintle(&["status", "rich"])), blocks(ns.helm(&["status", "rich"])));
     // What helm does not have: revisions compared, values of Secrets masked.
     run(true, ns.helm(&["upgrade", "rich", &app, "--set", "greeting=z,password=correct-horse"]));
     let out = ns.pintle(&["diff", "release", "rich", "--detailed-exitcode"]);

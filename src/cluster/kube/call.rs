@@ -6,6 +6,9 @@ use super::{Gvk, Json, ObjectId, Resource, Verb};
 pub(super) const METADATA: &str = "application/json;as=PartialObjectMetadata;g=meta.k8s.io;v=v1";
 pub(super) const METADATA_LIST: &str = "application/json;as=PartialObjectMetadataList;g=meta.k8s.io;v=v1";
 
+/// Asks for a table for people; a server that makes none sends the object.
+pub(super) const TABLE: &str = "application/json;as=Table;v=v1;g=meta.k8s.io,application/json";
+
 #[derive(Clone, Debug)]
 pub(super) struct Call {
     pub verb: Verb,

@@ -30,6 +30,14 @@ impl Record {
         encode::record(self)
     }
 
+    /// The JSON that `helm status` prints: with live objects, JSON already, as `info.resources`.
+    ///
+    /// # Errors
+    /// As [`Record::to_json`].
+    pub fn to_json_with(&self, resources: &[u8]) -> Result<Vec<u8>, String> {
+        encode::record_with(self, Some(resources))
+    }
+
     /// What is stored under the key `release`.
     ///
     /// # Errors

@@ -10,9 +10,27 @@ use super::{HookRecord, HookRun, Info, Record, StoredChart, StoredFile, StoredLo
 /// # Errors
 /// Go's text; only for what no render makes (a number that is none, a time zone of a day and more).
 pub fn record(r: &Record) -> Result<Vec<u8>, String> {
+    record_with(r, None)
+}
+
+/// As [`record`], with the live objects as `info.resources`, JSON already: what `helm status` prints.
+///
+/// # Errors
+/// As [`record`].
+pub fn record_with(r: &Record, resources: Option<&[u8]>) -> Result<Vec<u8>, String> {
     let mut o = Object::default();
     o.text("name", &r.name);
-    o.value("info", |out| info(&r.info, out).map_err(|e| marshal_error("*v1.Info", &e)))?;
+    o.value("info", |out| {
+        info(&r.info, out).map_err(|e| marshal_error("*v1.Info", &e))?;
+        if let Some(resources) = resources {
+            out.pop();
+            let sep: &[u8] = if out.last() == Some(&b'{') { b"" } else { b"," };
+            for part in [sep, b"\"resources\":", resources, b"}"] {
+                out.extend_from_slice(part);
+            }
+        }
+        Ok::<_, String>(())
+    })?;
     if let Some(c) = &r.chart {
         o.value("chart", |out| chart(c, out))?;
     }
