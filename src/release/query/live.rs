@@ -2,6 +2,8 @@
 
 use std::collections::BTreeMap;
 
+use serde_json::json;
+
 use crate::cluster::{Cluster, ClusterError, Gvk, Json, ObjectId, Reason, manifest};
 use crate::release::record::Record;
 
@@ -20,9 +22,7 @@ pub async fn objects(
     for object in manifest::objects(record.manifest.as_bytes()).unwrap_or_default() {
         let mut id = ObjectId::of(&object);
         let Some(resource) = optional(cluster.resource(&id.gvk).await)? else { continue };
-        id.namespace = resource
-            .namespaced
-            .then(|| id.namespace.take().unwrap_or_else(|| record.namespace.clone()));
+        id.namespace = resource.namespaced.then(|| id.namespace.take().unwrap_or_else(|| record.namespace.clone()));
         let found = match tables {
             true => optional(cluster.table(&id.gvk, id.namespace.as_deref(), &id.name, "").await)?.flatten(),
             false => optional(cluster.get(&id).await)?.flatten(),
@@ -35,9 +35,13 @@ pub async fn objects(
         let pods = match tables {
             true => {
                 let table = optional(cluster.table(&pod, namespace, "", &selector).await)?.flatten();
-                table.into_iter().collect()
+                Vec::from_iter(table)
             }
-            false => optional(cluster.list(&pod, namespace, &selector, "").await)?.unwrap_or_default(),
+            // Helm shows the list as one object.
+            false => optional(cluster.list(&pod, namespace, &selector, "").await)?
+                .map(|pods| json!({ "apiVersion": "v1", "kind": "PodList", "metadata": {}, "items": pods }))
+                .into_iter()
+                .collect(),
         };
         if !pods.is_empty() {
             out.entry("v1/Pod(related)".into()).or_default().extend(pods);
