@@ -42,7 +42,11 @@ impl Scratch {
         fn walk(dir: &Path, root: &Path, out: &mut Vec<String>) {
             for e in std::fs::read_dir(dir).into_iter().flatten() {
                 let p = e.unwrap().path();
-                if p.is_dir() { walk(&p, root, out) } else { out.push(p.strip_prefix(root).unwrap().display().to_string()) }
+                if p.is_dir() {
+                    walk(&p, root, out)
+                } else {
+                    out.push(p.strip_prefix(root).unwrap().display().to_string())
+                }
             }
         }
         let root = self.0.join("deploy");
@@ -102,7 +106,10 @@ fn the_first_steps_need_no_cluster() {
     assert_ne!(s.read("prod/deployment_web.yaml"), first);
     assert_eq!(s.ok(&["rollback", "web", "1"]), "Rollback was a success! Happy Helming!\n");
     assert_eq!(s.read("prod/deployment_web.yaml"), first);
-    assert_eq!(s.history("web"), "1 superseded Install complete\n2 superseded Upgrade complete\n3 deployed Rollback to 1\n");
+    assert_eq!(
+        s.history("web"),
+        "1 superseded Install complete\n2 superseded Upgrade complete\n3 deployed Rollback to 1\n"
+    );
     assert_eq!(s.ok(&["uninstall", "web"]), "release \"web\" uninstalled\n");
     assert_eq!(s.files(), Vec::<String>::new());
 }
@@ -124,7 +131,11 @@ fn each_revision_is_a_commit() {
         "install web revision 1 (web-0.4.0)\nupgrade web revision 2 (web-0.4.0)\nrollback web revision 3 (web-0.4.0), back to 1\n\
          uninstall web\n"
     );
-    assert_eq!(s.git(&["status", "--porcelain"]), "?? untouched\n", "what is not the target's was committed, or something was left");
+    assert_eq!(
+        s.git(&["status", "--porcelain"]),
+        "?? untouched\n",
+        "what is not the target's was committed, or something was left"
+    );
     let outside = Scratch::new();
     let done = outside.run(&["install", "web", WEB, "--commit"]);
     assert!(text(&done).contains("--commit: "), "{}", text(&done));
@@ -163,21 +174,27 @@ fn names_are_used_again_only_when_they_are_free() {
     assert!(text(&done).contains("cannot reuse a name that is still in use"), "{}", text(&done));
     s.ok(&["upgrade", "x", chart, "--labels", "team=null,more=c"]);
     let labels = s.ok(&["get", "metadata", "x", "-o", "json"]);
-    assert!(labels.contains("\"more\":\"c\"") && labels.contains("\"tier\":\"b\"") && !labels.contains("team"), "{labels}");
-    s.ok(&["uninstall", "x", "--keep-history"]);
-    assert_eq!(
-        s.history("x"),
-        "1 superseded my own words\n2 uninstalled Uninstallation complete\n"
+    assert!(
+        labels.contains("\"more\":\"c\"") && labels.contains("\"tier\":\"b\"") && !labels.contains("team"),
+        "{labels}"
     );
+    s.ok(&["uninstall", "x", "--keep-history"]);
+    assert_eq!(s.history("x"), "1 superseded my own words\n2 uninstalled Uninstallation complete\n");
     let done = s.run(&["uninstall", "x", "--keep-history"]);
     assert!(text(&done).contains("the release named \"x\" is already deleted"), "{}", text(&done));
     assert!(!s.run(&["install", "x", chart]).status.success());
     s.ok(&["install", "x", chart, "--replace"]);
-    assert_eq!(s.history("x"), "1 superseded my own words\n2 superseded superseded by new release\n3 deployed Install complete\n");
+    assert_eq!(
+        s.history("x"),
+        "1 superseded my own words\n2 superseded superseded by new release\n3 deployed Install complete\n"
+    );
     for _ in 0..4 {
         s.ok(&["upgrade", "x", chart, "--history-max", "3"]);
     }
-    assert_eq!(s.history("x"), "5 superseded Upgrade complete\n6 superseded Upgrade complete\n7 deployed Upgrade complete\n");
+    assert_eq!(
+        s.history("x"),
+        "5 superseded Upgrade complete\n6 superseded Upgrade complete\n7 deployed Upgrade complete\n"
+    );
     s.ok(&["uninstall", "x"]);
     let said = s.ok(&["upgrade", "x", chart, "--install"]);
     assert!(said.starts_with("Release \"x\" does not exist. Installing it now.\nNAME: x\n"), "{said}");
@@ -187,7 +204,8 @@ fn names_are_used_again_only_when_they_are_free() {
 fn what_is_kept_stays_and_what_is_anothers_is_let_alone() {
     let template = "{{ range .Values.names }}\n---\napiVersion: v1\nkind: ConfigMap\nmetadata:\n  name: {{ . }}\n{{- if eq . \"kept\" }}\n  \
                     annotations: {helm.sh/resource-policy: keep}\n{{- end }}\n{{- end }}\n";
-    let chart = chart::write("policy", "", &[("values.yaml", "names: [kept, plain]\n"), ("templates/a.yaml", template)]);
+    let chart =
+        chart::write("policy", "", &[("values.yaml", "names: [kept, plain]\n"), ("templates/a.yaml", template)]);
     let chart = chart.to_str().unwrap();
     let s = Scratch::new();
     s.ok(&["install", "x", chart]);
@@ -197,7 +215,12 @@ fn what_is_kept_stays_and_what_is_anothers_is_let_alone() {
     assert!(s.files().contains(&"prod/configmap_kept.yaml".to_string()));
     s.ok(&["install", "y", chart, "--take-ownership", "--set-json", "names=[\"plain\",\"kept\"]"]);
     let said = s.ok(&["uninstall", "x"]);
-    assert!(said.contains("1 resource(s) were not deleted because they are not owned by this release:\n[ConfigMap] plain\n"), "{said}");
+    assert!(
+        said.contains(
+            "1 resource(s) were not deleted because they are not owned by this release:\n[ConfigMap] plain\n"
+        ),
+        "{said}"
+    );
     let said = s.ok(&["uninstall", "y"]);
     assert!(said.contains("These resources were kept due to the resource policy:\n[ConfigMap] kept\n"), "{said}");
     assert_eq!(s.files(), ["prod/configmap_kept.yaml"]);
@@ -214,5 +237,8 @@ fn a_password_that_a_chart_looks_up_is_kept() {
     s.ok(&["upgrade", "x", chart.to_str().unwrap()]);
     assert_eq!(s.read("prod/secret_p.yaml"), first);
     // A client-side dry run looks nothing up, a server-side one does.
-    assert!(s.ok(&["upgrade", "x", chart.to_str().unwrap(), "--dry-run=server", "--hide-secret"]).contains("# HIDDEN: The Secret output has been suppressed"));
+    assert!(
+        s.ok(&["upgrade", "x", chart.to_str().unwrap(), "--dry-run=server", "--hide-secret"])
+            .contains("# HIDDEN: The Secret output has been suppressed")
+    );
 }

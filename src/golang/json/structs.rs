@@ -67,9 +67,9 @@ pub fn decode<'a>(text: &'a [u8], read: impl FnOnce(&mut Decoder<'a>, Token<'a>)
 
 impl<'a> Decoder<'a> {
     fn run(&mut self, read: impl FnOnce(&mut Self, Token<'a>) -> Step) -> Step {
-        let first = self.next()?;
+        let first = self.token()?;
         read(self, first).map_err(|e| self.in_context(e))?;
-        self.next()?;
+        self.token()?;
         self.saved.take().map_or(Ok(()), Err)
     }
 
@@ -77,7 +77,7 @@ impl<'a> Decoder<'a> {
     ///
     /// # Errors
     /// What is wrong with the text.
-    pub fn next(&mut self) -> Step<Token<'a>> {
+    pub fn token(&mut self) -> Step<Token<'a>> {
         self.tokens.next_token().map_err(|e| Error::Text(e.message))
     }
 
@@ -146,21 +146,15 @@ impl<'a> Decoder<'a> {
             return Ok(false);
         }
         let outer = std::mem::replace(&mut self.structure, name);
-        loop {
-            match self.next()? {
-                Token::Key(key) => match find(names, &key) {
-                    Some(known) => {
-                        self.path.push(known);
-                        field(self, known)?;
-                        self.path.pop();
-                        self.structure = name;
-                    }
-                    None => {
-                        self.raw()?;
-                    }
-                },
-                _ => break,
-            }
+        while let Token::Key(key) = self.token()? {
+            let Some(known) = find(names, &key) else {
+                self.raw()?;
+                continue;
+            };
+            self.path.push(known);
+            field(self, known)?;
+            self.path.pop();
+            self.structure = name;
         }
         self.structure = outer;
         Ok(true)
@@ -222,7 +216,7 @@ impl<'a> Decoder<'a> {
                 let list = out.get_or_insert_default();
                 let mut n = 0;
                 loop {
-                    let token = self.next()?;
+                    let token = self.token()?;
                     if token == Token::EndArray {
                         break;
                     }
@@ -256,8 +250,8 @@ impl<'a> Decoder<'a> {
             Token::Null => *out = None,
             Token::BeginObject => {
                 let map = out.get_or_insert_default();
-                while let Token::Key(key) = self.next()? {
-                    let token = self.next()?;
+                while let Token::Key(key) = self.token()? {
+                    let token = self.token()?;
                     each(self, key, token, map)?;
                 }
             }

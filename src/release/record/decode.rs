@@ -71,7 +71,7 @@ fn any<'a>(d: &mut Decoder<'a>, token: Token<'a>, depth: usize) -> Step<Data> {
         Token::BeginArray => {
             let mut items = Vec::new();
             loop {
-                match d.next()? {
+                match d.token()? {
                     Token::EndArray => break Data::List(items),
                     token => items.push(any(d, token, depth + 1)?),
                 }
@@ -79,8 +79,8 @@ fn any<'a>(d: &mut Decoder<'a>, token: Token<'a>, depth: usize) -> Step<Data> {
         }
         Token::BeginObject => {
             let mut table = Table::new();
-            while let Token::Key(key) = d.next()? {
-                let token = d.next()?;
+            while let Token::Key(key) = d.token()? {
+                let token = d.token()?;
                 let value = any(d, token, depth + 1)?;
                 table.insert(key.into(), value);
             }
@@ -106,7 +106,7 @@ fn raw_map(json: &[u8]) -> Step<Option<Table>> {
 }
 
 fn strings<'a>(d: &mut Decoder<'a>, list: &str, item: &str, out: &mut Vec<String>) -> Step {
-    let token = d.next()?;
+    let token = d.token()?;
     let mut some = Some(std::mem::take(out));
     d.list(&token, list, &mut some, |d, token, slot| d.string(token, item, slot))?;
     *out = some.unwrap_or_default();
@@ -114,7 +114,7 @@ fn strings<'a>(d: &mut Decoder<'a>, list: &str, item: &str, out: &mut Vec<String
 }
 
 fn string(d: &mut Decoder<'_>, go_type: &str, out: &mut String) -> Step {
-    let token = d.next()?;
+    let token = d.token()?;
     d.string(token, go_type, out)
 }
 
@@ -149,12 +149,12 @@ fn release<'a>(d: &mut Decoder<'a>, token: &Token<'a>, out: &mut Record, part: P
         match field {
             "name" => string(d, "string", &mut out.name)?,
             "info" => info_pointer(d, &mut out.info)?,
-            "chart" => match d.next()? {
+            "chart" => match d.token()? {
                 Token::Null => out.chart = None,
                 token => chart(d, &token, &mut out.chart, part)?,
             },
             "version" => {
-                let token = d.next()?;
+                let token = d.token()?;
                 d.int(&token, &mut out.version)?;
             }
             "namespace" => string(d, "string", &mut out.namespace)?,
@@ -162,7 +162,7 @@ fn release<'a>(d: &mut Decoder<'a>, token: &Token<'a>, out: &mut Record, part: P
                 d.raw()?;
             }
             "config" => {
-                let token = d.next()?;
+                let token = d.token()?;
                 any_map(d, &token, &mut out.config)?;
             }
             "manifest" => string(d, "string", &mut out.manifest)?,
@@ -221,7 +221,7 @@ fn info(json: &[u8], out: &mut Info) -> Step {
                 "description" => return string(d, "string", &mut new.description),
                 "status" => return string(d, "common.Status", &mut status),
                 "rollback_revision" => {
-                    let token = d.next()?;
+                    let token = d.token()?;
                     return d.int(&token, &mut new.rollback_revision);
                 }
                 "notes" => return string(d, "string", &mut new.notes),
@@ -251,7 +251,7 @@ fn info(json: &[u8], out: &mut Info) -> Step {
 
 /// `map[string][]runtime.Object`: of an interface nothing but null can be read.
 fn resources(d: &mut Decoder<'_>, out: &mut Option<BTreeMap<String, Option<usize>>>) -> Step {
-    let token = d.next()?;
+    let token = d.token()?;
     d.map(&token, "map[string][]runtime.Object", out, |d, key, token, map| {
         let mut list: Option<Vec<()>> = None;
         d.list(&token, "[]runtime.Object", &mut list, |d, token, ()| d.mismatch(&token, "runtime.Object"))?;
@@ -261,7 +261,7 @@ fn resources(d: &mut Decoder<'_>, out: &mut Option<BTreeMap<String, Option<usize
 }
 
 fn hooks(d: &mut Decoder<'_>, out: &mut Vec<HookRecord>) -> Step {
-    let token = d.next()?;
+    let token = d.token()?;
     let mut some = Some(std::mem::take(out));
     d.list(&token, "[]*v1.Hook", &mut some, |d, token, slot| {
         if token == Token::Null {
@@ -289,7 +289,7 @@ fn hook<'a>(d: &mut Decoder<'a>, token: &Token<'a>, h: &mut HookRecord) -> Step 
             last_run(raw, &mut h.last_run)
         }
         "weight" => {
-            let token = d.next()?;
+            let token = d.token()?;
             d.int(&token, &mut h.weight)
         }
         "delete_policies" => strings(d, "[]v1.HookDeletePolicy", "v1.HookDeletePolicy", &mut h.delete_policies),
@@ -332,26 +332,26 @@ fn chart<'a>(d: &mut Decoder<'a>, token: &Token<'a>, out: &mut Option<StoredChar
     let c = out.get_or_insert_default();
     d.structure(token, ("Chart", "v2.Chart"), NAMES, |d, field| {
         match field {
-            "metadata" => match d.next()? {
+            "metadata" => match d.token()? {
                 Token::Null => c.metadata = None,
                 token => metadata(d, &token, c)?,
             },
             _ if part == Part::Head => {
                 d.raw()?;
             }
-            "lock" => match d.next()? {
+            "lock" => match d.token()? {
                 Token::Null => c.lock = None,
                 token => lock(d, &token, c)?,
             },
             "templates" => files(d, &mut c.templates)?,
             "values" => {
-                let token = d.next()?;
+                let token = d.token()?;
                 let mut values = c.values.take().map(Arc::unwrap_or_clone);
                 any_map(d, &token, &mut values)?;
                 c.values = values.map(Arc::new);
             }
             "schema" => {
-                let token = d.next()?;
+                let token = d.token()?;
                 let mut schema = c.schema.take().map(|s| s.to_vec());
                 d.bytes(&token, &mut schema)?;
                 c.schema = schema.map(Into::into);
@@ -366,7 +366,7 @@ fn chart<'a>(d: &mut Decoder<'a>, token: &Token<'a>, out: &mut Option<StoredChar
 }
 
 fn files(d: &mut Decoder<'_>, out: &mut Option<Vec<StoredFile>>) -> Step {
-    let token = d.next()?;
+    let token = d.token()?;
     d.list(&token, "[]*common.File", out, |d, token, slot| {
         if token == Token::Null {
             *slot = StoredFile { absent: true, ..StoredFile::default() };
@@ -376,7 +376,7 @@ fn files(d: &mut Decoder<'_>, out: &mut Option<Vec<StoredFile>>) -> Step {
         d.structure(&token, ("File", "common.File"), &["name", "data", "modtime"], |d, field| match field {
             "name" => string(d, "string", &mut slot.name),
             "data" => {
-                let token = d.next()?;
+                let token = d.token()?;
                 let mut data = slot.data.take().map(|s| s.to_vec());
                 d.bytes(&token, &mut data)?;
                 slot.data = data.map(Into::into);
@@ -418,7 +418,7 @@ fn metadata<'a>(d: &mut Decoder<'a>, token: &Token<'a>, chart: &mut StoredChart)
         "description" => string(d, "string", &mut m.description),
         "keywords" => strings(d, "[]string", "string", &mut m.keywords),
         "maintainers" => {
-            let token = d.next()?;
+            let token = d.token()?;
             let mut list = Some(std::mem::take(&mut m.maintainers));
             pointers(d, &token, "[]*v2.Maintainer", &mut list, &mut absent.maintainers, maintainer)?;
             m.maintainers = list.unwrap_or_default();
@@ -430,11 +430,11 @@ fn metadata<'a>(d: &mut Decoder<'a>, token: &Token<'a>, chart: &mut StoredChart)
         "tags" => string(d, "string", &mut m.tags),
         "appVersion" => string(d, "string", &mut m.app_version),
         "deprecated" => {
-            let token = d.next()?;
+            let token = d.token()?;
             d.boolean(&token, &mut m.deprecated)
         }
         "annotations" => {
-            let token = d.next()?;
+            let token = d.token()?;
             d.map(&token, "map[string]string", &mut m.annotations, |d, key, token, map| {
                 let mut value = String::new();
                 d.string(token, "string", &mut value)?;
@@ -444,7 +444,7 @@ fn metadata<'a>(d: &mut Decoder<'a>, token: &Token<'a>, chart: &mut StoredChart)
         }
         "kubeVersion" => string(d, "string", &mut m.kube_version),
         "dependencies" => {
-            let token = d.next()?;
+            let token = d.token()?;
             let mut list = Some(std::mem::take(&mut m.dependencies));
             pointers(d, &token, "[]*v2.Dependency", &mut list, &mut absent.dependencies, dependency)?;
             m.dependencies_nil = list.is_none();
@@ -499,11 +499,11 @@ fn dependency<'a>(d: &mut Decoder<'a>, token: &Token<'a>, out: &mut Dependency) 
         "condition" => string(d, "string", &mut out.condition),
         "tags" => strings(d, "[]string", "string", &mut out.tags),
         "enabled" => {
-            let token = d.next()?;
+            let token = d.token()?;
             d.boolean(&token, &mut out.enabled)
         }
         "import-values" => {
-            let token = d.next()?;
+            let token = d.token()?;
             let mut list = Some(std::mem::take(&mut out.import_values));
             d.list(&token, "[]interface {}", &mut list, |d, token, slot| {
                 *slot = any(d, token, 1)?;
@@ -524,7 +524,7 @@ fn lock<'a>(d: &mut Decoder<'a>, token: &Token<'a>, chart: &mut StoredChart) -> 
         "generated" => time_or_zero(d, &mut l.generated),
         "digest" => string(d, "string", &mut l.digest),
         _ => {
-            let token = d.next()?;
+            let token = d.token()?;
             pointers(d, &token, "[]*v2.Dependency", &mut l.dependencies, absent, dependency)
         }
     })?;
