@@ -10,6 +10,7 @@ mod drifting;
 mod faults;
 mod interop;
 mod kube;
+mod lookups;
 mod owners;
 mod plans;
 mod reading;
