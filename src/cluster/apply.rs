@@ -235,6 +235,9 @@ pub async fn create_crds(
 
 /// Forgets discovery until it names the new kinds: the server lists them a moment after it calls them established.
 async fn until_served(cluster: &dyn Cluster, definitions: &[Target]) -> Result<(), ClusterError> {
+    if !cluster.is_live() {
+        return cluster.refresh_discovery().await;
+    }
     let text = |object: &Json, path: &str| object.pointer(path).and_then(Json::as_str).unwrap_or_default().to_owned();
     let versions =
         |object: &Json| object.pointer("/spec/versions").and_then(Json::as_array).cloned().unwrap_or_default();
@@ -292,10 +295,20 @@ async fn create_one(cluster: &dyn Cluster, target: &Target, options: &ApplyOptio
         Method::ServerSide { force_conflicts, .. } if !target.id.name.is_empty() => {
             apply_one(cluster, target, force_conflicts, options).await.map(drop)
         }
-        _ => {
-            cluster.create(&target.object, &options.write()).await.map(drop).map_err(|e| Failed::new(e.to_string(), e))
-        }
+        _ => match cluster.create(&target.object, &options.write()).await {
+            Ok(_) => Ok(()),
+            Err(e) => Err(Failed::new(named_in(&e, target), e)),
+        },
     }
+}
+
+/// The server's words; with verb and object where they name none (a webhook's refusal, an error of etcd).
+fn named_in(e: &ClusterError, target: &Target) -> String {
+    let name = &target.id.name;
+    if name.is_empty() || e.message.contains(&format!("\"{name}\"")) {
+        return e.to_string();
+    }
+    format!("{e} ({} {})", e.verb, target.id)
 }
 
 /// Server-side apply of one object; whether it was created.

@@ -217,6 +217,10 @@ fn a_webhook_that_refuses_and_a_quota_are_said_with_their_object() {
         assert!(lines[0].contains("failed calling webhook \"w.example.com\""), "{lines:?}");
         assert!(lines[1].starts_with(&format!("server-side apply failed for object {n}/v /v1, Kind=Service: ")), "{lines:?}");
         assert!(lines[1].contains("exceeded quota: q"), "{lines:?}");
+        // Client-side the server's words stand alone, so the object is added where they lack it.
+        let client = ApplyOptions::new(Method::ClientSide { three_way_custom: false });
+        let error = apply::create(&cluster, &targets[..1], &client).await.unwrap_err();
+        assert!(error.message.ends_with(&format!(" (create Secret {n}/s)")), "{}", error.message);
         cluster.delete(&prepared[0].id, Propagation::Background, None).await.unwrap();
     });
 }
