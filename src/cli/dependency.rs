@@ -91,7 +91,7 @@ fn manage(args: &ManageArgs, update: bool, io: &mut Streams<'_>) -> Result<(), F
         let _ = writeln!(io.out, "{line}");
     });
     context.notes().iter().for_each(|line| io.log(line));
-    Ok(result?)
+    result
 }
 
 /// Builds or updates a chart's dependencies.
@@ -120,5 +120,5 @@ pub(super) fn dependencies(
         Ok(result)
     })?;
     printed.try_iter().for_each(|line| report(&line));
-    Ok(result?)
+    result.map_err(Failure::from)
 }

@@ -99,7 +99,9 @@ fn rule(text: &str) -> Result<IgnoreRule, Failure> {
         _ => (None, text),
     };
     if !path.is_empty() && !path.starts_with('/') {
-        return Err(Failure::new(format!("invalid rule {text:?}: {path:?} is no JSON pointer: it does not begin with /")));
+        return Err(Failure::new(format!(
+            "invalid rule {text:?}: {path:?} is no JSON pointer: it does not begin with /"
+        )));
     }
     let target = target.map(|t| {
         let (kind, name) = t.split_once('/').unwrap_or((t, ""));

@@ -216,7 +216,8 @@ fn drift_is_what_an_apply_would_change() {
     let done = ns.pintle(&["drift", "web", "--detailed-exitcode"]);
     assert_eq!(text(&done), "release \"web\": no drift: 0 of 4 objects differ\n");
     ns.run(async |cluster| {
-        let id = |group: &str, kind: &str, name: &str| ObjectId::new(Gvk::new(group, "v1", kind), Some(ns.name()), name);
+        let id =
+            |group: &str, kind: &str, name: &str| ObjectId::new(Gvk::new(group, "v1", kind), Some(ns.name()), name);
         let options = cluster::write_options();
         let merge = pintle::cluster::PatchType::Merge;
         for (id, body) in [
@@ -253,5 +254,10 @@ fn drift_is_what_an_apply_would_change() {
 
 fn deeds_of(found: &Json) -> Vec<String> {
     let word = |o: &Json, key: &str| o[key].as_str().unwrap_or_default().to_string();
-    found.as_array().unwrap().iter().map(|o| format!("{} {}: {}", word(o, "kind"), word(o, "name"), word(o, "finding"))).collect()
+    found
+        .as_array()
+        .unwrap()
+        .iter()
+        .map(|o| format!("{} {}: {}", word(o, "kind"), word(o, "name"), word(o, "finding")))
+        .collect()
 }

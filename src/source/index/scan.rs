@@ -285,7 +285,7 @@ pub fn whole(bytes: &[u8], names: &[&str]) -> Result<Found, SourceError> {
     let mut found = Found::new();
     for name in names {
         let items = match heap.map(entries).get(name) {
-            Some(Value::List(list)) => heap.list(*list).items.iter().cloned().collect::<Vec<_>>(),
+            Some(Value::List(list)) => heap.list(*list).items.to_vec(),
             Some(_) => Vec::new(),
             None => continue,
         };
