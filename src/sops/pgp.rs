@@ -109,6 +109,6 @@ impl KeyService for PgpKeys {
             None => builder.encrypt_to_key(&mut rng, &public.primary_key).map_err(failed)?,
         };
         // sops trims what gpg prints.
-        builder.to_armored_string(&mut rng, ArmorOptions::default()).map(|t| t.trim().to_owned()).map_err(failed)
+        builder.to_armored_string(rng, ArmorOptions::default()).map(|t| t.trim().to_owned()).map_err(failed)
     }
 }

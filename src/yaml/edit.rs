@@ -63,6 +63,17 @@ fn is_plain_string(text: &str) -> bool {
     resolve::plain(bytes, true).0 == Tag::Str
         && matches!(node::resolve("", bytes), Ok(node::Resolved::Str(_)))
         && !super::emit::is_base60(bytes)
+        && !is_decimal(text)
+}
+
+/// True for the form of a decimal number, also one too large for a float: go-yaml reads `123e456` as text, others as infinity.
+fn is_decimal(text: &str) -> bool {
+    let text = text.strip_prefix(['-', '+']).unwrap_or(text);
+    let (number, exponent) = text.split_once(['e', 'E']).unwrap_or((text, "0"));
+    let exponent = exponent.strip_prefix(['-', '+']).unwrap_or(exponent);
+    let (whole, fraction) = number.split_once('.').unwrap_or((number, ""));
+    let digits = |s: &str| s.bytes().all(|b| b.is_ascii_digit());
+    digits(whole) && digits(fraction) && digits(exponent) && !exponent.is_empty() && whole.len() + fraction.len() > 0
 }
 
 impl<'a> Text<'a> {

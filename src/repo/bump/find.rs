@@ -109,6 +109,12 @@ fn scope(tree: &dyn Tree, intent: &Intent) -> (Vec<String>, Vec<String>) {
     (own, others)
 }
 
+/// Looks for places of one kind in a file; `true` if the file is the service's own.
+type Finder = fn(&File<'_>, bool, &Intent) -> Vec<Candidate>;
+
+/// New texts by path.
+pub type Texts = BTreeMap<String, Vec<u8>>;
+
 /// Edits that fulfil an intent.
 pub fn find(tree: &dyn Tree, intent: &Intent) -> Result<Vec<Edit>, FindError> {
     let (own, others) = scope(tree, intent);
@@ -131,7 +137,7 @@ pub fn find(tree: &dyn Tree, intent: &Intent) -> Result<Vec<Edit>, FindError> {
             Err(_) => {}
         }
     }
-    let finders: &[fn(&File<'_>, bool, &Intent) -> Vec<Candidate>] = match intent.change {
+    let finders: &[Finder] = match intent.change {
         _ if intent.file.is_some() && matches!(intent.change, Change::Set { .. }) => &[in_document],
         Change::ChartVersion(_) => &[chart_version, chart_ref],
         Change::Set { .. } => &[in_release, in_values],
@@ -188,7 +194,7 @@ fn edit(file: &File<'_>, edits: Vec<(Place, String, Kind)>) -> Result<Edit, Find
 }
 
 /// Applies several intents to a tree, one after the other on the same files; the edits, and the new texts by path.
-pub fn apply(tree: &dyn Tree, intents: &[Intent]) -> Result<(Vec<Edit>, BTreeMap<String, Vec<u8>>), FindError> {
+pub fn apply(tree: &dyn Tree, intents: &[Intent]) -> Result<(Vec<Edit>, Texts), FindError> {
     struct Overlay<'a> {
         tree: &'a dyn Tree,
         changed: BTreeMap<String, Vec<u8>>,

@@ -15,7 +15,7 @@ mod image;
 mod intent;
 mod push;
 
-pub use find::{Edit, FindError, Tree, apply, find};
+pub use find::{Edit, FindError, Texts, Tree, apply, find};
 pub use git::{Git, GitError};
 pub use image::{ImageRef, ParseImageError};
 pub use intent::{Change, Intent};
