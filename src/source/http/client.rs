@@ -11,14 +11,24 @@ pub const USER_AGENT: &str = concat!("pintle/", env!("CARGO_PKG_VERSION"));
 
 const CONNECT: Duration = Duration::from_secs(15);
 
-/// A client without redirects: [`super::redirect`] follows them.
-pub fn build(tls: &Tls) -> Result<Client, SourceError> {
-    let mut builder = Client::builder()
+/// Without redirects: [`super::redirect`] follows them.
+fn builder() -> reqwest::ClientBuilder {
+    Client::builder()
         .redirect(reqwest::redirect::Policy::none())
         .referer(false)
         .user_agent(USER_AGENT)
         .connect_timeout(CONNECT)
-        .pool_idle_timeout(Duration::from_secs(30));
+        .pool_idle_timeout(Duration::from_secs(30))
+}
+
+/// A client for plain HTTP: it trusts nobody.
+pub fn plain() -> Result<Client, SourceError> {
+    builder().tls_certs_only([]).build().map_err(|e| wrong(format!("can't create a client: {e}")))
+}
+
+/// A client for a TLS configuration.
+pub fn build(tls: &Tls) -> Result<Client, SourceError> {
+    let mut builder = builder();
     if let Some(ca) = &tls.ca {
         let certs = Certificate::from_pem_bundle(ca).ok().filter(|c| !c.is_empty());
         let Some(certs) = certs else {

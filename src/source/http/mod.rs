@@ -22,7 +22,7 @@ use super::{Credentials, Options, SourceError, Tls};
 
 /// Clients by TLS configuration, shared by everything that fetches.
 #[derive(Clone, Default)]
-pub struct Clients(Arc<Mutex<HashMap<Tls, reqwest::Client>>>);
+pub struct Clients(Arc<Mutex<HashMap<Tls, reqwest::Client>>>, Arc<Mutex<Option<reqwest::Client>>>);
 
 impl Clients {
     /// The client for a TLS configuration. It follows no redirects, keeps connections, and has no timeouts but for connecting.
@@ -38,12 +38,25 @@ impl Clients {
         clients.insert(tls.clone(), client.clone());
         Ok(client)
     }
+
+    /// The client for one URL: plain HTTP needs no TLS, whose trust roots take a while to read.
+    fn for_url(&self, url: &reqwest::Url, tls: &Tls) -> Result<reqwest::Client, SourceError> {
+        if url.scheme() == "https" {
+            return self.get(tls);
+        }
+        let mut plain = self.1.lock().unwrap_or_else(PoisonError::into_inner);
+        match &*plain {
+            Some(client) => Ok(client.clone()),
+            None => Ok(plain.insert(client::plain()?).clone()),
+        }
+    }
 }
 
 /// Fetches with the options of one source.
 #[derive(Clone)]
 pub struct Http {
-    client: reqwest::Client,
+    clients: Clients,
+    tls: Tls,
     credentials: Option<Credentials>,
     pass_credentials: bool,
     downgrade: bool,
@@ -58,7 +71,8 @@ impl Http {
     /// As [`Clients::get`].
     pub fn new(clients: &Clients, options: &Options) -> Result<Self, SourceError> {
         Ok(Self {
-            client: clients.get(&options.tls)?,
+            clients: clients.clone(),
+            tls: options.tls.clone(),
             credentials: options.credentials.clone(),
             pass_credentials: options.pass_credentials,
             downgrade: options.tls.insecure_skip_verify,

@@ -194,7 +194,7 @@ impl Http {
     async fn send(&self, request: &Request<'_>, trail: &Trail, progress: &Progress) -> Result<Response, SourceError> {
         let url = trail.at();
         let method = if request.head { Method::HEAD } else { Method::GET };
-        let mut out = self.client.request(method, url.clone());
+        let mut out = self.clients.for_url(url, &self.tls)?.request(method, url.clone());
         for (name, value) in [(ACCEPT, request.accept), (IF_NONE_MATCH, request.etag)] {
             if let Some(value) = value {
                 out = out.header(name, value);
