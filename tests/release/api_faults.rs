@@ -127,7 +127,7 @@ fn a_wait_survives_an_outage_and_a_forgotten_place() {
             let go = json!({"spec": {"suspend": false}});
             let ((), _) = tokio::join!(
                 proxy.outage(Duration::from_secs(4)),
-                direct.patch(&targets[0].id, PatchType::Merge, &go, &write_options_of())
+                direct.patch(&targets[0].id, PatchType::Merge, &go, write_options_of())
             );
         });
         waited.unwrap();

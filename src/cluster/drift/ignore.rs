@@ -56,7 +56,7 @@ enum Part {
 
 pub(super) fn compile(rules: &[IgnoreRule]) -> Result<Vec<Compiled>, IgnoreError> {
     let one = |rule: &IgnoreRule| -> Result<Compiled, String> {
-        for path in rule.paths.iter().filter(|p| !p.is_empty() && !p.starts_with('/')) {
+        if let Some(path) = rule.paths.iter().find(|p| !p.is_empty() && !p.starts_with('/')) {
             return Err(format!("path {path:?} is no JSON pointer: it does not begin with /"));
         }
         let target = rule.target.clone().unwrap_or_default();

@@ -65,10 +65,9 @@ fn filtered(patch: &Object, nulls: bool) -> Object {
             }
             Json::Null => {}
             // An empty map that was written down is a value.
+            Json::Object(fields) if fields.is_empty() && nulls => {}
             Json::Object(fields) if fields.is_empty() => {
-                if !nulls {
-                    out.insert(key.clone(), value.clone());
-                }
+                out.insert(key.clone(), value.clone());
             }
             Json::Object(fields) => {
                 let inner = filtered(fields, nulls);
