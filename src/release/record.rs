@@ -7,6 +7,8 @@ mod chart;
 pub mod codec;
 mod decode;
 pub(super) mod encode;
+#[cfg(test)]
+mod tests;
 pub mod time;
 
 pub use chart::{Absent, StoredChart, StoredFile, StoredLock};

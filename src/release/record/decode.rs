@@ -52,41 +52,64 @@ fn read(json: &[u8], part: Part) -> Result<Record, String> {
     Ok(record)
 }
 
-/// `interface {}`.
+/// A container of plain values being read.
+enum Open {
+    List(Vec<Data>),
+    /// With the name whose value is read.
+    Table(Table, crate::value::Str),
+}
+
+/// `interface {}`. It keeps its own stack, so that no depth exhausts the thread's.
 fn any<'a>(d: &mut Decoder<'a>, token: Token<'a>, depth: usize) -> Step<Data> {
-    if depth > MAX_DEPTH {
-        return Err(Error::Text(format!("values are nested more than {MAX_DEPTH} deep")));
-    }
-    Ok(match token {
-        Token::Null | Token::End | Token::EndArray | Token::EndObject | Token::Key(_) => Data::Nil,
-        Token::Bool(b) => Data::Bool(b),
-        Token::Str(s) => Data::Str(s.into()),
-        Token::Number(n) => match parse_float(n) {
-            Ok(f) => Data::Float(f),
-            Err(_) => {
-                d.save(mismatch(&format!("number {n}"), "float64"));
-                Data::Nil
+    let mut open: Vec<Open> = Vec::new();
+    let mut token = token;
+    loop {
+        if depth + open.len() > MAX_DEPTH {
+            return Err(Error::Text(format!("values are nested more than {MAX_DEPTH} deep")));
+        }
+        let value = match token {
+            Token::BeginArray => {
+                open.push(Open::List(Vec::new()));
+                token = d.token()?;
+                continue;
             }
-        },
-        Token::BeginArray => {
-            let mut items = Vec::new();
-            loop {
-                match d.token()? {
-                    Token::EndArray => break Data::List(items),
-                    token => items.push(any(d, token, depth + 1)?),
+            Token::BeginObject => {
+                open.push(Open::Table(Table::new(), crate::value::Str::default()));
+                token = d.token()?;
+                continue;
+            }
+            Token::Key(key) => {
+                if let Some(Open::Table(_, name)) = open.last_mut() {
+                    *name = key.into();
                 }
+                token = d.token()?;
+                continue;
+            }
+            Token::EndArray | Token::EndObject => match open.pop() {
+                Some(Open::List(items)) => Data::List(items),
+                Some(Open::Table(table, _)) => Data::Table(table),
+                None => Data::Nil,
+            },
+            Token::Null | Token::End => Data::Nil,
+            Token::Bool(b) => Data::Bool(b),
+            Token::Str(s) => Data::Str(s.into()),
+            Token::Number(n) => match parse_float(n) {
+                Ok(f) => Data::Float(f),
+                Err(_) => {
+                    d.save(mismatch(&format!("number {n}"), "float64"));
+                    Data::Nil
+                }
+            },
+        };
+        match open.last_mut() {
+            None => return Ok(value),
+            Some(Open::List(items)) => items.push(value),
+            Some(Open::Table(table, name)) => {
+                table.insert(std::mem::take(name), value);
             }
         }
-        Token::BeginObject => {
-            let mut table = Table::new();
-            while let Token::Key(key) = d.token()? {
-                let token = d.token()?;
-                let value = any(d, token, depth + 1)?;
-                table.insert(key.into(), value);
-            }
-            Data::Table(table)
-        }
-    })
+        token = d.token()?;
+    }
 }
 
 /// `map[string]interface {}`.
