@@ -47,7 +47,7 @@ fn main() {
     row(&title, &[&["list", "-m", "0"]], &ns, &helm, &pintle, 3);
     row("`list -q -f r0000`", &[&["list", "-q", "-f", "r0000"]], &ns, &helm, &pintle, 3);
     row(&format!("`history`, {revisions} revisions"), &[&["history", "r0000"]], &ns, &helm, &pintle, 3);
-    row("`status` of the newest", &[&["get", "manifest", "r0000"]], &ns, &helm, &pintle, 3);
+    row("`get manifest` of the newest", &[&["get", "manifest", "r0000"]], &ns, &helm, &pintle, 3);
     drop(ns);
     let chart = chart_of_60();
     let chart = chart.to_str().expect("a path");
