@@ -13,6 +13,7 @@ pub mod kustomize;
 pub mod release;
 pub mod render;
 pub mod repo;
+pub mod report;
 pub mod sops;
 pub mod source;
 pub mod sprig;
