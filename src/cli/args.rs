@@ -261,6 +261,8 @@ pub struct Build {
     /// Kubernetes API versions used for Capabilities.APIVersions
     #[arg(short = 'a', long, value_name = "VERSION", value_delimiter = ',')]
     pub api_versions: Vec<String>,
+    #[command(flatten)]
+    pub keys: super::keys::KeyArgs,
 }
 
 #[derive(Args, Debug, Clone)]

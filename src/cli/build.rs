@@ -4,10 +4,12 @@ use std::sync::Arc;
 
 use crate::render::manifest::trim_space;
 use crate::render::{Capabilities, Compat, KubeVersion};
-use crate::repo::{Checkout, Environment, HelmRelease, Rendered, Settings};
+use crate::repo::mask::{self, Masker};
+use crate::repo::{Built, Checkout, ENVIRONMENTS, Environment, HelmRelease, Rendered, Settings};
 
 use super::Failure;
 use super::args::{Build, Global};
+use super::keys::Keys;
 use super::output::Streams;
 
 pub fn run(args: &Build, global: &Global, io: &mut Streams<'_>) -> Result<(), Failure> {
@@ -20,7 +22,12 @@ pub fn run(args: &Build, global: &Global, io: &mut Streams<'_>) -> Result<(), Fa
         limits: global.limits.limits(),
     };
     let checkout = Checkout::new(&args.path)?;
-    let environment = Environment::open(&checkout, &args.env)?;
+    let keys = Keys::open(&args.keys)?;
+    let services = keys.services();
+    let environment = Environment::open(&checkout, &args.env, (!keys.is_empty()).then_some(&services))?;
+    for warning in &environment.warnings {
+        io.warn(&crate::diagnostic::Diagnostic::warning(warning.clone()));
+    }
     let wanted = |hr: &&HelmRelease| args.service.as_ref().is_none_or(|s| is_service(hr, s));
     let chosen: Vec<&HelmRelease> = environment.releases.iter().filter(wanted).collect();
     let mut problems: Vec<String> = environment
@@ -41,12 +48,17 @@ pub fn run(args: &Build, global: &Global, io: &mut Streams<'_>) -> Result<(), Fa
     }
     for hr in chosen {
         match environment.render(&checkout, hr, &settings) {
-            Ok(rendered) => print(hr, &rendered, io)?,
-            Err(problem) => problems.push(problem.to_string()),
+            Ok(rendered) => print(hr, &rendered, &environment.masker, io)?,
+            Err(problem) => {
+                let text = environment.masker.apply(problem.to_string().as_bytes());
+                problems.push(String::from_utf8_lossy(&text).into_owned());
+            }
         }
     }
+    let wanted = |o: &&Built| args.service.as_ref().is_none_or(|s| o.place.path.contains(&format!("/{s}/")));
+    let rest: Vec<&Built> = environment.built.iter().filter(wanted).collect();
     if problems.is_empty() {
-        return Ok(());
+        return print_rest(&args.env, &rest, &environment.masker, io);
     }
     let count = problems.len();
     Err(format!(
@@ -68,7 +80,7 @@ fn in_service(path: &str) -> bool {
     path.split('/').count() > 4
 }
 
-fn print(hr: &HelmRelease, r: &Rendered, io: &mut Streams<'_>) -> Result<(), Failure> {
+fn print(hr: &HelmRelease, r: &Rendered, masker: &Masker, io: &mut Streams<'_>) -> Result<(), Failure> {
     for line in &r.log {
         io.log(line);
     }
@@ -79,8 +91,26 @@ fn print(hr: &HelmRelease, r: &Rendered, io: &mut Streams<'_>) -> Result<(), Fai
     let docs = docs.chain(r.release.hooks.iter().map(|h| (&h.path, &h.manifest[..])));
     for (path, text) in docs {
         writeln!(io.out, "---\n# Source: {path}")?;
-        io.out.write_all(trim_space(text))?;
+        io.out.write_all(trim_space(&masker.apply(text)))?;
         writeln!(io.out)?;
+    }
+    writeln!(io.out, "---")?;
+    Ok(())
+}
+
+/// What the environment applies beside the objects of its releases, the HelmReleases themselves included. Values of Secrets are not shown.
+fn print_rest(env: &str, built: &[&Built], masker: &Masker, io: &mut Streams<'_>) -> Result<(), Failure> {
+    if built.is_empty() {
+        return Ok(());
+    }
+    writeln!(io.out, "# Environment: {env} ({ENVIRONMENTS}/{env})")?;
+    for object in built {
+        writeln!(io.out, "---\n# Source: {}", object.place)?;
+        if object.kind == "Secret" {
+            io.out.write_all(mask::secret(&object.text).as_bytes())?;
+        } else {
+            io.out.write_all(&masker.apply(object.text.as_bytes()))?;
+        }
     }
     writeln!(io.out, "---")?;
     Ok(())

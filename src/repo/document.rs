@@ -72,6 +72,27 @@ impl Node {
         }
     }
 
+    /// Takes the lines of another document, path by path. What stands only here gets the line of what is around it.
+    pub fn take_lines(&mut self, from: Option<&Self>, around: usize) {
+        let line = from.map_or(around, Self::line);
+        self.line = line;
+        match &mut self.value {
+            Content::List(items) => {
+                for (i, item) in items.iter_mut().enumerate() {
+                    item.take_lines(from.and_then(|f| f.items().get(i)), line);
+                }
+            }
+            Content::Map(entries) => {
+                for (key, value) in entries {
+                    let entry = key.as_str().and_then(|k| from.and_then(|f| f.entry(k)));
+                    key.line = entry.map_or(line, |(k, _)| k.line);
+                    value.take_lines(entry.map(|(_, v)| v), key.line);
+                }
+            }
+            Content::Null | Content::Scalar(_) => {}
+        }
+    }
+
     /// Key and value of a map's entry.
     pub fn entry(&self, key: &str) -> Option<&(Self, Self)> {
         self.entries().iter().find(|(k, _)| k.as_str() == Some(key))

@@ -1,6 +1,10 @@
 //! Files of a checkout, never outside it.
 
+use std::borrow::Cow;
 use std::path::{Component, Path, PathBuf};
+
+use crate::golang::errno;
+use crate::kustomize::{Entry, Tree};
 
 /// The root of a checkout.
 #[derive(Clone, Debug)]
@@ -83,6 +87,31 @@ impl Checkout {
 
     pub fn is_dir(&self, path: &str) -> bool {
         self.locate(path).is_ok_and(|p| p.is_dir())
+    }
+}
+
+/// Kustomizations see the checkout alone: its root is `/`, and links that lead out of it lead nowhere.
+impl Tree for Checkout {
+    fn resolve(&self, path: &str) -> Option<(String, Entry)> {
+        let root = self.root.canonicalize().ok()?;
+        let real = root.join(path.trim_start_matches('/')).canonicalize().ok()?;
+        let inside = real.strip_prefix(&root).ok()?.to_str()?;
+        let entry = if real.is_dir() { Entry::Directory } else { Entry::File };
+        Some((format!("/{inside}"), entry))
+    }
+
+    fn read(&self, path: &str) -> Result<Cow<'_, [u8]>, String> {
+        let full = self.locate(path)?;
+        crate::chart::directory::read_file(full).map(Cow::Owned).map_err(|e| errno::text(&e))
+    }
+
+    fn list(&self, path: &str) -> Vec<(String, Entry)> {
+        let names = Self::list(self, path).unwrap_or_default();
+        let entry = |n: String| match n.strip_suffix('/') {
+            Some(dir) => (dir.to_owned(), Entry::Directory),
+            None => (n, Entry::File),
+        };
+        names.into_iter().map(entry).collect()
     }
 }
 

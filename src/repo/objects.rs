@@ -1,11 +1,19 @@
-//! The objects of one environment: files followed from its kustomization, documents told apart by kind.
+//! The objects of one environment: what its kustomization builds, told apart by kind.
+//!
+//! A build re-writes objects, so a line of its output is no place that anyone knows. Every finding points into the file that the object was
+//! read from: the same path through the source document gives the line.
 
-use std::collections::BTreeSet;
+use std::collections::BTreeMap;
 use std::fmt;
+
+use crate::kustomize::{self, Options};
+use crate::sops::{self, Format, Services, Store};
 
 use super::document::{self, Document, Node};
 use super::files::Checkout;
+use super::generated::{self, Generated};
 use super::helm_release::HelmRelease;
+use super::mask::Masker;
 
 /// A file and a line in it, 1-based.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -40,45 +48,85 @@ pub struct ValuesObject {
     pub name: String,
     pub namespace: Option<String>,
     pub place: Place,
-    /// Encrypted by SOPS: its values can't be read yet.
+    /// Encrypted by SOPS, and no key was at hand: its values are placeholders.
     pub encrypted: bool,
     pub node: Node,
 }
 
-/// Everything found under one environment.
-#[derive(Debug, Default)]
+/// One object as the build gives it, with what SOPS hides decrypted or replaced by placeholders.
+#[derive(Clone, Debug)]
+pub struct Built {
+    pub api_version: String,
+    pub kind: String,
+    pub name: String,
+    pub namespace: String,
+    pub place: Place,
+    /// YAML, without a separator.
+    pub text: String,
+}
+
+/// Everything found in one environment.
+#[derive(Default)]
 pub struct Environment {
     pub name: String,
     pub releases: Vec<HelmRelease>,
     pub objects: Vec<ValuesObject>,
+    /// All objects, in the order in which they are applied.
+    pub built: Vec<Built>,
     /// What was found but is not understood.
     pub problems: Vec<Problem>,
+    /// What the build warns of.
+    pub warnings: Vec<String>,
+    /// Hides what was decrypted from what is printed.
+    pub masker: Masker,
 }
 
-const ENVIRONMENTS: &str = "k8s/gitops";
-const KUSTOMIZATIONS: [&str; 3] = ["kustomization.yaml", "kustomization.yml", "Kustomization"];
-/// How deep kustomizations may name each other.
-const MAX_DEPTH: usize = 64;
+/// Where environments lie.
+pub const ENVIRONMENTS: &str = "k8s/gitops";
 
 impl Environment {
-    /// Reads an environment.
+    /// The names of a repository's environments.
+    ///
+    /// # Errors
+    /// There is no directory of environments.
+    pub fn names(checkout: &Checkout) -> Result<Vec<String>, String> {
+        let names = checkout.list(ENVIRONMENTS);
+        let names = names.map_err(|_| format!("{}: no directory {ENVIRONMENTS} in it", checkout.root().display()))?;
+        Ok(names.iter().filter_map(|n| n.strip_suffix('/').map(String::from)).collect())
+    }
+
+    /// Builds an environment. Without `keys` that fit, encrypted values become placeholders.
     ///
     /// # Errors
     /// There is no such environment; the message lists those that there are.
-    pub fn open(checkout: &Checkout, name: &str) -> Result<Self, String> {
+    pub fn open(checkout: &Checkout, name: &str, keys: Option<&Services<'_>>) -> Result<Self, String> {
         let dir = format!("{ENVIRONMENTS}/{name}");
         if name.is_empty() || name.contains(['/', '\\']) || name.starts_with('.') || !checkout.is_dir(&dir) {
-            let known: Vec<String> = checkout
-                .list(ENVIRONMENTS)
-                .map_err(|_| format!("{}: no directory {ENVIRONMENTS} in it", checkout.root().display()))?
-                .iter()
-                .filter_map(|n| n.strip_suffix('/').map(String::from))
-                .collect();
+            let known = Self::names(checkout)?;
             return Err(format!("no environment {name} under {ENVIRONMENTS}: there are {}", known.join(", ")));
         }
-        let mut reader = Reader { checkout, env: Self { name: name.into(), ..Self::default() }, seen: BTreeSet::new() };
-        reader.directory(&dir, None, 0);
-        Ok(reader.env)
+        let mut env = Self { name: name.into(), ..Self::default() };
+        let dir = format!("/{dir}");
+        let generated = generated::kustomization(checkout, &dir).is_none().then(|| Generated::new(checkout, &dir));
+        let tree: &dyn kustomize::Tree = match &generated {
+            Some(tree) => tree,
+            None => checkout,
+        };
+        match kustomize::build(tree, &dir, &Options::default()) {
+            Ok(build) => {
+                env.warnings = build.warnings;
+                let mut sources = Sources { checkout, parsed: BTreeMap::new() };
+                for object in build.objects {
+                    env.object(object, &mut sources, keys);
+                }
+            }
+            Err(e) => {
+                let path = e.file.as_deref().unwrap_or(&dir).trim_start_matches('/').to_owned();
+                let place = Place { path, line: (e.line as usize).max(1) };
+                env.problems.push(Problem { place, message: e.message });
+            }
+        }
+        Ok(env)
     }
 
     /// The values objects of a namespace by kind and name. An object without namespace lies in the release's.
@@ -89,149 +137,89 @@ impl Environment {
                 && (o.namespace.is_none() || namespace.is_none() || o.namespace.as_deref() == namespace)
         })
     }
-}
 
-struct Reader<'c> {
-    checkout: &'c Checkout,
-    env: Environment,
-    seen: BTreeSet<String>,
-}
-
-impl Reader<'_> {
-    fn problem(&mut self, path: &str, line: usize, message: impl Into<String>) {
-        self.env.problems.push(Problem { place: Place { path: path.into(), line }, message: message.into() });
-    }
-
-    /// A directory: what its kustomization names, or, without one, every YAML file below it (as Flux generates one).
-    fn directory(&mut self, dir: &str, namespace: Option<&str>, depth: usize) {
-        if depth > MAX_DEPTH {
-            return self.problem(dir, 1, "kustomizations name each other too deeply");
-        }
-        if let Some(file) = KUSTOMIZATIONS.iter().map(|k| format!("{dir}/{k}")).find(|f| self.checkout.is_file(f)) {
-            return self.kustomization(dir, &file, namespace, depth);
-        }
-        match self.checkout.list(dir) {
-            Err(e) => self.problem(dir, 1, e),
-            Ok(names) => {
-                for name in names {
-                    let path = format!("{dir}/{}", name.trim_end_matches('/'));
-                    if name.ends_with('/') {
-                        self.directory(&path, namespace, depth + 1);
-                    } else if is_yaml(&name) {
-                        self.file(&path, namespace);
-                    }
-                }
-            }
-        }
-    }
-
-    fn kustomization(&mut self, dir: &str, file: &str, outer: Option<&str>, depth: usize) {
-        if !self.seen.insert(file.to_string()) {
-            return self.problem(file, 1, "this kustomization is named twice, or names itself");
-        }
-        for doc in self.parse(file) {
-            let doc = doc.root;
-            let mut namespace = None;
-            let mut resources = Vec::new();
-            for (key, value) in doc.entries() {
-                match key.as_str().unwrap_or_default() {
-                    "apiVersion" => {}
-                    "kind" if value.as_str() == Some("Kustomization") => {}
-                    "kind" => self.problem(
-                        file,
-                        value.line(),
-                        format!("kind {} is not supported yet (only Kustomization)", value.as_str().unwrap_or("?")),
-                    ),
-                    "namespace" => namespace = value.as_str().map(String::from),
-                    "resources" => resources.extend(value.items().iter().cloned()),
-                    other => self.problem(
-                        file,
-                        key.line(),
-                        format!("{other}: is not supported yet: pintle build follows only resources and namespace"),
-                    ),
-                }
-            }
-            // The outermost namespace is set last, and wins.
-            let namespace = outer.map(String::from).or(namespace);
-            for r in resources {
-                self.resource(dir, file, &r, namespace.as_deref(), depth);
-            }
-        }
-    }
-
-    fn resource(&mut self, dir: &str, file: &str, r: &Node, namespace: Option<&str>, depth: usize) {
-        let Some(name) = r.as_str() else {
-            return self.problem(file, r.line(), "a resource must be a path");
-        };
-        if name.contains("://") || name.starts_with("git@") {
-            return self.problem(file, r.line(), format!("{name}: remote resources are not supported yet"));
-        }
-        match Checkout::relative(&format!("{dir}/{name}")) {
-            Err(e) => self.problem(file, r.line(), e),
-            Ok(path) if self.checkout.is_dir(&path) => self.directory(&path, namespace, depth + 1),
-            Ok(path) if self.checkout.is_file(&path) => self.file(&path, namespace),
-            Ok(path) => self.problem(file, r.line(), format!("{path}: no such file or directory in the repository")),
-        }
-    }
-
-    fn parse(&mut self, path: &str) -> Vec<Document> {
-        let text = match self.checkout.read(path) {
-            Ok(t) => t,
-            Err(e) => {
-                self.problem(path, 1, e);
-                return Vec::new();
+    fn object(&mut self, object: kustomize::Object, sources: &mut Sources<'_>, keys: Option<&Services<'_>>) {
+        let path = object.source.file.trim_start_matches('/').to_owned();
+        let place = Place { path, line: (object.source.line as usize).max(1) };
+        let (text, encrypted) = match decrypted(&object.text, keys, &mut self.masker) {
+            Ok(done) => done,
+            Err(message) => {
+                self.problems.push(Problem { place, message });
+                return;
             }
         };
-        match document::parse(&text) {
-            Ok(docs) => docs,
+        let document = document::parse(text.as_bytes()).map_err(|e| format!("line {}: {}", e.line, e.message));
+        let document = document.and_then(|mut d| d.pop().ok_or_else(|| "is empty".to_owned()));
+        let mut document = match document {
+            Ok(document) => document,
             Err(e) => {
-                self.problem(path, e.line, e.message);
-                Vec::new()
+                let message = format!("{} {}: the built object can't be read: {e}", object.kind, object.name);
+                self.problems.push(Problem { place, message });
+                return;
             }
-        }
-    }
-
-    fn file(&mut self, path: &str, namespace: Option<&str>) {
-        if !self.seen.insert(path.to_string()) {
-            return;
-        }
-        for doc in self.parse(path) {
-            self.object(path, doc, namespace);
-        }
-    }
-
-    fn object(&mut self, path: &str, document: Document, namespace: Option<&str>) {
-        let doc = &document.root;
-        let text = |n: Option<&Node>| n.and_then(Node::as_str).map(String::from);
-        let kind = text(doc.get("kind")).unwrap_or_default();
-        let api = text(doc.get("apiVersion")).unwrap_or_default();
-        let meta = doc.get("metadata");
-        let name = text(meta.and_then(|m| m.get("name"))).unwrap_or_default();
-        let own = text(meta.and_then(|m| m.get("namespace")));
-        let place = Place { path: path.into(), line: doc.line() };
-        match kind.as_str() {
-            "HelmRelease" if api.starts_with("helm.toolkit.fluxcd.io/") => {
-                let namespace = namespace.map(String::from).or(own);
-                self.env.releases.extend(HelmRelease::read(&document, place, &name, namespace, &mut self.env.problems));
+        };
+        document.root.take_lines(sources.find(&place), place.line);
+        let namespace = Some(object.namespace.clone()).filter(|n| !n.is_empty());
+        match object.kind.as_str() {
+            "HelmRelease" if object.api_version.starts_with("helm.toolkit.fluxcd.io/") => {
+                let release = HelmRelease::read(&document, place.clone(), &object.name, namespace, &mut self.problems);
+                self.releases.extend(release);
             }
-            "ConfigMap" | "Secret" if api == "v1" => self.env.objects.push(ValuesObject {
-                kind,
-                name,
-                namespace: namespace.map(String::from).or(own),
-                place,
-                encrypted: doc.get("sops").is_some(),
-                node: doc.clone(),
+            "ConfigMap" | "Secret" if object.api_version == "v1" => self.objects.push(ValuesObject {
+                kind: object.kind.clone(),
+                name: object.name.clone(),
+                namespace,
+                place: place.clone(),
+                encrypted,
+                node: document.root,
             }),
-            "Kustomization" if api.starts_with("kustomize.toolkit.fluxcd.io/") => self.problem(
-                path,
-                doc.line(),
-                "Flux Kustomization objects are not followed yet: name their directories in resources",
-            ),
+            "Kustomization" if object.api_version.starts_with("kustomize.toolkit.fluxcd.io/") => {
+                let message = "Flux Kustomization objects are not followed yet: name their directories in resources";
+                self.problems.push(Problem { place: place.clone(), message: message.into() });
+            }
             _ => {}
         }
+        let kustomize::Object { api_version, kind, name, namespace, .. } = object;
+        self.built.push(Built { api_version, kind, name, namespace, place, text });
     }
 }
 
-fn is_yaml(name: &str) -> bool {
-    name.ends_with(".yaml") || name.ends_with(".yml")
+/// An object's text without SOPS: decrypted if a key fits, with placeholders if not (then `true`).
+///
+/// The MAC is of the file before the build, which has added a namespace or labels since: it is left to `pintle secrets check`, as Flux leaves it.
+fn decrypted(text: &str, keys: Option<&Services<'_>>, masker: &mut Masker) -> Result<(String, bool), String> {
+    if !text.contains("\nsops:") {
+        return Ok((text.to_owned(), false));
+    }
+    let store = Store { yaml_indent: 2, ..Store::from(Format::Yaml) };
+    if let Some(keys) = keys
+        && let Ok(plain) = sops::decrypt(&store, &store, text.as_bytes(), keys, true)
+    {
+        let (before, after) = (document::parse(text.as_bytes()), document::parse(&plain));
+        for (before, after) in before.iter().flatten().zip(after.iter().flatten()) {
+            masker.learn(&before.root, &after.root);
+        }
+        return Ok((String::from_utf8_lossy(&plain).into_owned(), false));
+    }
+    let masked = sops::mask::placeholders(&store, text.as_bytes());
+    let masked = masked.map_err(|e| format!("encrypted with SOPS, but not readable as such: {e}"))?;
+    Ok((String::from_utf8_lossy(&masked).into_owned(), true))
+}
+
+/// Source documents, each file parsed once.
+struct Sources<'c> {
+    checkout: &'c Checkout,
+    parsed: BTreeMap<String, Vec<Document>>,
+}
+
+impl Sources<'_> {
+    /// The document that an object was read from.
+    fn find(&mut self, place: &Place) -> Option<&Node> {
+        let checkout = self.checkout;
+        let documents = self.parsed.entry(place.path.clone()).or_insert_with(|| {
+            let text = checkout.read(&place.path).unwrap_or_default();
+            document::parse(&text).unwrap_or_default()
+        });
+        documents.iter().map(|d| &d.root).rfind(|root| root.line() <= place.line)
+    }
 }

@@ -82,9 +82,10 @@ impl Environment {
                 );
                 return Err(at(r.line, message));
             };
-            if object.encrypted {
+            // One value may flow on as a placeholder; a whole values file that can't be read would change what is rendered.
+            if object.encrypted && r.target_path.is_empty() {
                 let message = format!(
-                    "valuesFrom: {} {} ({}) is encrypted with SOPS, which is not supported yet",
+                    "valuesFrom: {} {} ({}) is encrypted with SOPS and no key at hand decrypts it: set SOPS_AGE_KEY_FILE or give --age-key-file",
                     r.kind, r.name, object.place
                 );
                 return Err(at(r.line, message));
