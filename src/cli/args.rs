@@ -85,6 +85,10 @@ pub enum Command {
     Pull(super::pull::PullArgs),
     /// Add, list, remove, update chart repositories
     Repo(super::repo::RepoArgs),
+    /// Push a chart to a registry
+    Push(super::push::PushArgs),
+    /// Log in to or out from a registry
+    Registry(super::registry::RegistryArgs),
     /// List the versions of a chart
     Versions(super::versions::VersionsArgs),
     /// Look into the cache of fetched charts, or prune it

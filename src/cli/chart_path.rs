@@ -63,6 +63,15 @@ pub struct AccessArgs {
     /// Chart repository password where to locate the requested chart
     #[arg(long, value_name = "PASSWORD", env = "PINTLE_PASSWORD", hide_env_values = true, hide_short_help = true)]
     pub password: Option<Secret>,
+    /// Bearer token, for Git and registries
+    #[arg(long, value_name = "TOKEN", env = "PINTLE_TOKEN", hide_env_values = true, hide_short_help = true)]
+    pub token: Option<Secret>,
+    /// Private key for Git over ssh; without it ssh's own configuration and agent decide
+    #[arg(long, value_name = "FILE", env = "PINTLE_SSH_KEY", hide_short_help = true)]
+    pub ssh_key: Option<PathBuf>,
+    /// File with the host keys to trust for Git over ssh
+    #[arg(long, value_name = "FILE", env = "PINTLE_KNOWN_HOSTS", hide_short_help = true)]
+    pub known_hosts: Option<PathBuf>,
     /// Identify HTTPS client using this SSL certificate file
     #[arg(long, value_name = "FILE", hide_short_help = true)]
     pub cert_file: Option<PathBuf>,
@@ -100,9 +109,11 @@ impl AccessArgs {
             (Some(username), Some(password)) if !username.is_empty() && !password.is_empty() => {
                 Some(Credentials::Basic { username: username.clone(), password: password.clone() })
             }
-            _ => None,
+            _ => self.token.clone().filter(|t| !t.is_empty()).map(Credentials::Bearer),
         };
         let mut options = Options {
+            ssh_key: self.ssh_key.clone(),
+            known_hosts: self.known_hosts.clone(),
             tls,
             credentials,
             plain_http: self.plain_http,

@@ -27,8 +27,10 @@ mod package;
 mod printed;
 mod progress;
 mod pull;
+mod push;
 mod reading;
 mod recover;
+mod registry;
 mod repo;
 mod rollback;
 pub mod runtime;
@@ -94,6 +96,8 @@ pub fn run(args: impl IntoIterator<Item = OsString>, io: &mut Streams<'_>) -> u8
         args::Command::Package(a) => package::run(&a, io),
         args::Command::Repo(a) => repo::run(&a, io),
         args::Command::Pull(a) => pull::run(&a, io),
+        args::Command::Push(a) => push::run(&a, io),
+        args::Command::Registry(a) => registry::run(&a, io),
         args::Command::Versions(a) => versions::run(&a, io),
         args::Command::Cache(a) => cache::run(&a, io),
         args::Command::Build(a) => build::run(&a, &cli.global, io),

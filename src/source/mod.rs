@@ -5,19 +5,23 @@
 //! it stands between backends and the [`Cache`](cache::Cache), so that caching, offline work, digest pins and verification are the same for
 //! all of them. What comes out is [`Fetched`]: bytes whose digest was checked, with where they come from and who vouches for them.
 
+mod bucket;
 pub mod cache;
 pub mod dependencies;
 mod digest;
 mod error;
+pub mod git;
 pub mod http;
 mod http_file;
 pub mod index;
 mod obtain;
+pub mod oci;
 mod options;
 mod reference;
 pub mod repositories;
 pub mod repository;
 mod secret;
+pub mod tree;
 pub mod verify;
 
 pub use dependencies::write_whole;

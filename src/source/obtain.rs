@@ -8,7 +8,7 @@ use super::cache::{Cache, Record};
 use super::http::{Clients, Http};
 use super::{
     Content, Digest, Fetch, Fetched, Kind, Options, Provenance, Reason, Reference, Resolved, SourceError, Verification,
-    http_file, repository, verify,
+    bucket, git, http_file, oci, repository, verify,
 };
 
 /// A backend, made for one reference.
@@ -59,11 +59,11 @@ impl Context {
         match reference {
             Reference::Http(r) => Ok(Box::new(http_file::HttpFile::new(r, self)?)),
             Reference::Repository(r) => Ok(Box::new(repository::RepositoryChart::new(r, self)?)),
+            Reference::Bucket(r) => Ok(Box::new(bucket::Bucket::new(r, self)?)),
+            Reference::Git(r) => Ok(Box::new(git::GitSource::new(r, self)?)),
+            Reference::Oci(r) => Ok(Box::new(oci::Artifact::new(r, self)?)),
             Reference::Path(p) => {
                 Err(SourceError::new(Reason::Unsupported, p.display().to_string(), "a path is read, not fetched"))
-            }
-            other => {
-                Err(SourceError::new(Reason::Unsupported, other.to_string(), "this kind of source is not built in"))
             }
         }
     }

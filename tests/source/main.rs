@@ -5,9 +5,17 @@ mod faults;
 #[path = "../support/servers/mod.rs"]
 mod servers;
 
+mod bucket;
 mod cache;
+mod cosign;
 mod dependencies;
+mod git;
 mod http_faults;
+mod login;
+mod oci;
+mod provenance;
 mod repositories;
+mod same_bytes;
 mod server_programs;
+mod setup;
 mod world;

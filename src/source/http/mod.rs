@@ -11,8 +11,10 @@ mod retry;
 mod sink;
 mod transfer;
 
+pub use redirect::Trail;
+pub use retry::{after as retry_after, pause};
 pub use sink::{Sink, Stored};
-pub use transfer::{Answer, Request};
+pub use transfer::{Answer, Request, unreachable};
 
 use std::collections::HashMap;
 use std::sync::{Arc, Mutex, PoisonError};

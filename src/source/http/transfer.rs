@@ -284,9 +284,10 @@ fn refused(asked: &Url, response: &Response) -> SourceError {
     }
 }
 
-fn unreachable(url: &Url, e: &reqwest::Error) -> SourceError {
+/// A request that got no answer: TLS or the network.
+pub fn unreachable(url: &Url, e: &reqwest::Error) -> SourceError {
     let why = cause(e);
-    let tls = ["certificate", "tls", "handshake", "UnknownIssuer"].iter().any(|w| why.contains(w));
+    let tls = ["certificate", "tls", "handshake", "unknownissuer"].iter().any(|w| why.to_ascii_lowercase().contains(w));
     if tls {
         return SourceError::new(Reason::Tls, url.as_str(), why)
             .hint("trust its CA with --ca-file, or give a client certificate with --cert-file and --key-file");
