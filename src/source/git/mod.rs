@@ -286,7 +286,7 @@ fn module_url(text: &[u8], at: &str) -> Option<String> {
     let file = gix::config::File::try_from(std::str::from_utf8(text).ok()?).ok()?;
     let mut found = None;
     for section in file.sections_by_name("submodule")? {
-        if section.value("path").is_some_and(|p| p.to_string() == at) {
+        if section.value("path").is_some_and(|p| *p == *at.as_bytes()) {
             found = section.value("url").map(|u| u.to_string());
         }
     }

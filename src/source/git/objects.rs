@@ -210,7 +210,7 @@ impl Reader<'_> {
                 return Err(SourceError::new(Reason::TooLarge, self.place, format!("more than {MAX_FILES} files")));
             }
             let shown = if shown.is_empty() { name.clone() } else { format!("{shown}/{name}") };
-            let mut at = At { kind: Kind::File, id, path: [real, &[name.clone()]].concat() };
+            let mut at = At { kind: Kind::File, id, path: [real, std::slice::from_ref(&name)].concat() };
             match mode {
                 EntryKind::Tree => at.kind = Kind::Tree,
                 EntryKind::Commit => at.kind = Kind::Submodule,

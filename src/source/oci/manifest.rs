@@ -68,6 +68,7 @@ pub struct Index {
 
 /// Either of them.
 #[derive(Clone, Debug, PartialEq, Eq)]
+#[allow(clippy::large_enum_variant, reason = "there is one at a time")]
 pub enum Any {
     Manifest(Manifest),
     Index(Index),

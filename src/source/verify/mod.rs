@@ -47,9 +47,9 @@ fn named(text: &str, name: &str) -> Result<Option<String>, String> {
         return Err("message block must have at least two parts".into());
     };
     let table = values_file::read_one(sums.as_bytes())?;
-    let files = table.iter().find(|(k, _)| k.to_string() == "files").map(|(_, v)| v);
+    let files = table.iter().find(|(k, _)| **k == *"files").map(|(_, v)| v);
     let Some(Data::Table(files)) = files else { return Ok(None) };
-    Ok(files.iter().find(|(k, _)| k.to_string() == name).and_then(|(_, v)| match v {
+    Ok(files.iter().find(|(k, _)| **k == *name).and_then(|(_, v)| match v {
         Data::Str(s) => Some(s.to_string()),
         _ => None,
     }))
