@@ -10,7 +10,7 @@ cargo run --release --locked --quiet --example conformance -- tests/fixtures/vec
 vectors=${PINTLE_VECTORS:-../shared}
 if [ -d "$vectors/conformance" ]; then
   cargo run --release --locked --quiet --example conformance -- "$vectors"/conformance/*.jsonl
-  cargo run --release --locked --quiet --example vectors -- "$vectors"/vectors/{strvals,semver,manifests,values}.jsonl
+  cargo run --release --locked --quiet --example vectors -- "$vectors"/vectors/*.jsonl "$vectors"/vectors/sops/{decrypt,edit,tamper}.jsonl
   cargo run --release --locked --quiet --example corpus -- "$vectors/corpus"
 elif [ -n "${PINTLE_REQUIRE_VECTORS:-}" ]; then
   echo "vector sets not found in $vectors" >&2

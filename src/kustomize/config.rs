@@ -92,7 +92,7 @@ impl Config {
                 }
                 [name] => section = name,
                 [kind, path, ref create @ ..] => {
-                    let spec = FieldSpec::new(gvk(kind), path, create == &["create"]);
+                    let spec = FieldSpec::new(gvk(kind), path, *create == ["create"]);
                     match config.name_reference.last_mut() {
                         Some(last) if section == "nameReference" => last.referrers.push(spec),
                         _ => config.section(section).into_iter().for_each(|list| list.push(spec.clone())),

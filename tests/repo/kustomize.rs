@@ -61,7 +61,7 @@ fn overlays_are_kustomizes_bytes() {
         };
         if out != case.golden {
             let text = |t: &Option<String>| t.clone().unwrap_or_else(|| format!("no output: {err:?}"));
-            let diff = similar::TextDiff::from_lines(&text(&case.golden), &text(&out)).unified_diff().to_string();
+            let diff = similar::TextDiff::from_lines(text(&case.golden), text(&out)).unified_diff().to_string();
             wrong.push(format!("{name}:\n{diff}"));
         }
         if case.error.is_some() && err != case.error {
