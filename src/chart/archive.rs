@@ -3,14 +3,14 @@
 //! The checks are Helm's: no path may be absolute or leave the chart, and the files together may not be larger than the limit, which
 //! is counted while they are unpacked. Source: Helm 4.3 `pkg/chart/loader/archive/archive.go`.
 
-use std::io::Read;
+use std::io::{self, BufReader, Read};
 use std::sync::Arc;
 
 use crate::golang::{path, strconv};
 
 use super::limits::{MAX_CHART_SIZE, MAX_FILES, MAX_NESTED_SIZE};
 
-use super::{File, tarball};
+use super::{File, Watch, tarball};
 
 /// Why an archive was refused.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
@@ -30,14 +30,14 @@ fn too_large<T>() -> Result<T, ArchiveError> {
 
 /// Unpacks an archive into memory. Paths lose their first element.
 pub fn read(bytes: &[u8]) -> Result<Vec<File>, ArchiveError> {
-    read_limited(bytes, MAX_CHART_SIZE)
+    read_limited(bytes, MAX_CHART_SIZE, &mut |_| {})
 }
 
 /// [`read`] with another limit than Helm's, in bytes.
-pub(super) fn read_limited(bytes: &[u8], limit: u64) -> Result<Vec<File>, ArchiveError> {
+pub(super) fn read_limited(bytes: &[u8], limit: u64, watch: Watch<'_>) -> Result<Vec<File>, ArchiveError> {
     check_gzip_header(bytes).map_err(|e| ArchiveError(e.into()))?;
-    let mut tar =
-        tarball::Reader::new(Bounded { inner: flate2::bufread::MultiGzDecoder::new(bytes), left: MAX_NESTED_SIZE });
+    let inflated = Bounded { inner: flate2::bufread::MultiGzDecoder::new(bytes), left: MAX_NESTED_SIZE };
+    let mut tar = tarball::Reader::new(BufReader::with_capacity(PIECE, inflated));
     let mut files = Vec::new();
     let mut remaining = limit;
     while let Some(header) = tar.next_entry().map_err(io_text)? {
@@ -48,24 +48,49 @@ pub(super) fn read_limited(bytes: &[u8], limit: u64) -> Result<Vec<File>, Archiv
         if header.size > remaining || files.len() >= MAX_FILES {
             return too_large();
         }
-        // The header is not believed before the bytes are there.
-        let mut data = Vec::with_capacity(usize::try_from(header.size.min(1 << 20)).unwrap_or(0));
-        (&mut tar).take(remaining).read_to_end(&mut data).map_err(io_text)?;
+        let data = read_file(&mut tar, header.size, remaining).map_err(io_text)?;
         remaining = remaining.saturating_sub(data.len() as u64);
         if (data.len() as u64) < header.size || remaining == 0 {
             return too_large();
         }
+        let data = data.strip_prefix(b"\xef\xbb\xbf").map(Arc::from).unwrap_or(data);
         let (secs, nanos) = header.modified;
-        files.push(File {
-            name,
-            data: Arc::from(data.strip_prefix(b"\xef\xbb\xbf").unwrap_or(&data)),
-            modified: jiff::Timestamp::new(secs, nanos).ok(),
-        });
+        files.push(File { name, data, modified: jiff::Timestamp::new(secs, nanos).ok() });
+        files.last().into_iter().for_each(&mut *watch);
     }
     if files.is_empty() {
         return refuse("no files in chart archive");
     }
     Ok(files)
+}
+
+/// How much is inflated at a time: enough that few calls are made, and little enough to stay near the processor.
+const PIECE: usize = 64 << 10;
+
+/// A header that promises more is not believed before the bytes are there.
+const BELIEVED: u64 = 1 << 20;
+
+/// The bytes of an entry, put right where they stay.
+fn read_file(tar: &mut impl Read, size: u64, most: u64) -> io::Result<Arc<[u8]>> {
+    let len = usize::try_from(size).unwrap_or(usize::MAX);
+    if size > BELIEVED {
+        let mut data = Vec::with_capacity(BELIEVED as usize);
+        tar.take(most).read_to_end(&mut data)?;
+        return Ok(data.into());
+    }
+    let mut data: Arc<[u8]> = std::iter::repeat_n(0, len).collect();
+    let mut filled = 0;
+    // Nobody else has it yet, so there always is a way in.
+    while let Some(rest) = Arc::get_mut(&mut data).and_then(|d| d.get_mut(filled..)).filter(|rest| !rest.is_empty()) {
+        match tar.read(rest) {
+            // An entry of a kind that has no bytes.
+            Ok(0) => return Ok(data[..filled].into()),
+            Ok(n) => filled += n,
+            Err(e) if e.kind() == io::ErrorKind::Interrupted => {}
+            Err(e) => return Err(e),
+        }
+    }
+    Ok(data)
 }
 
 /// A stream that may not be longer than a bound: what an archive skips is unpacked too, and takes its time.
@@ -75,9 +100,9 @@ struct Bounded<R> {
 }
 
 impl<R: Read> Read for Bounded<R> {
-    fn read(&mut self, buf: &mut [u8]) -> std::io::Result<usize> {
+    fn read(&mut self, buf: &mut [u8]) -> io::Result<usize> {
         let n = self.inner.read(buf)?;
-        self.left = self.left.checked_sub(n as u64).ok_or(std::io::ErrorKind::FileTooLarge)?;
+        self.left = self.left.checked_sub(n as u64).ok_or(io::ErrorKind::FileTooLarge)?;
         Ok(n)
     }
 }
@@ -113,10 +138,10 @@ fn check_gzip_header(bytes: &[u8]) -> Result<(), &'static str> {
     Ok(())
 }
 
-fn io_text(e: std::io::Error) -> ArchiveError {
+fn io_text(e: io::Error) -> ArchiveError {
     ArchiveError(match e.kind() {
-        std::io::ErrorKind::UnexpectedEof => "unexpected EOF".into(),
-        std::io::ErrorKind::FileTooLarge => {
+        io::ErrorKind::UnexpectedEof => "unexpected EOF".into(),
+        io::ErrorKind::FileTooLarge => {
             format!("decompressed chart is larger than the maximum size {MAX_CHART_SIZE}")
         }
         // Our own tar errors carry Go's words; what the inflater says means what Go calls a corrupt input.

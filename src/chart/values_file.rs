@@ -53,7 +53,8 @@ fn documents(text: &[u8]) -> Result<Vec<Cow<'_, [u8]>>, String> {
     if text.is_empty() {
         return Ok(Vec::new());
     }
-    let simple = !text.windows(2).any(|w| w == b"\r\n") && !text.split(|b| *b == b'\n').any(|l| l.starts_with(b"---"));
+    let separated = text.starts_with(b"---") || memchr::memmem::find(text, b"\n---").is_some();
+    let simple = !separated && memchr::memchr(b'\r', text).is_none();
     if simple {
         return Ok(vec![Cow::Borrowed(text)]);
     }

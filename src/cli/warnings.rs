@@ -35,8 +35,13 @@ pub fn of(release: &Release, files: &[(String, Vec<u8>)]) -> Vec<Diagnostic> {
 fn exponent(text: &[u8]) -> Option<(usize, String)> {
     // Rare: a search for the two bytes is all that most documents cost.
     let mut from = 0;
-    while let Some(i) = text[from..].windows(2).position(|w| w == b"e+") {
-        let at = from + i;
+    while let Some(i) = memchr::memchr(b'+', &text[from..]) {
+        let plus = from + i;
+        from = plus + 1;
+        if plus == 0 || text[plus - 1] != b'e' {
+            continue;
+        }
+        let at = plus - 1;
         from = at + 2;
         let start = text[..at].iter().rposition(|b| !matches!(b, b'0'..=b'9' | b'.' | b'-')).map_or(0, |p| p + 1);
         let end = at + 2 + text[at + 2..].iter().take_while(|b| b.is_ascii_digit()).count();

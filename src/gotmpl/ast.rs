@@ -23,6 +23,18 @@ pub struct Template {
     pub root: List,
 }
 
+impl Template {
+    /// A part of the text that it was parsed from.
+    pub fn slice(&self, pos: Pos, end: Pos) -> &[u8] {
+        slice(&self.source, pos, end)
+    }
+}
+
+/// A part of a template's text.
+pub(super) fn slice(source: &[u8], pos: Pos, end: Pos) -> &[u8] {
+    source.get(pos as usize..end as usize).unwrap_or_default()
+}
+
 #[derive(Debug, Default)]
 pub struct List {
     pub pos: Pos,
@@ -31,15 +43,30 @@ pub struct List {
 
 #[derive(Debug)]
 pub enum Node {
-    Text { pos: Pos, text: Str },
-    Action { pos: Pos, pipe: Pipe },
+    /// The template's text from `pos` to `end`.
+    Text {
+        pos: Pos,
+        end: Pos,
+    },
+    Action {
+        pos: Pos,
+        pipe: Pipe,
+    },
     // Boxed: most nodes are texts and actions, and a list's memory goes by its largest.
     If(Box<Branch>),
     With(Box<Branch>),
     Range(Box<Branch>),
-    Template { pos: Pos, name: Arc<str>, pipe: Option<Box<Pipe>> },
-    Break { pos: Pos },
-    Continue { pos: Pos },
+    Template {
+        pos: Pos,
+        name: Arc<str>,
+        pipe: Option<Box<Pipe>>,
+    },
+    Break {
+        pos: Pos,
+    },
+    Continue {
+        pos: Pos,
+    },
 }
 
 #[derive(Debug)]
@@ -87,10 +114,10 @@ pub enum Expr {
         value: bool,
     },
     Number(Box<Number>),
-    /// `quoted` is the source text with its quotes.
+    /// The template's text from `pos` to `end` is the literal with its quotes.
     String {
         pos: Pos,
-        quoted: Str,
+        end: Pos,
         text: Str,
     },
     /// `.a.b`: idents without dots.

@@ -12,6 +12,7 @@
 //! ```
 
 use std::collections::HashMap;
+use std::hash::{BuildHasherDefault, Hasher};
 
 use super::State;
 use crate::value::{Kind, ListId, MapId, Str, Value};
@@ -77,24 +78,55 @@ type Call = Box<dyn Fn(&mut State, &[Value]) -> Result<Value, CallError> + Send 
 pub struct Func {
     pub name: &'static str,
     /// The fixed parameters, then, if `variadic`, the element type of the rest.
-    pub params: Vec<Ty>,
+    pub params: &'static [Ty],
     pub variadic: bool,
     pub ret: Ty,
     /// The arguments have been checked and converted to `params` already.
     pub call: Call,
 }
 
-/// All functions of an engine, by name.
+/// About how many functions Helm has.
+const USUAL: usize = 256;
+
+/// A quick hash for the names of functions: every action looks up some, and nobody but this program chooses what is in the table.
 #[derive(Default)]
+struct NameHasher(u64);
+
+impl Hasher for NameHasher {
+    fn write(&mut self, bytes: &[u8]) {
+        for chunk in bytes.chunks(8) {
+            let mut word = [0; 8];
+            word[..chunk.len()].copy_from_slice(chunk);
+            self.write_u64(u64::from_le_bytes(word));
+        }
+    }
+    fn write_u8(&mut self, n: u8) {
+        self.write_u64(n.into());
+    }
+    fn write_u64(&mut self, n: u64) {
+        self.0 = (self.0.rotate_left(5) ^ n).wrapping_mul(0x9e37_79b9_7f4a_7c15);
+    }
+    fn finish(&self) -> u64 {
+        // The table looks at the high bits and at the low ones.
+        self.0 ^ (self.0 >> 32)
+    }
+}
+
+/// All functions of an engine, by name.
+
 pub struct FuncTable {
     funcs: Vec<Func>,
-    by_name: HashMap<&'static str, usize>,
+    by_name: HashMap<&'static str, usize, BuildHasherDefault<NameHasher>>,
     values_methods: Vec<Func>,
 }
 
 impl FuncTable {
     pub fn new() -> Self {
-        Self::default()
+        Self {
+            funcs: Vec::with_capacity(USUAL),
+            by_name: HashMap::with_capacity_and_hasher(USUAL, BuildHasherDefault::default()),
+            values_methods: Vec::new(),
+        }
     }
 
     /// Adds a function; a later one of the same name replaces the earlier, as Go's `Funcs` does.
@@ -121,6 +153,7 @@ impl FuncTable {
     }
 
     /// The method of `common.Values` with this name. Go looks for methods before it looks for keys.
+    #[inline]
     pub fn values_method(&self, name: &[u8]) -> Option<&Func> {
         // Methods are exported: most keys are ruled out by their first letter.
         if !name.first().is_some_and(u8::is_ascii_uppercase) {
@@ -233,7 +266,7 @@ impl<R: Ret> Ret for Result<R, CallError> {
 
 /// A Rust function that can become a [`Func`]; `M` only tells the shapes apart.
 pub trait IntoFunc<M>: Send + Sync + 'static {
-    fn params() -> (Vec<Ty>, bool);
+    fn params() -> (&'static [Ty], bool);
     const RET: Ty;
     fn invoke(&self, st: &mut State, args: &[Value]) -> Result<Value, CallError>;
 }
@@ -246,7 +279,7 @@ macro_rules! into_func {
         impl<F, R, $($a),*> IntoFunc<(R, $($a,)*)> for F
         where F: Fn($($a),*) -> R + Send + Sync + 'static, R: Ret, $($a: Arg),* {
             const RET: Ty = R::TY;
-            fn params() -> (Vec<Ty>, bool) { (vec![$($a::TY),*], false $(|| $a::VARIADIC)*) }
+            fn params() -> (&'static [Ty], bool) { (const { &[$($a::TY),*] }, false $(|| $a::VARIADIC)*) }
             #[allow(non_snake_case, unused_mut, unused_variables)]
             fn invoke(&self, _st: &mut State, args: &[Value]) -> Result<Value, CallError> {
                 let mut it = args.iter();
@@ -257,7 +290,7 @@ macro_rules! into_func {
         impl<F, R, $($a),*> IntoFunc<WithState<(R, $($a,)*)>> for F
         where F: Fn(&mut State, $($a),*) -> R + Send + Sync + 'static, R: Ret, $($a: Arg),* {
             const RET: Ty = R::TY;
-            fn params() -> (Vec<Ty>, bool) { (vec![$($a::TY),*], false $(|| $a::VARIADIC)*) }
+            fn params() -> (&'static [Ty], bool) { (const { &[$($a::TY),*] }, false $(|| $a::VARIADIC)*) }
             #[allow(non_snake_case, unused_mut, unused_variables)]
             fn invoke(&self, st: &mut State, args: &[Value]) -> Result<Value, CallError> {
                 let mut it = args.iter();

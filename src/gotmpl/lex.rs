@@ -3,8 +3,7 @@
 //! A faithful port of Go 1.26 `text/template/parse/lex.go`: the same states, the same positions and line counts (errors show
 //! them), and the same behaviour after an error. Text is bytes that need not be UTF-8; a bad byte is one U+FFFD, as in Go.
 
-use std::borrow::Cow;
-
+use super::ast::Pos;
 use crate::golang::{strconv, unicode};
 
 /// The kinds of token. Everything after `Keyword` is one.
@@ -48,7 +47,6 @@ pub(super) enum Kind {
 
 fn keyword(word: &[u8]) -> Option<Kind> {
     Some(match word {
-        b"." => Kind::Dot,
         b"block" => Kind::Block,
         b"break" => Kind::Break,
         b"continue" => Kind::Continue,
@@ -60,37 +58,32 @@ fn keyword(word: &[u8]) -> Option<Kind> {
         b"nil" => Kind::Nil,
         b"template" => Kind::Template,
         b"with" => Kind::With,
+        b"true" | b"false" => Kind::Bool,
         _ => return None,
     })
 }
 
-/// A token.
-#[derive(Clone, Debug)]
-pub(super) struct Item<'t> {
+/// A token: where it stands. Its text is a part of the template's (see [`Lexer::val`]).
+#[derive(Clone, Copy, Debug)]
+pub(super) struct Item {
     pub kind: Kind,
     /// Byte offset of its start.
-    pub pos: usize,
-    /// Its text; of an error, the message.
-    pub val: Cow<'t, [u8]>,
+    pub pos: Pos,
+    /// Where its text ends; of an error, which message it is.
+    end: Pos,
     /// 1-based line of its start.
-    pub line: usize,
+    pub line: u32,
 }
 
-impl Item<'_> {
+impl Item {
     /// What the parser's ring of tokens holds before anything was read.
     pub const fn none() -> Self {
-        Self { kind: Kind::Error, pos: 0, val: Cow::Borrowed(b""), line: 0 }
+        Self { kind: Kind::Error, pos: 0, end: Pos::MAX, line: 0 }
     }
 
-    /// The token as errors show it (Go's `item.String`).
-    pub fn describe(&self) -> String {
-        match self.kind {
-            Kind::Eof => "EOF".into(),
-            Kind::Error => String::from_utf8_lossy(&self.val).into_owned(),
-            k if k > Kind::Keyword => format!("<{}>", String::from_utf8_lossy(&self.val)),
-            _ if self.val.len() > 10 => format!("{}...", strconv::quote(first_runes(&self.val, 10))),
-            _ => strconv::quote(&self.val),
-        }
+    /// Where its text ends.
+    pub const fn end(self) -> Pos {
+        self.end
     }
 }
 
@@ -113,85 +106,78 @@ const RIGHT_COMMENT: &[u8] = b"*/";
 /// The marker `-` and the space beside it.
 const TRIM_MARKER_LEN: usize = 2;
 
-/// What comes next: another state, or a token is ready.
-enum Next {
-    Text,
-    LeftDelim,
-    Comment,
-    RightDelim,
-    InsideAction,
-    Space,
-    Identifier,
-    Field,
-    Variable,
-    Char,
-    Number,
-    Quote,
-    RawQuote,
-    Done,
-}
-
 pub(super) struct Lexer<'t> {
+    /// The whole template, of at most 4 GiB.
+    text: &'t [u8],
+    /// What is left of it to be read from: all, or nothing after an error.
     input: &'t [u8],
     pos: usize,
     start: usize,
     /// The end was read once: from then on [`Lexer::backup`] does nothing, as in Go.
     at_eof: bool,
     paren_depth: i64,
-    line: usize,
-    start_line: usize,
-    item: Item<'t>,
+    line: u32,
+    start_line: u32,
     inside_action: bool,
+    errors: Vec<String>,
     /// `break` is a keyword (no function has the name).
     pub break_ok: bool,
     pub continue_ok: bool,
 }
 
 impl<'t> Lexer<'t> {
-    pub const fn new(input: &'t [u8]) -> Self {
+    pub const fn new(text: &'t [u8]) -> Self {
         Self {
-            input,
+            text,
+            input: text,
             pos: 0,
             start: 0,
             at_eof: false,
             paren_depth: 0,
             line: 1,
             start_line: 1,
-            item: Item::none(),
             inside_action: false,
+            errors: Vec::new(),
             break_ok: true,
             continue_ok: true,
         }
     }
 
-    /// The next token; after the end, or after an error, more of the same.
-    pub fn next_item(&mut self) -> Item<'t> {
-        self.item = Item { kind: Kind::Eof, pos: self.pos, val: Cow::Borrowed(b"EOF"), line: self.start_line };
-        let mut state = if self.inside_action { Next::InsideAction } else { Next::Text };
-        loop {
-            state = match state {
-                Next::Text => self.text(),
-                Next::LeftDelim => self.left_delim(),
-                Next::Comment => self.comment(),
-                Next::RightDelim => self.right_delim(),
-                Next::InsideAction => self.inside(),
-                Next::Space => self.space(),
-                Next::Identifier => self.identifier(),
-                Next::Field => self.field_or_variable(Kind::Field),
-                Next::Variable => {
-                    if self.at_terminator() {
-                        self.emit(Kind::Variable)
-                    } else {
-                        self.field_or_variable(Kind::Variable)
-                    }
-                }
-                Next::Char => self.quoted(b'\'', Kind::CharConstant, "unterminated character constant"),
-                Next::Number => self.number(),
-                Next::Quote => self.quoted(b'"', Kind::String, "unterminated quoted string"),
-                Next::RawQuote => self.raw_quote(),
-                Next::Done => return std::mem::replace(&mut self.item, Item::none()),
-            }
+    /// The whole template.
+    pub const fn text(&self) -> &'t [u8] {
+        self.text
+    }
+
+    /// The text of a token; of an error, its message.
+    pub fn val(&self, item: Item) -> &[u8] {
+        match item.kind {
+            Kind::Eof => b"EOF",
+            Kind::Error => self.errors.get(item.end as usize).map_or(&[], |e| e.as_bytes()),
+            _ => self.source(item),
         }
+    }
+
+    /// The text of a token that is neither an error nor the end.
+    pub fn source(&self, item: Item) -> &'t [u8] {
+        self.text.get(item.pos as usize..item.end as usize).unwrap_or_default()
+    }
+
+    /// A token as errors show it (Go's `item.String`).
+    pub fn describe(&self, item: Item) -> String {
+        let val = self.val(item);
+        match item.kind {
+            Kind::Eof => "EOF".into(),
+            Kind::Error => String::from_utf8_lossy(val).into_owned(),
+            k if k > Kind::Keyword => format!("<{}>", String::from_utf8_lossy(val)),
+            _ if val.len() > 10 => format!("{}...", strconv::quote(first_runes(val, 10))),
+            _ => strconv::quote(val),
+        }
+    }
+
+    /// The next token; after the end, or after an error, more of the same.
+    #[inline]
+    pub fn next_item(&mut self) -> Item {
+        if self.inside_action { self.inside() } else { self.outside() }
     }
 
     fn rest(&self) -> &'t [u8] {
@@ -213,13 +199,6 @@ impl<'t> Lexer<'t> {
     }
 
     fn peek(&mut self) -> Option<char> {
-        // After the end was read a look ahead moves on, as in Go: that is left to the two calls below.
-        if let Some(&b) = self.input.get(self.pos)
-            && b.is_ascii()
-            && !self.at_eof
-        {
-            return Some(char::from(b));
-        }
         let r = self.next();
         self.backup();
         r
@@ -236,36 +215,22 @@ impl<'t> Lexer<'t> {
         }
     }
 
-    fn this_item(&mut self, kind: Kind) -> Item<'t> {
-        let item = Item {
-            kind,
-            pos: self.start,
-            val: Cow::Borrowed(&self.input[self.start..self.pos]),
-            line: self.start_line,
-        };
+    #[inline]
+    const fn emit(&mut self, kind: Kind) -> Item {
+        let item = Item { kind, pos: self.start as Pos, end: self.pos as Pos, line: self.start_line };
         self.start = self.pos;
         self.start_line = self.line;
         item
     }
 
-    fn emit(&mut self, kind: Kind) -> Next {
-        self.item = self.this_item(kind);
-        Next::Done
-    }
-
     fn count_newlines(&mut self) {
-        self.line += self.input[self.start..self.pos].iter().filter(|&&b| b == b'\n').count();
+        self.line += newlines(&self.input[self.start..self.pos]);
     }
 
     fn ignore(&mut self) {
         self.count_newlines();
         self.start = self.pos;
         self.start_line = self.line;
-    }
-
-    /// Passes over the ASCII letters, digits and `_` that come: most names are nothing else.
-    fn skip_ascii_word(&mut self) {
-        self.pos += self.rest().iter().take_while(|b| b.is_ascii_alphanumeric() || **b == b'_').count();
     }
 
     fn accept(&mut self, valid: &[u8]) -> bool {
@@ -282,17 +247,28 @@ impl<'t> Lexer<'t> {
     }
 
     /// An error token; the rest of the input is dropped.
-    fn error(&mut self, message: impl Into<String>) -> Next {
-        let val = Cow::Owned(message.into().into_bytes());
-        self.item = Item { kind: Kind::Error, pos: self.start, val, line: self.start_line };
+    #[cold]
+    fn error(&mut self, message: impl Into<String>) -> Item {
+        let item =
+            Item { kind: Kind::Error, pos: self.start as Pos, end: self.errors.len() as Pos, line: self.start_line };
+        self.errors.push(message.into());
         self.start = 0;
         self.pos = 0;
         self.input = &[];
-        Next::Done
+        item
     }
 
-    fn text(&mut self) -> Next {
-        if let Some(x) = find(self.rest(), LEFT_DELIM) {
+    /// Text, comments, and the delimiter that opens an action.
+    fn outside(&mut self) -> Item {
+        loop {
+            let Some(x) = find(self.rest(), LEFT_DELIM) else {
+                self.pos = self.input.len();
+                if self.pos > self.start {
+                    self.count_newlines();
+                    return self.emit(Kind::Text);
+                }
+                return self.emit(Kind::Eof);
+            };
             if x > 0 {
                 self.pos += x;
                 let mut trim = 0;
@@ -301,59 +277,51 @@ impl<'t> Lexer<'t> {
                 }
                 self.pos -= trim;
                 self.count_newlines();
-                let item = self.this_item(Kind::Text);
+                let item = self.emit(Kind::Text);
                 self.pos += trim;
                 self.ignore();
-                if !item.val.is_empty() {
-                    self.item = item;
-                    return Next::Done;
+                if item.end > item.pos {
+                    return item;
                 }
             }
-            return Next::LeftDelim;
+            self.pos += LEFT_DELIM.len();
+            let after_marker = if has_left_trim_marker(self.rest()) { TRIM_MARKER_LEN } else { 0 };
+            if self.rest()[after_marker..].starts_with(LEFT_COMMENT) {
+                self.pos += after_marker;
+                self.ignore();
+                if let Err(message) = self.comment() {
+                    return self.error(message);
+                }
+                continue;
+            }
+            let item = self.emit(Kind::LeftDelim);
+            self.inside_action = true;
+            self.pos += after_marker;
+            self.ignore();
+            self.paren_depth = 0;
+            return item;
         }
-        self.pos = self.input.len();
-        if self.pos > self.start {
-            self.count_newlines();
-            return self.emit(Kind::Text);
-        }
-        self.emit(Kind::Eof)
     }
 
     /// Whether a right delimiter comes, and whether with a trim marker.
     fn at_right_delim(&self) -> (bool, bool) {
         let rest = self.rest();
-        if has_right_trim_marker(rest) && rest[TRIM_MARKER_LEN..].starts_with(RIGHT_DELIM) {
+        if is_trimmed_right_delim(rest) {
             return (true, true);
         }
         (rest.starts_with(RIGHT_DELIM), false)
     }
 
-    fn left_delim(&mut self) -> Next {
-        self.pos += LEFT_DELIM.len();
-        let after_marker = if has_left_trim_marker(self.rest()) { TRIM_MARKER_LEN } else { 0 };
-        if self.rest()[after_marker..].starts_with(LEFT_COMMENT) {
-            self.pos += after_marker;
-            self.ignore();
-            return Next::Comment;
-        }
-        let item = self.this_item(Kind::LeftDelim);
-        self.inside_action = true;
-        self.pos += after_marker;
-        self.ignore();
-        self.paren_depth = 0;
-        self.item = item;
-        Next::Done
-    }
-
-    fn comment(&mut self) -> Next {
+    /// Passes over a comment, which begins here.
+    fn comment(&mut self) -> Result<(), &'static str> {
         self.pos += LEFT_COMMENT.len();
         let Some(x) = find(self.rest(), RIGHT_COMMENT) else {
-            return self.error("unclosed comment");
+            return Err("unclosed comment");
         };
         self.pos += x + RIGHT_COMMENT.len();
         let (delim, trim) = self.at_right_delim();
         if !delim {
-            return self.error("comment ends before closing delimiter");
+            return Err("comment ends before closing delimiter");
         }
         self.count_newlines();
         self.start = self.pos;
@@ -365,171 +333,187 @@ impl<'t> Lexer<'t> {
             self.pos += left_trim_length(self.rest());
         }
         self.ignore();
-        Next::Text
+        Ok(())
     }
 
-    fn right_delim(&mut self) -> Next {
-        let (_, trim) = self.at_right_delim();
+    fn right_delim(&mut self, trim: bool) -> Item {
+        if self.paren_depth != 0 {
+            return self.error("unclosed left paren");
+        }
         if trim {
             self.pos += TRIM_MARKER_LEN;
             self.ignore();
         }
         self.pos += RIGHT_DELIM.len();
-        let item = self.this_item(Kind::RightDelim);
+        let item = self.emit(Kind::RightDelim);
         if trim {
             self.pos += left_trim_length(self.rest());
             self.ignore();
         }
         self.inside_action = false;
-        self.item = item;
-        Next::Done
+        item
     }
 
-    fn inside(&mut self) -> Next {
-        if self.at_right_delim().0 {
-            if self.paren_depth == 0 {
-                return Next::RightDelim;
-            }
-            return self.error("unclosed left paren");
-        }
-        let Some(r) = self.next() else {
+    /// The next token of an action.
+    fn inside(&mut self) -> Item {
+        let rest = self.rest();
+        let Some(&b) = rest.first() else {
             return self.error("unclosed action");
         };
-        match r {
-            ' ' | '\t' | '\r' | '\n' => {
-                self.backup();
-                Next::Space
-            }
-            '=' => self.emit(Kind::Assign),
-            ':' => {
-                if self.next() == Some('=') {
-                    self.emit(Kind::Declare)
-                } else {
-                    self.error("expected :=")
-                }
-            }
-            '|' => self.emit(Kind::Pipe),
-            '"' => Next::Quote,
-            '`' => Next::RawQuote,
-            '$' => Next::Variable,
-            '\'' => Next::Char,
-            '.' if self.input.get(self.pos).is_some_and(|b| !b.is_ascii_digit()) => Next::Field,
-            '.' | '+' | '-' | '0'..='9' => {
-                self.backup();
-                Next::Number
-            }
-            _ if is_alphanumeric(r) => {
-                self.backup();
-                Next::Identifier
-            }
-            '(' => {
+        match b {
+            b' ' | b'\t' | b'\r' | b'\n' => self.space(),
+            b'}' if rest.starts_with(RIGHT_DELIM) => self.right_delim(false),
+            b'.' if rest.get(1).is_some_and(|b| !b.is_ascii_digit()) => self.field_or_variable(Kind::Field),
+            b'$' => self.field_or_variable(Kind::Variable),
+            b'a'..=b'z' | b'A'..=b'Z' | b'_' => self.identifier(),
+            b'"' => self.quoted(b'"', Kind::String, "unterminated quoted string"),
+            b'`' => self.raw_quote(),
+            b'\'' => self.quoted(b'\'', Kind::CharConstant, "unterminated character constant"),
+            b'.' | b'+' | b'-' | b'0'..=b'9' => self.number(),
+            b'(' => {
                 self.paren_depth += 1;
-                self.emit(Kind::LeftParen)
+                self.one_byte(Kind::LeftParen)
             }
-            ')' => {
+            b')' => {
                 self.paren_depth -= 1;
                 if self.paren_depth < 0 {
                     return self.error("unexpected right paren");
                 }
-                self.emit(Kind::RightParen)
+                self.one_byte(Kind::RightParen)
             }
-            '!'..='~' => self.emit(Kind::Char),
-            _ => self.error(format!("unrecognized character in action: {}", sharp_u(r))),
+            b'|' => self.one_byte(Kind::Pipe),
+            b'=' => self.one_byte(Kind::Assign),
+            b':' if rest.get(1) == Some(&b'=') => {
+                self.pos += 1;
+                self.one_byte(Kind::Declare)
+            }
+            b':' => self.error("expected :="),
+            b'!'..=b'~' => self.one_byte(Kind::Char),
+            _ => match unicode::decode_rune(rest).0 {
+                r if is_alphanumeric(r) => self.identifier(),
+                r => self.error(format!("unrecognized character in action: {}", sharp_u(r))),
+            },
         }
     }
 
-    fn space(&mut self) -> Next {
+    #[inline]
+    const fn one_byte(&mut self, kind: Kind) -> Item {
+        self.pos += 1;
+        self.emit(kind)
+    }
+
+    /// A run of space, or the delimiter that begins with a space.
+    fn space(&mut self) -> Item {
+        let rest = self.rest();
         let mut spaces = 0;
-        while self.peek().is_some_and(is_space) {
-            self.next();
+        while let Some(b) = rest.get(spaces)
+            && is_space_byte(*b)
+        {
+            if is_trimmed_right_delim(&rest[spaces..]) {
+                if spaces == 0 {
+                    return self.right_delim(true);
+                }
+                break;
+            }
+            self.line += u32::from(*b == b'\n');
             spaces += 1;
         }
-        // A trim-marked closing delimiter starts with the last space.
-        let last = &self.input[self.pos - 1..];
-        if has_right_trim_marker(last) && last[TRIM_MARKER_LEN..].starts_with(RIGHT_DELIM) {
-            self.backup();
-            if spaces == 1 {
-                return Next::RightDelim;
-            }
-        }
+        self.pos += spaces;
         self.emit(Kind::Space)
     }
 
-    fn identifier(&mut self) -> Next {
-        self.skip_ascii_word();
-        let mut r = self.next();
-        while r.is_some_and(is_alphanumeric) {
-            r = self.next();
+    /// Where a run of letters and digits ends that begins at `at`.
+    fn word_end(&self, mut at: usize) -> usize {
+        while let Some(&b) = self.input.get(at) {
+            if b.is_ascii_alphanumeric() || b == b'_' {
+                at += 1;
+            } else if b.is_ascii() {
+                break;
+            } else {
+                let (r, w) = unicode::decode_rune(&self.input[at..]);
+                if !is_alphanumeric(r) {
+                    break;
+                }
+                at += w;
+            }
         }
-        self.backup();
-        let word = &self.input[self.start..self.pos];
-        if !self.at_terminator() {
-            return self.bad_character(r);
-        }
-        match keyword(word) {
-            Some(Kind::Break) if !self.break_ok => self.emit(Kind::Identifier),
-            Some(Kind::Continue) if !self.continue_ok => self.emit(Kind::Identifier),
-            Some(k) => self.emit(k),
-            None if word == b"true" || word == b"false" => self.emit(Kind::Bool),
-            None => self.emit(Kind::Identifier),
-        }
+        at
     }
 
-    /// The `.` or `$` has been read.
-    fn field_or_variable(&mut self, kind: Kind) -> Next {
+    fn identifier(&mut self) -> Item {
+        self.pos = self.word_end(self.pos);
+        if !self.at_terminator() {
+            return self.bad_character();
+        }
+        let kind = match keyword(&self.input[self.start..self.pos]) {
+            Some(Kind::Break) if !self.break_ok => Kind::Identifier,
+            Some(Kind::Continue) if !self.continue_ok => Kind::Identifier,
+            Some(k) => k,
+            None => Kind::Identifier,
+        };
+        self.emit(kind)
+    }
+
+    /// A `.` or `$` is here.
+    fn field_or_variable(&mut self, kind: Kind) -> Item {
+        self.pos += 1;
         if self.at_terminator() {
             return self.emit(if kind == Kind::Variable { kind } else { Kind::Dot });
         }
-        self.skip_ascii_word();
-        let mut r = self.next();
-        while r.is_some_and(is_alphanumeric) {
-            r = self.next();
-        }
-        self.backup();
+        self.pos = self.word_end(self.pos);
         if !self.at_terminator() {
-            return self.bad_character(r);
+            return self.bad_character();
         }
         self.emit(kind)
     }
 
-    fn bad_character(&mut self, r: Option<char>) -> Next {
-        self.error(format!("bad character {}", r.map_or_else(|| "EOF".into(), sharp_u)))
+    #[cold]
+    fn bad_character(&mut self) -> Item {
+        let r = if self.rest().is_empty() { "EOF".into() } else { sharp_u(unicode::decode_rune(self.rest()).0) };
+        self.error(format!("bad character {r}"))
     }
 
     /// Whether a character comes that may follow an identifier.
-    fn at_terminator(&mut self) -> bool {
-        match self.peek() {
-            None | Some(' ' | '\t' | '\r' | '\n' | '.' | ',' | '|' | ':' | ')' | '(') => true,
-            Some(_) => self.rest().starts_with(RIGHT_DELIM),
+    #[inline]
+    fn at_terminator(&self) -> bool {
+        match self.input.get(self.pos) {
+            None | Some(b' ' | b'\t' | b'\r' | b'\n' | b'.' | b',' | b'|' | b':' | b')' | b'(') => true,
+            Some(b'}') => self.rest().starts_with(RIGHT_DELIM),
+            Some(_) => false,
         }
     }
 
-    fn quoted(&mut self, quote: u8, kind: Kind, unterminated: &str) -> Next {
+    fn quoted(&mut self, quote: u8, kind: Kind, unterminated: &str) -> Item {
+        let mut at = self.pos + 1;
         loop {
-            match self.next() {
-                Some('\\') => {
-                    if matches!(self.next(), None | Some('\n')) {
+            match self.input.get(at) {
+                Some(b'\\') => {
+                    at += 1;
+                    if matches!(self.input.get(at), None | Some(b'\n')) {
                         return self.error(unterminated);
                     }
                 }
-                None | Some('\n') => return self.error(unterminated),
-                Some(r) if r == char::from(quote) => return self.emit(kind),
+                None | Some(b'\n') => return self.error(unterminated),
+                Some(b) if *b == quote => {
+                    self.pos = at + 1;
+                    return self.emit(kind);
+                }
                 Some(_) => {}
             }
+            at += 1;
         }
     }
 
-    fn raw_quote(&mut self) -> Next {
-        loop {
-            match self.next() {
-                None => return self.error("unterminated raw quoted string"),
-                Some('`') => return self.emit(Kind::RawString),
-                Some(_) => {}
-            }
-        }
+    fn raw_quote(&mut self) -> Item {
+        let Some(x) = memchr::memchr(b'`', &self.input[self.pos + 1..]) else {
+            return self.error("unterminated raw quoted string");
+        };
+        self.pos += x + 2;
+        self.count_newlines();
+        self.emit(Kind::RawString)
     }
 
-    fn number(&mut self) -> Next {
+    fn number(&mut self) -> Item {
         if !self.scan_number() {
             return self.bad_number();
         }
@@ -543,7 +527,7 @@ impl<'t> Lexer<'t> {
         self.emit(Kind::Number)
     }
 
-    fn bad_number(&mut self) -> Next {
+    fn bad_number(&mut self) -> Item {
         let text = strconv::quote(&self.input[self.start..self.pos]);
         self.error(format!("bad number syntax: {text}"))
     }
@@ -584,12 +568,14 @@ fn sharp_u(r: char) -> String {
     if strconv::is_print(r) { format!("{code} '{r}'") } else { code }
 }
 
+/// Where a delimiter of two bytes is.
+#[inline]
 fn find(s: &[u8], what: &[u8]) -> Option<usize> {
-    let (&first, _) = what.split_first()?;
+    let (&first, rest) = what.split_first()?;
     let mut at = 0;
-    while let Some(x) = s[at..].iter().position(|&b| b == first) {
+    while let Some(x) = memchr::memchr(first, &s[at..]) {
         at += x;
-        if s[at..].starts_with(what) {
+        if s[at + 1..].starts_with(rest) {
             return Some(at);
         }
         at += 1;
@@ -597,8 +583,8 @@ fn find(s: &[u8], what: &[u8]) -> Option<usize> {
     None
 }
 
-const fn is_space(r: char) -> bool {
-    matches!(r, ' ' | '\t' | '\r' | '\n')
+fn newlines(s: &[u8]) -> u32 {
+    memchr::memchr_iter(b'\n', s).count() as u32
 }
 
 const fn is_space_byte(b: u8) -> bool {
@@ -615,6 +601,10 @@ const fn has_left_trim_marker(s: &[u8]) -> bool {
 
 const fn has_right_trim_marker(s: &[u8]) -> bool {
     s.len() >= 2 && is_space_byte(s[0]) && s[1] == b'-'
+}
+
+fn is_trimmed_right_delim(s: &[u8]) -> bool {
+    has_right_trim_marker(s) && s[TRIM_MARKER_LEN..].starts_with(RIGHT_DELIM)
 }
 
 fn right_trim_length(s: &[u8]) -> usize {

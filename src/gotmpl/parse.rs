@@ -11,7 +11,7 @@ use std::fmt;
 use std::sync::Arc;
 
 use super::FuncTable;
-use super::ast::{Branch, Command, Expr, List, Node, Pipe, Pos, Template, Variable};
+use super::ast::{self, Branch, Command, Expr, List, Node, Pipe, Pos, Template, Variable};
 use super::lex::{Item, Kind, Lexer};
 use super::number::number;
 use super::print::Printed;
@@ -51,48 +51,86 @@ impl std::error::Error for ParseError {}
 /// Parses a text. The result has every `define` and `block` in it, in the order they end, and last the text's own tree under
 /// `name`; each name is there once (of two definitions of a name at most one may be more than space and comments).
 pub fn parse(name: &str, text: &[u8], funcs: &FuncTable) -> Result<Vec<Template>, ParseError> {
-    if super::exec::on_large_stack() {
-        return parse_here(name, text, funcs);
+    parse_shared(name, &Str::new(text), funcs)
+}
+
+/// As [`parse`]; the trees share the text.
+pub fn parse_shared(name: &str, text: &Str, funcs: &FuncTable) -> Result<Vec<Template>, ParseError> {
+    on_enough_stack(name, text, || {
+        let mut shared = Shared::new(name, text, funcs)?;
+        let mut parser = Parser::new(&mut shared);
+        let root = parser.file()?;
+        parser.add(name.into(), root)?;
+        Ok(templates(shared.trees, name, text))
+    })
+}
+
+/// What a text parses to whose name is not known yet.
+#[derive(Debug)]
+pub struct Unnamed {
+    defined: Vec<(Arc<str>, List)>,
+    root: List,
+    source: Str,
+}
+
+impl Unnamed {
+    /// Parses a text as [`parse`] does. Errors do not say the text's name.
+    pub fn parse(text: &Str, funcs: &FuncTable) -> Result<Self, ParseError> {
+        on_enough_stack("", text, || {
+            let mut shared = Shared::new("", text, funcs)?;
+            let root = Parser::new(&mut shared).file()?;
+            Ok(Self { defined: shared.trees, root, source: text.clone() })
+        })
     }
-    let openings = text.iter().filter(|&&b| b == b'(').count() + text.windows(2).filter(|w| w == b"{{").count();
+
+    /// What [`parse`] makes of the text under this name; `None` if the text defines a template of that name, which has to be parsed with it.
+    pub fn named(mut self, name: &str) -> Option<Vec<Template>> {
+        if self.defined.iter().any(|(defined, _)| **defined == *name) {
+            return None;
+        }
+        self.defined.push((name.into(), self.root));
+        Some(templates(self.defined, name, &self.source))
+    }
+}
+
+fn templates(trees: Vec<(Arc<str>, List)>, parse_name: &str, source: &Str) -> Vec<Template> {
+    let parse_name: Arc<str> = parse_name.into();
+    let template = |(name, root)| Template { name, parse_name: parse_name.clone(), source: source.clone(), root };
+    trees.into_iter().map(template).collect()
+}
+
+/// Parses here, or on a thread with a large stack if the text could need one.
+fn on_enough_stack<T: Send>(
+    name: &str,
+    text: &Str,
+    parse_here: impl FnOnce() -> Result<T, ParseError> + Send,
+) -> Result<T, ParseError> {
+    if super::exec::on_large_stack() {
+        return parse_here();
+    }
+    let openings = memchr::memchr_iter(b'(', text).count() + memchr::memmem::find_iter(text, "{{").count();
     if openings <= SHALLOW {
-        return parse_here(name, text, funcs);
+        return parse_here();
     }
     let fail = |message: &str| ParseError { name: name.into(), line: 1, message: message.into() };
     std::thread::scope(|scope| {
         std::thread::Builder::new()
             .stack_size(LARGE_STACK)
-            .spawn_scoped(scope, || parse_here(name, text, funcs))
+            .spawn_scoped(scope, parse_here)
             .map_err(|e| fail(&format!("no thread to parse a large text: {e}")))?
             .join()
             .unwrap_or_else(|_| Err(fail("internal error of the parser")))
     })
 }
 
-fn parse_here(name: &str, text: &[u8], funcs: &FuncTable) -> Result<Vec<Template>, ParseError> {
-    if text.len() > MAX_TEXT {
-        return Err(ParseError { name: name.into(), line: 1, message: "the text is larger than 4 GiB".into() });
-    }
-    let mut lex = Lexer::new(text);
-    lex.break_ok = funcs.id("break").is_none();
-    lex.continue_ok = funcs.id("continue").is_none();
-    let mut shared = Shared { name, lex, funcs, trees: Vec::new(), by_name: HashMap::new(), controls: 0 };
-    let mut parser = Parser::new(&mut shared);
-    let root = parser.file()?;
-    parser.add(name.into(), root)?;
-    let parse_name: Arc<str> = name.into();
-    let source = Str::new(text);
-    Ok(shared
-        .trees
-        .into_iter()
-        .map(|(name, root)| Template { name, parse_name: parse_name.clone(), source: source.clone(), root })
-        .collect())
-}
-
 /// Whether a tree has nothing but space in it (Go's `IsEmptyTree`): such a tree does not replace another of its name.
-pub fn is_empty_tree(root: &List) -> bool {
+pub fn is_empty_tree(root: &List, source: &[u8]) -> bool {
+    let is_space = |text: &[u8]| match text.trim_ascii_start().first() {
+        Some(b) if b.is_ascii_graphic() => false,
+        _ => String::from_utf8_lossy(text).trim().is_empty(),
+    };
     root.nodes.iter().all(|n| match n {
-        Node::Text { text, .. } => String::from_utf8_lossy(text).trim().is_empty(),
+        Node::Text { pos, end } => is_space(ast::slice(source, *pos, *end)),
         _ => false,
     })
 }
@@ -106,6 +144,32 @@ struct Shared<'t> {
     by_name: HashMap<Arc<str>, usize>,
     /// How many control structures are open.
     controls: usize,
+    // What is being put together, innermost last, until its number is known: then it moves to where it stays, once.
+    nodes: Vec<Node>,
+    commands: Vec<Command>,
+    operands: Vec<Expr>,
+}
+
+impl<'t> Shared<'t> {
+    fn new(name: &'t str, text: &'t [u8], funcs: &'t FuncTable) -> Parse<Self> {
+        if text.len() > MAX_TEXT {
+            return Err(ParseError { name: name.into(), line: 1, message: "the text is larger than 4 GiB".into() });
+        }
+        let mut lex = Lexer::new(text);
+        lex.break_ok = funcs.id("break").is_none();
+        lex.continue_ok = funcs.id("continue").is_none();
+        Ok(Self {
+            name,
+            lex,
+            funcs,
+            trees: Vec::new(),
+            by_name: HashMap::new(),
+            controls: 0,
+            nodes: Vec::new(),
+            commands: Vec::new(),
+            operands: Vec::new(),
+        })
+    }
 }
 
 /// What ends a list.
@@ -131,11 +195,11 @@ enum Parsed {
 /// The parser of one tree (Go's `Tree`): tokens read ahead, scopes and depths are its own.
 struct Parser<'s, 't> {
     sh: &'s mut Shared<'t>,
-    token: [Item<'t>; 3],
+    token: [Item; 3],
     peeked: usize,
     vars: Vec<Str>,
     /// Line of the action's left delimiter; 0 outside.
-    action_line: usize,
+    action_line: u32,
     ranges: usize,
     parens: usize,
 }
@@ -155,39 +219,39 @@ impl<'s, 't> Parser<'s, 't> {
         }
     }
 
-    fn next(&mut self) -> Item<'t> {
+    fn next(&mut self) -> Item {
         if self.peeked > 0 {
             self.peeked -= 1;
         } else {
             self.token[0] = self.sh.lex.next_item();
         }
-        self.token[self.peeked].clone()
+        self.token[self.peeked]
     }
 
     const fn backup(&mut self) {
         self.peeked += 1;
     }
 
-    fn backup2(&mut self, t1: Item<'t>) {
+    fn backup2(&mut self, t1: Item) {
         self.token[1] = t1;
         self.peeked = 2;
     }
 
-    fn backup3(&mut self, t2: Item<'t>, t1: Item<'t>) {
+    fn backup3(&mut self, t2: Item, t1: Item) {
         self.token[1] = t1;
         self.token[2] = t2;
         self.peeked = 3;
     }
 
-    fn peek(&mut self) -> &Item<'t> {
+    fn peek(&mut self) -> Item {
         if self.peeked == 0 {
             self.peeked = 1;
             self.token[0] = self.sh.lex.next_item();
         }
-        &self.token[self.peeked - 1]
+        self.token[self.peeked - 1]
     }
 
-    fn next_non_space(&mut self) -> Item<'t> {
+    fn next_non_space(&mut self) -> Item {
         loop {
             let token = self.next();
             if token.kind != Kind::Space {
@@ -196,22 +260,27 @@ impl<'s, 't> Parser<'s, 't> {
         }
     }
 
-    fn peek_non_space(&mut self) -> &Item<'t> {
-        while self.peek().kind == Kind::Space {
+    fn peek_non_space(&mut self) -> Item {
+        loop {
+            let token = self.peek();
+            if token.kind != Kind::Space {
+                return token;
+            }
             self.peeked -= 1;
         }
-        &self.token[self.peeked - 1]
     }
 
+    #[cold]
     fn error<T>(&self, message: impl Into<String>) -> Parse<T> {
-        Err(ParseError { name: self.sh.name.into(), line: self.token[0].line, message: message.into() })
+        Err(ParseError { name: self.sh.name.into(), line: self.token[0].line as usize, message: message.into() })
     }
 
-    fn unexpected<T>(&self, token: &Item, context: &str) -> Parse<T> {
+    #[cold]
+    fn unexpected<T>(&self, token: Item, context: &str) -> Parse<T> {
+        let message = self.sh.lex.describe(token);
         if token.kind != Kind::Error {
-            return self.error(format!("unexpected {} in {context}", token.describe()));
+            return self.error(format!("unexpected {message} in {context}"));
         }
-        let message = token.describe();
         if self.action_line == 0 || self.action_line == token.line {
             return self.error(message);
         }
@@ -220,9 +289,9 @@ impl<'s, 't> Parser<'s, 't> {
         self.error(format!("{message}{link} started at {}:{}", self.sh.name, self.action_line))
     }
 
-    fn expect(&mut self, kind: Kind, context: &str) -> Parse<Item<'t>> {
+    fn expect(&mut self, kind: Kind, context: &str) -> Parse<Item> {
         let token = self.next_non_space();
-        if token.kind == kind { Ok(token) } else { self.unexpected(&token, context) }
+        if token.kind == kind { Ok(token) } else { self.unexpected(token, context) }
     }
 
     /// Puts a finished tree to the others.
@@ -232,8 +301,8 @@ impl<'s, 't> Parser<'s, 't> {
                 self.sh.by_name.insert(name.clone(), self.sh.trees.len());
                 self.sh.trees.push((name, root));
             }
-            Some(&i) if is_empty_tree(&self.sh.trees[i].1) => self.sh.trees[i].1 = root,
-            Some(_) if is_empty_tree(&root) => {}
+            Some(&i) if is_empty_tree(&self.sh.trees[i].1, self.sh.lex.text()) => self.sh.trees[i].1 = root,
+            Some(_) if is_empty_tree(&root, self.sh.lex.text()) => {}
             Some(_) => {
                 let quoted = strconv::quote(name.as_bytes());
                 return self.error(format!("template: multiple definition of template {quoted}"));
@@ -244,7 +313,7 @@ impl<'s, 't> Parser<'s, 't> {
 
     /// The whole text: a list that may also define templates.
     fn file(&mut self) -> Parse<List> {
-        let mut root = List { pos: self.peek().pos as Pos, nodes: Vec::new() };
+        let mut root = List { pos: self.peek().pos, nodes: Vec::new() };
         while self.peek().kind != Kind::Eof {
             if self.peek().kind == Kind::LeftDelim {
                 let delim = self.next();
@@ -266,7 +335,7 @@ impl<'s, 't> Parser<'s, 't> {
     fn definition(&mut self) -> Parse<()> {
         const CONTEXT: &str = "define clause";
         let token = self.next_non_space();
-        let name = self.template_name(&token, CONTEXT)?;
+        let name = self.template_name(token, CONTEXT)?;
         self.expect(Kind::RightDelim, CONTEXT)?;
         self.body(name, CONTEXT)
     }
@@ -281,14 +350,12 @@ impl<'s, 't> Parser<'s, 't> {
     }
 
     fn list(&mut self) -> Parse<(List, End)> {
-        let mut list = List { pos: self.peek_non_space().pos as Pos, nodes: Vec::new() };
+        let pos = self.peek_non_space().pos;
+        let mark = self.sh.nodes.len();
         while self.peek_non_space().kind != Kind::Eof {
             match self.text_or_action()? {
-                Parsed::End(e) => {
-                    list.nodes.shrink_to_fit();
-                    return Ok((list, e));
-                }
-                Parsed::Node(n) => list.nodes.push(n),
+                Parsed::End(e) => return Ok((List { pos, nodes: moved(&mut self.sh.nodes, mark) }, e)),
+                Parsed::Node(n) => self.sh.nodes.push(n),
             }
         }
         self.error("unexpected EOF")
@@ -297,14 +364,14 @@ impl<'s, 't> Parser<'s, 't> {
     fn text_or_action(&mut self) -> Parse<Parsed> {
         let token = self.next_non_space();
         match token.kind {
-            Kind::Text => Ok(Parsed::Node(Node::Text { pos: token.pos as Pos, text: Str::new(&*token.val) })),
+            Kind::Text => Ok(Parsed::Node(Node::Text { pos: token.pos, end: token.end() })),
             Kind::LeftDelim => {
                 self.action_line = token.line;
                 let parsed = self.action()?;
                 self.action_line = 0;
                 Ok(parsed)
             }
-            _ => self.unexpected(&token, "input"),
+            _ => self.unexpected(token, "input"),
         }
     }
 
@@ -315,11 +382,11 @@ impl<'s, 't> Parser<'s, 't> {
             Kind::Block => self.block()?,
             Kind::Break => {
                 self.loop_word("{{break}}")?;
-                Node::Break { pos: token.pos as Pos }
+                Node::Break { pos: token.pos }
             }
             Kind::Continue => {
                 self.loop_word("{{continue}}")?;
-                Node::Continue { pos: token.pos as Pos }
+                Node::Continue { pos: token.pos }
             }
             Kind::Else => return self.else_control().map(Parsed::End),
             Kind::End => {
@@ -332,7 +399,7 @@ impl<'s, 't> Parser<'s, 't> {
             Kind::Template => self.template()?,
             _ => {
                 self.backup();
-                let pos = self.peek().pos as Pos;
+                let pos = self.peek().pos;
                 // Variables declared here last until the enclosing end.
                 let pipe = self.pipeline("command", Kind::RightDelim)?;
                 Node::Action { pos, pipe }
@@ -344,7 +411,7 @@ impl<'s, 't> Parser<'s, 't> {
     fn loop_word(&mut self, word: &str) -> Parse<()> {
         let token = self.next_non_space();
         if token.kind != Kind::RightDelim {
-            return self.unexpected(&token, word);
+            return self.unexpected(token, word);
         }
         if self.ranges == 0 {
             return self.error(format!("{word} outside {{{{range}}}}"));
@@ -353,13 +420,15 @@ impl<'s, 't> Parser<'s, 't> {
     }
 
     fn pipeline(&mut self, context: &str, end: Kind) -> Parse<Pipe> {
-        let pos = self.peek_non_space().pos as Pos;
-        let mut pipe = Pipe { pos, is_assign: false, decl: Vec::new(), cmds: Vec::with_capacity(1) };
+        let pos = self.peek_non_space().pos;
+        let mut pipe = Pipe { pos, is_assign: false, decl: Vec::new(), cmds: Vec::new() };
         self.declarations(&mut pipe, context)?;
+        let mark = self.sh.commands.len();
         loop {
             let token = self.next_non_space();
             match token.kind {
                 k if k == end => {
+                    pipe.cmds = moved(&mut self.sh.commands, mark);
                     self.check_pipeline(&pipe, context)?;
                     return Ok(pipe);
                 }
@@ -377,9 +446,9 @@ impl<'s, 't> Parser<'s, 't> {
                 | Kind::LeftParen => {
                     self.backup();
                     let command = self.command()?;
-                    pipe.cmds.push(command);
+                    self.sh.commands.push(command);
                 }
-                _ => return self.unexpected(&token, context),
+                _ => return self.unexpected(token, context),
             }
         }
     }
@@ -389,18 +458,18 @@ impl<'s, 't> Parser<'s, 't> {
         while self.peek_non_space().kind == Kind::Variable {
             let v = self.next();
             // Space is a token, so three tokens are needed: in "$x foo", "foo" (and not ":=") tells that $x is an argument.
-            let after = self.peek().clone();
-            let next = self.peek_non_space().clone();
+            let after = self.peek();
+            let next = self.peek_non_space();
             match next.kind {
                 Kind::Assign | Kind::Declare => {
                     pipe.is_assign = next.kind == Kind::Assign;
                     self.next_non_space();
-                    self.declare(pipe, &v);
+                    self.declare(pipe, v);
                     return Ok(());
                 }
-                Kind::Char if *next.val == *b"," => {
+                Kind::Char if self.sh.lex.source(next) == b"," => {
                     self.next_non_space();
-                    self.declare(pipe, &v);
+                    self.declare(pipe, v);
                     if context != "range" || pipe.decl.len() >= 2 {
                         return self.error(format!("too many declarations in {context}"));
                     }
@@ -421,9 +490,10 @@ impl<'s, 't> Parser<'s, 't> {
         Ok(())
     }
 
-    fn declare(&mut self, pipe: &mut Pipe, v: &Item) {
-        pipe.decl.push(Variable { pos: v.pos as Pos, idents: split(&v.val) });
-        self.vars.push(Str::new(&*v.val));
+    fn declare(&mut self, pipe: &mut Pipe, v: Item) {
+        let name = self.sh.lex.source(v);
+        pipe.decl.push(Variable { pos: v.pos, idents: split(name) });
+        self.vars.push(Str::new(name));
     }
 
     fn check_pipeline(&self, pipe: &Pipe, context: &str) -> Parse<()> {
@@ -488,10 +558,10 @@ impl<'s, 't> Parser<'s, 't> {
     fn else_control(&mut self) -> Parse<End> {
         let peek = self.peek_non_space();
         if matches!(peek.kind, Kind::If | Kind::With) {
-            return Ok(End::Else(peek.pos as Pos));
+            return Ok(End::Else(peek.pos));
         }
         let token = self.expect(Kind::RightDelim, "else")?;
-        Ok(End::Else(token.pos as Pos))
+        Ok(End::Else(token.pos))
     }
 
     fn block(&mut self) -> Parse<Node> {
@@ -501,57 +571,57 @@ impl<'s, 't> Parser<'s, 't> {
         }
         self.sh.controls += 1;
         let token = self.next_non_space();
-        let name = self.template_name(&token, CONTEXT)?;
+        let name = self.template_name(token, CONTEXT)?;
         let pipe = self.pipeline(CONTEXT, Kind::RightDelim)?;
         Parser::new(self.sh).body(name.clone(), CONTEXT)?;
         self.sh.controls -= 1;
-        Ok(Node::Template { pos: token.pos as Pos, name, pipe: Some(Box::new(pipe)) })
+        Ok(Node::Template { pos: token.pos, name, pipe: Some(Box::new(pipe)) })
     }
 
     fn template(&mut self) -> Parse<Node> {
         const CONTEXT: &str = "template clause";
         let token = self.next_non_space();
-        let name = self.template_name(&token, CONTEXT)?;
+        let name = self.template_name(token, CONTEXT)?;
         let mut pipe = None;
         if self.next_non_space().kind != Kind::RightDelim {
             self.backup();
             pipe = Some(Box::new(self.pipeline(CONTEXT, Kind::RightDelim)?));
         }
-        Ok(Node::Template { pos: token.pos as Pos, name, pipe })
+        Ok(Node::Template { pos: token.pos, name, pipe })
     }
 
-    fn template_name(&self, token: &Item, context: &str) -> Parse<Arc<str>> {
+    fn template_name(&self, token: Item, context: &str) -> Parse<Arc<str>> {
         if !matches!(token.kind, Kind::String | Kind::RawString) {
             return self.unexpected(token, context);
         }
-        Ok(String::from_utf8_lossy(&self.unquoted(token)?).into())
+        Ok(self.unquoted(token)?.to_text().into())
     }
 
-    fn unquoted(&self, token: &Item) -> Parse<Vec<u8>> {
-        unquote(&token.val).map_or_else(|| self.error("invalid syntax"), Ok)
+    fn unquoted(&self, token: Item) -> Parse<Str> {
+        unquote(self.sh.lex.source(token)).map_or_else(|| self.error("invalid syntax"), |text| Ok(Str::new(text)))
     }
 
     fn command(&mut self) -> Parse<Command> {
-        let pos = self.peek_non_space().pos as Pos;
-        let mut args = Vec::with_capacity(1);
+        let pos = self.peek_non_space().pos;
+        let mark = self.sh.operands.len();
         loop {
             self.peek_non_space();
             if let Some(operand) = self.operand()? {
-                args.push(operand);
+                self.sh.operands.push(operand);
             }
             let token = self.next();
             match token.kind {
                 Kind::Space => continue,
                 Kind::RightDelim | Kind::RightParen => self.backup(),
                 Kind::Pipe => {}
-                _ => return self.unexpected(&token, "operand"),
+                _ => return self.unexpected(token, "operand"),
             }
             break;
         }
-        if args.is_empty() {
+        if self.sh.operands.len() == mark {
             return self.error("empty command");
         }
-        Ok(Command { pos, args })
+        Ok(Command { pos, args: moved(&mut self.sh.operands, mark) })
     }
 
     /// A term with its fields; `None` if what comes is no operand.
@@ -562,11 +632,11 @@ impl<'s, 't> Parser<'s, 't> {
         if self.peek().kind != Kind::Field {
             return Ok(Some(node));
         }
-        let pos = self.peek().pos as Pos;
+        let pos = self.peek().pos;
         let mut fields = Vec::with_capacity(1);
         while self.peek().kind == Kind::Field {
             let field = self.next();
-            fields.push(Str::new(&field.val[1..]));
+            fields.push(Str::new(&self.sh.lex.source(field)[1..]));
         }
         Ok(Some(match node {
             // More fields go to a field or variable itself.
@@ -579,7 +649,7 @@ impl<'s, 't> Parser<'s, 't> {
                 Expr::Variable(Variable { pos, idents })
             }
             node if is_literal(&node) => {
-                let quoted = strconv::quote(node.text().as_bytes());
+                let quoted = strconv::quote(node.text(self.sh.lex.text()).as_bytes());
                 return self.error(format!("unexpected . after term {quoted}"));
             }
             node => Expr::Chain { pos, node: Box::new(node), fields },
@@ -588,21 +658,22 @@ impl<'s, 't> Parser<'s, 't> {
 
     fn term(&mut self) -> Parse<Option<Expr>> {
         let token = self.next_non_space();
-        let pos = token.pos as Pos;
+        let pos = token.pos;
+        let val = self.sh.lex.source(token);
         Ok(Some(match token.kind {
             Kind::Identifier => {
-                let id = std::str::from_utf8(&token.val).ok().and_then(|name| self.sh.funcs.id(name));
+                let id = std::str::from_utf8(val).ok().and_then(|name| self.sh.funcs.id(name));
                 let Some(id) = id else {
-                    return self.error(format!("function {} not defined", strconv::quote(&token.val)));
+                    return self.error(format!("function {} not defined", strconv::quote(val)));
                 };
-                Expr::Function { pos, name: Str::new(&*token.val), id }
+                Expr::Function { pos, name: Str::new(val), id }
             }
             Kind::Dot => Expr::Dot { pos },
             Kind::Nil => Expr::Nil { pos },
-            Kind::Variable => self.variable(pos, &token.val)?,
-            Kind::Field => Expr::Field { pos, idents: split(&token.val[1..]) },
-            Kind::Bool => Expr::Bool { pos, value: *token.val == *b"true" },
-            Kind::CharConstant | Kind::Complex | Kind::Number => match number(pos, &token.val, token.kind) {
+            Kind::Variable => self.variable(pos, val)?,
+            Kind::Field => Expr::Field { pos, idents: split(&val[1..]) },
+            Kind::Bool => Expr::Bool { pos, value: val == b"true" },
+            Kind::CharConstant | Kind::Complex | Kind::Number => match number(pos, val, token.kind) {
                 Ok(n) => Expr::Number(Box::new(n)),
                 Err(e) => return self.error(e),
             },
@@ -615,10 +686,7 @@ impl<'s, 't> Parser<'s, 't> {
                 self.parens -= 1;
                 Expr::Pipe(Box::new(pipe))
             }
-            Kind::String | Kind::RawString => {
-                let text = self.unquoted(&token)?;
-                Expr::String { pos, quoted: Str::new(&*token.val), text: text.into() }
-            }
+            Kind::String | Kind::RawString => Expr::String { pos, end: token.end(), text: self.unquoted(token)? },
             _ => {
                 self.backup();
                 return Ok(None);
@@ -659,7 +727,14 @@ const fn is_literal(e: &Expr) -> bool {
 }
 
 fn split(s: &[u8]) -> Vec<Str> {
-    s.split(|&b| b == b'.').map(Str::new).collect()
+    let mut parts = Vec::with_capacity(1 + memchr::memchr_iter(b'.', s).count());
+    parts.extend(s.split(|&b| b == b'.').map(Str::new));
+    parts
+}
+
+/// What was put together from `mark` on, in a list of just its size.
+fn moved<T>(all: &mut Vec<T>, mark: usize) -> Vec<T> {
+    all.drain(mark..).collect()
 }
 
 #[cfg(test)]

@@ -1,21 +1,21 @@
 //! Nodes as Go prints them (`Node.String()` of Go 1.26 `text/template/parse/node.go`), and where they are: error texts show both.
 
-use super::ast::{Branch, Command, Expr, List, Node, Pipe, Pos, Variable};
+use super::ast::{Branch, Command, Expr, List, Node, Pipe, Pos, Variable, slice};
 use crate::golang::strconv;
 use crate::value::Str;
 
 /// A node that errors can show.
 pub trait Printed {
-    /// Appends the node as Go's `String()` gives it.
-    fn write_to(&self, out: &mut Vec<u8>);
+    /// Appends the node as Go's `String()` gives it. `source` is the text that it was parsed from.
+    fn write_to(&self, source: &[u8], out: &mut Vec<u8>);
 
     /// Its byte offset in the text.
     fn position(&self) -> Pos;
 
     /// The node as text, with U+FFFD where its bytes are not UTF-8.
-    fn text(&self) -> String {
+    fn text(&self, source: &[u8]) -> String {
         let mut out = Vec::new();
-        self.write_to(&mut out);
+        self.write_to(source, &mut out);
         String::from_utf8(out).unwrap_or_else(|e| String::from_utf8_lossy(e.as_bytes()).into_owned())
     }
 }
@@ -23,7 +23,7 @@ pub trait Printed {
 /// Where a node is, as `NAME:LINE:COL` (1-based line, 0-based byte column), and the node's text (Go's `Tree.ErrorContext`).
 pub fn error_context(parse_name: &str, source: &[u8], node: &impl Printed) -> (String, String) {
     let (line, col) = line_col(source, node.position());
-    (format!("{parse_name}:{line}:{col}"), node.text())
+    (format!("{parse_name}:{line}:{col}"), node.text(source))
 }
 
 /// 1-based line and 0-based byte column of an offset.
@@ -42,7 +42,7 @@ fn write_fields(fields: &[Str], out: &mut Vec<u8>) {
 }
 
 impl Printed for Variable {
-    fn write_to(&self, out: &mut Vec<u8>) {
+    fn write_to(&self, _source: &[u8], out: &mut Vec<u8>) {
         for (i, ident) in self.idents.iter().enumerate() {
             if i > 0 {
                 out.push(b'.');
@@ -57,21 +57,21 @@ impl Printed for Variable {
 }
 
 impl Printed for Expr {
-    fn write_to(&self, out: &mut Vec<u8>) {
+    fn write_to(&self, source: &[u8], out: &mut Vec<u8>) {
         match self {
             Self::Dot { .. } => out.push(b'.'),
             Self::Nil { .. } => out.extend_from_slice(b"nil"),
             Self::Bool { value, .. } => out.extend_from_slice(if *value { b"true" } else { b"false" }),
             Self::Number(n) => out.extend_from_slice(&n.text),
-            Self::String { quoted, .. } => out.extend_from_slice(quoted),
+            Self::String { pos, end, .. } => out.extend_from_slice(slice(source, *pos, *end)),
             Self::Field { idents, .. } => write_fields(idents, out),
-            Self::Variable(v) => v.write_to(out),
+            Self::Variable(v) => v.write_to(source, out),
             Self::Function { name, .. } => out.extend_from_slice(name),
             Self::Chain { node, fields, .. } => {
-                node.write_operand(out);
+                node.write_operand(source, out);
                 write_fields(fields, out);
             }
-            Self::Pipe(p) => p.write_to(out),
+            Self::Pipe(p) => p.write_to(source, out),
         }
     }
 
@@ -82,24 +82,24 @@ impl Printed for Expr {
 
 impl Expr {
     /// As an argument: a pipeline gets its parentheses.
-    fn write_operand(&self, out: &mut Vec<u8>) {
+    fn write_operand(&self, source: &[u8], out: &mut Vec<u8>) {
         if let Self::Pipe(p) = self {
             out.push(b'(');
-            p.write_to(out);
+            p.write_to(source, out);
             out.push(b')');
         } else {
-            self.write_to(out);
+            self.write_to(source, out);
         }
     }
 }
 
 impl Printed for Command {
-    fn write_to(&self, out: &mut Vec<u8>) {
+    fn write_to(&self, source: &[u8], out: &mut Vec<u8>) {
         for (i, arg) in self.args.iter().enumerate() {
             if i > 0 {
                 out.push(b' ');
             }
-            arg.write_operand(out);
+            arg.write_operand(source, out);
         }
     }
 
@@ -109,12 +109,12 @@ impl Printed for Command {
 }
 
 impl Printed for Pipe {
-    fn write_to(&self, out: &mut Vec<u8>) {
+    fn write_to(&self, source: &[u8], out: &mut Vec<u8>) {
         for (i, v) in self.decl.iter().enumerate() {
             if i > 0 {
                 out.extend_from_slice(b", ");
             }
-            v.write_to(out);
+            v.write_to(source, out);
         }
         if !self.decl.is_empty() {
             out.extend_from_slice(if self.is_assign { b" = " } else { b" := " });
@@ -123,7 +123,7 @@ impl Printed for Pipe {
             if i > 0 {
                 out.extend_from_slice(b" | ");
             }
-            c.write_to(out);
+            c.write_to(source, out);
         }
     }
 
@@ -133,25 +133,25 @@ impl Printed for Pipe {
 }
 
 impl Branch {
-    fn write_as(&self, name: &str, out: &mut Vec<u8>) {
+    fn write_as(&self, name: &str, source: &[u8], out: &mut Vec<u8>) {
         out.extend_from_slice(b"{{");
         out.extend_from_slice(name.as_bytes());
         out.push(b' ');
-        self.pipe.write_to(out);
+        self.pipe.write_to(source, out);
         out.extend_from_slice(b"}}");
-        self.list.write_to(out);
+        self.list.write_to(source, out);
         if let Some(l) = &self.else_list {
             out.extend_from_slice(b"{{else}}");
-            l.write_to(out);
+            l.write_to(source, out);
         }
         out.extend_from_slice(b"{{end}}");
     }
 }
 
 impl Printed for List {
-    fn write_to(&self, out: &mut Vec<u8>) {
+    fn write_to(&self, source: &[u8], out: &mut Vec<u8>) {
         for n in &self.nodes {
-            n.write_to(out);
+            n.write_to(source, out);
         }
     }
 
@@ -161,23 +161,23 @@ impl Printed for List {
 }
 
 impl Printed for Node {
-    fn write_to(&self, out: &mut Vec<u8>) {
+    fn write_to(&self, source: &[u8], out: &mut Vec<u8>) {
         match self {
-            Self::Text { text, .. } => out.extend_from_slice(text),
+            Self::Text { pos, end } => out.extend_from_slice(slice(source, *pos, *end)),
             Self::Action { pipe, .. } => {
                 out.extend_from_slice(b"{{");
-                pipe.write_to(out);
+                pipe.write_to(source, out);
                 out.extend_from_slice(b"}}");
             }
-            Self::If(b) => b.write_as("if", out),
-            Self::With(b) => b.write_as("with", out),
-            Self::Range(b) => b.write_as("range", out),
+            Self::If(b) => b.write_as("if", source, out),
+            Self::With(b) => b.write_as("with", source, out),
+            Self::Range(b) => b.write_as("range", source, out),
             Self::Template { name, pipe, .. } => {
                 out.extend_from_slice(b"{{template ");
                 out.extend_from_slice(strconv::quote(name.as_bytes()).as_bytes());
                 if let Some(p) = pipe {
                     out.push(b' ');
-                    p.write_to(out);
+                    p.write_to(source, out);
                 }
                 out.extend_from_slice(b"}}");
             }

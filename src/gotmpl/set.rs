@@ -8,7 +8,7 @@ use std::collections::HashMap;
 use std::sync::Arc;
 
 use super::ast::Template;
-use super::{CallError, FuncTable, ParseError, State, is_empty_tree, parse};
+use super::{CallError, FuncTable, ParseError, State, is_empty_tree, parse, parse_shared};
 use crate::value::Str;
 
 /// What one text defines: its main template (named as the text) and its `define`s.
@@ -68,7 +68,7 @@ impl TemplateSet {
 
     /// Adds a template (Go's `AddParseTree`): it replaces one of the same name unless it is empty.
     pub fn add(&mut self, template: Arc<Template>) {
-        if is_empty_tree(&template.root) && self.lookup(&template.name).is_some() {
+        if is_empty_tree(&template.root, &template.source) && self.lookup(&template.name).is_some() {
             return;
         }
         self.own.insert(template.name.clone(), template);
@@ -129,7 +129,7 @@ impl TemplateSet {
         let parsed = match st.parsed.get(text) {
             Some(parsed) => parsed.clone(),
             None => {
-                let parsed = parse(&self.root, text, &self.funcs)
+                let parsed = parse_shared(&self.root, text, &self.funcs)
                     .map(|templates| templates.into_iter().map(Arc::new).collect())
                     .map_err(|e| e.to_string());
                 let parsed = Arc::new(parsed);

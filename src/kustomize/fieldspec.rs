@@ -23,10 +23,6 @@ impl FieldSpec {
     pub fn new(gvk: Gvk, path: &str, create: bool) -> Self {
         Self { gvk, path: path.to_owned(), create, parts: lookup::split_path(path, '/') }
     }
-
-    pub fn parts(&self) -> &[String] {
-        &self.parts
-    }
 }
 
 impl fmt::Display for FieldSpec {

@@ -38,12 +38,6 @@ impl ImageTransformer {
         Ok(())
     }
 
-    /// Both passes over one object.
-    pub fn apply_to(&self, node: &mut Node) -> Result<()> {
-        self.pass(node, 0)?;
-        self.pass(node, 1)
-    }
-
     fn pass(&self, node: &mut Node, pass: u32) -> Result<()> {
         if resource::kind(node) == "CustomResourceDefinition" {
             return Ok(());

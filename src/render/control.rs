@@ -61,16 +61,7 @@ pub fn register(table: &mut FuncTable) {
 /// Removes every `<no value>` from a template's output, as Helm does.
 pub fn strip_no_value(out: &mut Vec<u8>) {
     // `<` is rare enough in manifests that a scan for it costs nothing.
-    let find = |text: &[u8], from: usize| {
-        let mut at = from;
-        while let Some(i) = text[at..].iter().position(|b| *b == b'<') {
-            if text[at + i..].starts_with(NO_VALUE) {
-                return Some(at + i);
-            }
-            at += i + 1;
-        }
-        None
-    };
+    let find = |text: &[u8], from: usize| memchr::memmem::find(&text[from..], NO_VALUE).map(|i| from + i);
     let Some(first) = find(out, 0) else { return };
     let mut write = first;
     let mut read = first + NO_VALUE.len();
@@ -216,7 +207,7 @@ fn path_value(st: &mut State, values: MapId, path: Str) -> Result<Value, CallErr
 fn encode() -> Func {
     Func {
         name: "Encode",
-        params: vec![Ty::Map, Ty::Object("io.Writer")],
+        params: &[Ty::Map, Ty::Object("io.Writer")],
         variadic: false,
         ret: Ty::Any,
         call: Box::new(|_, _| Err(CallError::msg("runtime error: invalid memory address or nil pointer dereference"))),

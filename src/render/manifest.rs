@@ -91,7 +91,7 @@ pub fn split(text: &[u8]) -> Vec<&[u8]> {
             }
             start = at;
         }
-        match text[at..].iter().position(|&b| b == b'\n') {
+        match memchr::memchr(b'\n', &text[at..]) {
             Some(i) => at += i + 1,
             None => break,
         }

@@ -1,43 +1,97 @@
 //! Go's string: immutable bytes, usually but not necessarily UTF-8.
 
 use std::borrow::Cow;
+use std::cmp::Ordering;
 use std::fmt;
+use std::hash::{Hash, Hasher};
 use std::ops::Deref;
 use std::sync::Arc;
 
-/// An immutable byte string, shared on clone.
-#[derive(Clone, PartialEq, Eq, PartialOrd, Ord, Hash, Default)]
-pub struct Str(Arc<[u8]>);
+/// How many bytes lie in the [`Str`] itself: names, keys and most scalars of a chart are no longer.
+const INLINE: usize = 22;
+
+/// An immutable byte string, cheap to clone: a short one is copied, a long one shared.
+#[derive(Clone)]
+pub struct Str(Repr);
+
+#[derive(Clone)]
+enum Repr {
+    Short { len: u8, bytes: [u8; INLINE] },
+    Long(Arc<[u8]>),
+}
 
 impl Str {
     pub fn new(s: impl AsRef<[u8]>) -> Self {
-        Self(Arc::from(s.as_ref()))
+        let s = s.as_ref();
+        Self::short(s).unwrap_or_else(|| Self(Repr::Long(Arc::from(s))))
     }
 
+    #[inline]
+    fn short(s: &[u8]) -> Option<Self> {
+        if s.len() > INLINE {
+            return None;
+        }
+        let mut bytes = [0; INLINE];
+        bytes[..s.len()].copy_from_slice(s);
+        Some(Self(Repr::Short { len: s.len() as u8, bytes }))
+    }
+
+    #[inline]
     pub fn as_bytes(&self) -> &[u8] {
-        &self.0
+        match &self.0 {
+            Repr::Short { len, bytes } => bytes.get(..usize::from(*len)).unwrap_or_default(),
+            Repr::Long(s) => s,
+        }
     }
 
     /// The text, with U+FFFD where the bytes are not UTF-8. For messages; never for data.
     pub fn to_text(&self) -> Cow<'_, str> {
-        String::from_utf8_lossy(&self.0)
+        String::from_utf8_lossy(self)
     }
 }
 
+impl Default for Str {
+    fn default() -> Self {
+        Self(Repr::Short { len: 0, bytes: [0; INLINE] })
+    }
+}
+impl PartialEq for Str {
+    #[inline]
+    fn eq(&self, other: &Self) -> bool {
+        self.as_bytes() == other.as_bytes()
+    }
+}
+impl Eq for Str {}
+impl PartialOrd for Str {
+    fn partial_cmp(&self, other: &Self) -> Option<Ordering> {
+        Some(self.cmp(other))
+    }
+}
+impl Ord for Str {
+    fn cmp(&self, other: &Self) -> Ordering {
+        self.as_bytes().cmp(other.as_bytes())
+    }
+}
+impl Hash for Str {
+    fn hash<H: Hasher>(&self, state: &mut H) {
+        self.as_bytes().hash(state);
+    }
+}
 impl Deref for Str {
     type Target = [u8];
+    #[inline]
     fn deref(&self) -> &[u8] {
-        &self.0
+        self.as_bytes()
     }
 }
 impl AsRef<[u8]> for Str {
     fn as_ref(&self) -> &[u8] {
-        &self.0
+        self.as_bytes()
     }
 }
 impl std::borrow::Borrow<[u8]> for Str {
     fn borrow(&self) -> &[u8] {
-        &self.0
+        self.as_bytes()
     }
 }
 impl From<&str> for Str {
@@ -52,17 +106,23 @@ impl From<String> for Str {
 }
 impl From<Vec<u8>> for Str {
     fn from(s: Vec<u8>) -> Self {
-        Self(Arc::from(s))
+        Self::new(s)
+    }
+}
+impl From<Arc<[u8]>> for Str {
+    /// Shares the bytes.
+    fn from(s: Arc<[u8]>) -> Self {
+        Self::short(&s).unwrap_or(Self(Repr::Long(s)))
     }
 }
 impl PartialEq<str> for Str {
     fn eq(&self, other: &str) -> bool {
-        *self.0 == *other.as_bytes()
+        self.as_bytes() == other.as_bytes()
     }
 }
 impl PartialEq<&str> for Str {
     fn eq(&self, other: &&str) -> bool {
-        *self.0 == *other.as_bytes()
+        self.as_bytes() == other.as_bytes()
     }
 }
 impl fmt::Debug for Str {
@@ -73,5 +133,23 @@ impl fmt::Debug for Str {
 impl fmt::Display for Str {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         fmt::Display::fmt(&self.to_text(), f)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn short_and_long_are_one_type() {
+        assert_eq!(size_of::<Str>(), 24);
+        for n in [0, 1, INLINE - 1, INLINE, INLINE + 1, 100] {
+            let text = vec![b'x'; n];
+            let s = Str::new(&text);
+            assert_eq!(s.as_bytes(), text);
+            assert_eq!(s, Str::from(Arc::<[u8]>::from(&text[..])));
+            assert_eq!(s.clone().cmp(&Str::new([&text[..], b"y"].concat())), Ordering::Less);
+        }
+        assert_eq!(Str::default(), Str::from(""));
     }
 }

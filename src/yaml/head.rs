@@ -3,6 +3,8 @@
 //! Helm 4.3 `pkg/release/v1/util/manifest.go`: `SimpleHead`, filled by `yaml.Unmarshal`. The whole document must be readable, but of
 //! most of it no value is made. Where a text is wanted, numbers and truth values become text (floats in 32-bit precision).
 
+mod quick;
+
 use std::borrow::Cow;
 use std::collections::BTreeMap;
 
@@ -33,6 +35,11 @@ const METADATA_TYPE: &str =
 /// Reads the head of the first document. The error is sigs.k8s.io/yaml's whole text
 /// (`error converting YAML to JSON: yaml: line 3: …`).
 pub fn head(text: &[u8]) -> Result<Head, String> {
+    quick::head(text).map_or_else(|| whole(text), Ok)
+}
+
+/// As [`head`], by way of the whole document.
+fn whole(text: &[u8]) -> Result<Head, String> {
     let (text, bad) = reader::decode(text);
     let tree = tree::parse_checked(&text, bad).map_err(|e| format!("{TO_JSON}{e}"))?;
     let mut build = DataBuild::new(LOOKED_INTO);
@@ -194,6 +201,73 @@ mod tests {
         assert_eq!((h.kind.as_str(), h.name.as_str()), ("1.1234568", "420"));
         assert_eq!(h.annotations.get("a").map(String::as_str), Some("true"));
         assert_eq!(h.annotations.get("1").map(String::as_str), Some("1e+06"));
+    }
+
+    /// Small changes to real documents: what is read quickly is what is read the long way.
+    #[test]
+    fn quick_and_whole_agree() {
+        const DOCUMENT: &str = "# a\napiVersion: v1\nkind: \"X\"\nmetadata:\n  name: n # c\n  annotations:\n    a/b: 'it'\n    num: 1\nspec:\n- a: b\n  c:\n  - d\n  \
+             -   e: [\"x\", y]\n      f: {}\n- - g\n-\nt: |\n  x: y\n   z\n\n  w\nu: >-\n\n    long\nv: plain text\n  goes on\n\n  and on\n'q': \"two\n  \\n lines\"\n\
+             .x: .5\nz:\n    - k: v\n      l: ''\n";
+        const BITS: [&str; 31] = [
+            "\n1: 2\n",
+            "\non: off\n",
+            "\ne: -.inf\n",
+            "\n  name: y\n",
+            "\n...\n",
+            "\nKIND: z\n",
+            "\n    c: [a, b]\n",
+            " ",
+            "  ",
+            "\n",
+            "\t",
+            "-",
+            "- ",
+            ":",
+            ": ",
+            "#",
+            " #",
+            "'",
+            "\"",
+            "\\",
+            "|",
+            ">",
+            "[",
+            "]",
+            "{}",
+            "&a",
+            "*a",
+            "!",
+            "?",
+            "é",
+            "\u{2028}",
+        ];
+        let mut seed = 1_u32;
+        let mut random = |n: usize| {
+            seed = seed.wrapping_mul(1_664_525).wrapping_add(1_013_904_223);
+            (seed >> 8) as usize % n
+        };
+        let mut quickly = 0;
+        for round in 0..60_000 {
+            let lines: Vec<&str> = DOCUMENT.split_inclusive('\n').filter(|_| round % 3 == 0 || random(4) > 0).collect();
+            let mut text = lines.concat();
+            for _ in 0..random(4) {
+                let mut at = random(text.len() + 1);
+                while !text.is_char_boundary(at) {
+                    at -= 1;
+                }
+                if random(3) == 0 && at < text.len() {
+                    text.remove(at);
+                } else {
+                    text.insert_str(at, BITS[random(BITS.len())]);
+                }
+            }
+            if let Some(head) = quick::head(text.as_bytes()) {
+                quickly += 1;
+                assert_eq!(Ok(head), whole(text.as_bytes()), "{text}");
+            }
+        }
+        assert!(quickly > 5_000, "{quickly}");
     }
 
     #[test]

@@ -115,7 +115,10 @@ impl<'a> Parser<'a> {
     }
 
     /// The next event.
-    #[allow(clippy::should_implement_trait, reason = "an event or a problem; nothing is done with the rest after a problem")]
+    #[allow(
+        clippy::should_implement_trait,
+        reason = "an event or a problem; nothing is done with the rest after a problem"
+    )]
     pub fn next(&mut self) -> Scan<Event<'a>> {
         match self.state {
             State::StreamStart => {

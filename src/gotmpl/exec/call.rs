@@ -1,7 +1,7 @@
 //! Calls: counting and converting arguments, `and` and `or`, and what comes back.
 
 use super::super::ast::Expr;
-use super::super::{CallError, Func, Printed, Ty};
+use super::super::{CallError, Func, Ty};
 use super::{At, Exec, Res, Val};
 use crate::value::Value;
 
@@ -130,7 +130,7 @@ impl<'t> Exec<'t, '_> {
         };
         let ty = value.go_type(&self.st.heap);
         let name = match (first, value) {
-            (Some(expr), _) => expr.text(),
+            (Some(expr), _) => self.shown(expr),
             // Go's `reflect.Value.String`.
             (None, Value::Str(s)) => s.to_string(),
             (None, _) => format!("<{ty} Value>"),

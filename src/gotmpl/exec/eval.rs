@@ -1,7 +1,7 @@
 //! Pipelines, commands, and arguments with their types.
 
+use super::super::Ty;
 use super::super::ast::{Command, Expr, Number, Pipe};
-use super::super::{Printed, Ty};
 use super::{At, Exec, Res, Val, copied};
 use crate::golang::strconv;
 use crate::value::{Elem, Kind, List, Map, MapType, Str, Value};
@@ -68,7 +68,7 @@ impl<'t> Exec<'t, '_> {
         if args.is_empty() && fin.is_none() {
             return Ok(());
         }
-        Err(self.errorf(format!("can't give argument to non-function {}", first.text())))
+        Err(self.errorf(format!("can't give argument to non-function {}", self.shown(first))))
     }
 
     /// A constant where any type will do.
@@ -82,7 +82,9 @@ impl<'t> Exec<'t, '_> {
                 Err(msg) => return Err(self.errorf(msg.as_str())),
             },
             other => {
-                return Err(self.errorf(format!("can't evaluate command {}", strconv::quote(other.text().as_bytes()))));
+                return Err(
+                    self.errorf(format!("can't evaluate command {}", strconv::quote(self.shown(other).as_bytes())))
+                );
             }
         }))
     }
@@ -143,15 +145,17 @@ impl<'t> Exec<'t, '_> {
             (Ty::Object("time.Duration"), Expr::Number(number)) if let Number { int: Some(n), .. } = **number => {
                 Value::Int64(n)
             }
-            (Ty::Bool, _) => return Err(self.errorf(format!("expected bool; found {}", expr.text()))),
-            (Ty::Str, _) => return Err(self.errorf(format!("expected string; found {}", expr.text()))),
+            (Ty::Bool, _) => return Err(self.errorf(format!("expected bool; found {}", self.shown(expr)))),
+            (Ty::Str, _) => return Err(self.errorf(format!("expected string; found {}", self.shown(expr)))),
             (Ty::Int | Ty::Int64 | Ty::Object("time.Duration"), _) => {
-                return Err(self.errorf(format!("expected integer; found {}", expr.text())));
+                return Err(self.errorf(format!("expected integer; found {}", self.shown(expr))));
             }
-            (Ty::Uint32, _) => return Err(self.errorf(format!("expected unsigned integer; found {}", expr.text()))),
-            (Ty::Float, _) => return Err(self.errorf(format!("expected float; found {}", expr.text()))),
+            (Ty::Uint32, _) => {
+                return Err(self.errorf(format!("expected unsigned integer; found {}", self.shown(expr))));
+            }
+            (Ty::Float, _) => return Err(self.errorf(format!("expected float; found {}", self.shown(expr)))),
             (Ty::List | Ty::Map | Ty::Object(_), _) => {
-                return Err(self.errorf(format!("can't handle {} for arg of type {}", expr.text(), ty.go_type())));
+                return Err(self.errorf(format!("can't handle {} for arg of type {}", self.shown(expr), ty.go_type())));
             }
         };
         Ok(Val::plain(v))

@@ -1,7 +1,7 @@
 //! Fields, map keys, methods and variables: `.a.b`, `$x.a`, `(expr).a`.
 
 use super::super::ast::{Expr, Variable};
-use super::super::{CallError, Printed, Ty};
+use super::super::{CallError, Ty};
 use super::{At, Exec, Res, Stop, Val};
 use crate::value::{Kind, MapType, ObjectRef, Str, Value};
 
@@ -48,7 +48,7 @@ impl<'t> Exec<'t, '_> {
     ) -> Res<Val> {
         self.at = At::Expr(chain);
         if matches!(node, Expr::Nil { .. }) {
-            return Err(self.errorf(format!("indirection through explicit nil in {}", chain.text())));
+            return Err(self.errorf(format!("indirection through explicit nil in {}", self.shown(chain))));
         }
         self.at = At::Expr(node);
         let receiver = self.eval_operand(dot, node)?;

@@ -67,6 +67,18 @@ pub fn spawn_large<'scope, T: Send + 'scope>(
     std::thread::Builder::new().stack_size(STACK_SIZE).spawn_scoped(scope, marked)
 }
 
+/// Starts such a thread that nobody waits for.
+///
+/// # Errors
+/// The system's, if it has no such thread to give.
+pub fn spawn_large_detached(work: impl FnOnce() + Send + 'static) -> std::io::Result<()> {
+    let marked = || {
+        BUDGET.set(LARGE_BUDGET);
+        work();
+    };
+    std::thread::Builder::new().stack_size(STACK_SIZE).spawn(marked).map(drop)
+}
+
 /// Whether this thread is one of [`with_large_stack`]'s.
 pub(super) fn on_large_stack() -> bool {
     BUDGET.get() == LARGE_BUDGET
@@ -278,9 +290,14 @@ impl Exec<'_, '_> {
         line_col(&self.tmpl.source, self.at.node().map_or(0, Printed::position))
     }
 
+    /// A node as errors show it.
+    fn shown(&self, node: &dyn Printed) -> String {
+        node.text(&self.tmpl.source)
+    }
+
     fn error_here(&self, cause: ExecCause) -> ExecError {
         let (line, col) = self.line_col();
-        let node = self.at.node().map_or_else(String::new, Printed::text);
+        let node = self.at.node().map_or_else(String::new, |node| self.shown(node));
         ExecError {
             parse_name: self.tmpl.parse_name.to_string(),
             line,

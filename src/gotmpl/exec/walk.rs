@@ -22,8 +22,8 @@ impl<'t> Exec<'t, '_> {
         self.at = At::Node(node);
         self.step()?;
         match node {
-            Node::Text { text, .. } => {
-                self.write(text)?;
+            Node::Text { pos, end } => {
+                self.write(self.tmpl.slice(*pos, *end))?;
                 Ok(Flow::Next)
             }
             Node::Action { pipe, .. } => {

@@ -15,7 +15,7 @@ fn show(text: &[u8]) -> String {
         Err(e) => e.to_string(),
         Ok(mut trees) => {
             trees.sort_by(|a, b| a.name.cmp(&b.name));
-            trees.iter().map(|t| format!("{}=[{}]", t.name, t.root.text())).collect()
+            trees.iter().map(|t| format!("{}=[{}]", t.name, t.root.text(&t.source))).collect()
         }
     }
 }
@@ -48,7 +48,7 @@ fn nesting_is_bounded() {
 fn bad_utf8_is_kept_in_text_and_raw_strings() {
     let trees = parse("t", b"\xff{{ print `\xfe` \"\xfd\" }}", &table()).unwrap();
     let mut out = Vec::new();
-    trees[0].root.write_to(&mut out);
+    trees[0].root.write_to(&trees[0].source, &mut out);
     assert_eq!(out, b"\xff{{print `\xfe` \"\xfd\"}}");
     assert_eq!(show(b"{{ \xff }}"), "template: t.yaml:1: unrecognized character in action: U+FFFD '\u{fffd}'");
 }
