@@ -291,10 +291,10 @@ mod tests {
         tar.append(&h, &[0; 2000][..]).unwrap();
         let bytes = gzip(&tar.into_inner().unwrap());
         let too_large = "decompressed chart is larger than the maximum size 104857600";
-        assert_eq!(read_limited(&bytes, 1999).unwrap_err().0, too_large);
+        assert_eq!(read_limited(&bytes, 1999, &mut |_| {}).unwrap_err().0, too_large);
         // Helm wants a byte to be left.
-        assert_eq!(read_limited(&bytes, 2000).unwrap_err().0, too_large);
-        assert!(read_limited(&bytes, 2001).is_ok());
+        assert_eq!(read_limited(&bytes, 2000, &mut |_| {}).unwrap_err().0, too_large);
+        assert!(read_limited(&bytes, 2001, &mut |_| {}).is_ok());
     }
 
     #[test]
