@@ -20,6 +20,10 @@ pub struct RepoArgs {
     pub command: RepoCommand,
 }
 
+#[allow(
+    clippy::large_enum_variant,
+    reason = "clap's derive wants the arguments unboxed, and there is one command a run"
+)]
 #[derive(Debug, Clone, Subcommand)]
 pub enum RepoCommand {
     /// Add a chart repository

@@ -113,11 +113,16 @@ impl Hasher for NameHasher {
 }
 
 /// All functions of an engine, by name.
-
 pub struct FuncTable {
     funcs: Vec<Func>,
     by_name: HashMap<&'static str, usize, BuildHasherDefault<NameHasher>>,
     values_methods: Vec<Func>,
+}
+
+impl Default for FuncTable {
+    fn default() -> Self {
+        Self::new()
+    }
 }
 
 impl FuncTable {

@@ -276,7 +276,7 @@ impl<'a> Quick<'a> {
         let Some(i) = names.iter().position(|n| n.as_bytes() == key) else {
             // What folds to ASCII letters without being ASCII is as long as the name or longer.
             let alike = |n: &&str| key.len() >= n.len() && (!key.is_ascii() || key.eq_ignore_ascii_case(n.as_bytes()));
-            return if names.iter().any(|n| alike(n)) { None } else { Some(None) };
+            return if names.iter().any(alike) { None } else { Some(None) };
         };
         let seen = self.seen.get_mut(first + i)?;
         if std::mem::replace(seen, true) { None } else { Some(Some(i)) }
