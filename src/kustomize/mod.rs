@@ -1,11 +1,11 @@
 //! Overlays: what `kustomize build` makes of a directory, byte for byte as kustomize 5.8.1.
 //!
 //! A build reads a tree of files ([`tree::Tree`]), follows the kustomization files in it, and gives objects with their places and
-//! their text. Objects are trees of nodes from reading to writing ([`node`]), because kustomize's output depends on how a value was
-//! written; they are read by [`read`] and printed by [`emit`]. A kustomization with all below it is a [`target`]; what it does to
-//! objects stands in the files named for it: [`patch`] with [`merge`] and [`json6902`], [`transform`], [`image`],
-//! [`replacement`], [`generator`], [`nameref`], [`vars`]. Which fields hold names, labels and images is data: [`config`]; so are the
-//! merge keys of lists: [`schema`]. [`flux`] is what Flux adds around a build.
+//! their text. Objects are trees of nodes from reading to writing (`node`), because kustomize's output depends on how a value was
+//! written; they are read by `read` and printed by `emit`. A kustomization with all below it is a `target`; what it does to
+//! objects stands in the files named for it: `patch` with `merge` and `json6902`, `transform`, `image`,
+//! `replacement`, `generator`, `nameref`, `vars`. Which fields hold names, labels and images is data: `config`; so are the
+//! merge keys of lists: `schema`. [`flux`] is what Flux adds around a build.
 //!
 //! Bases are built side by side, ids and references are found by index, and the cost grows with the size of the input. What is
 //! not supported is refused with file and line: remote resources, charts, plugins that are programs.

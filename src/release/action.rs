@@ -2,7 +2,7 @@
 //!
 //! The steps are Helm 4.3's (`pkg/action`): pending record → hooks → apply → wait → hooks → final record, and so are the texts of errors and
 //! descriptions. What differs is what happens when the process dies on the way: each action holds a mark ([`lock`]) while it works, and
-//! the next one that finds a dead owner's mark settles what was left ([`work`]) before it begins.
+//! the next one that finds a dead owner's mark settles what was left (`work`) before it begins.
 //!
 //! Actions see the world through a [`Context`]: a cluster, a storage and marks. What they want to say on the way they tell its listener.
 

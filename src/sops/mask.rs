@@ -4,7 +4,7 @@
 //! not change, so equal texts are equal values, and different ones are "encrypted anew, perhaps changed". **With a key** the values themselves are
 //! compared, and only the verdict leaves this file. Showing values is left to a person at a terminal, elsewhere.
 //!
-//! What is never told: values, their lengths, and hashes that somebody could try guesses on. A [`Fingerprint`] is keyed with a secret that is new for
+//! What is never told: values, their lengths, and hashes that somebody could try guesses on. A `Fingerprint` is keyed with a secret that is new for
 //! every run, or belongs to one repository.
 
 use std::collections::BTreeSet;

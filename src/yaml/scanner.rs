@@ -1,8 +1,8 @@
 //! From text to tokens: a port of go-yaml v2's `scannerc.go` (itself a port of libyaml), with its messages and its places.
 //!
 //! The text is checked beforehand (see [`super::reader`]) and lies in memory as a whole, so a byte past the end reads as 0, and a
-//! scalar that needs no rewriting is a slice of the text. Scalars are scanned in [`super::scalar`], directives and tags in
-//! [`super::directive`].
+//! scalar that needs no rewriting is a slice of the text. Scalars are scanned in `scalar`, directives and tags in
+//! `directive`.
 
 use std::borrow::Cow;
 use std::collections::VecDeque;

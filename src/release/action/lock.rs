@@ -3,7 +3,7 @@
 //! Helm's only lock is the pending record: when its writer dies, the release is stuck. Here the writer holds a mark beside the records for as
 //! long as it works. Another process that finds it asks whether the owner lives. On the same machine the process table answers at once. An
 //! owner elsewhere renews its mark every [`RENEW`]; one that has not done so while it was watched for [`LEASE`] is dead. No clocks are
-//! compared. What a dead owner left is settled by whoever takes its mark over ([`super::settle`]).
+//! compared. What a dead owner left is settled by whoever takes its mark over (`settle`).
 //!
 //! The mark never meets Helm: in a cluster it is an object without Helm's labels, in a directory a hidden file.
 

@@ -5,8 +5,8 @@
 //! fulfilled already makes no commit.
 //!
 //! - [`find`]: where the value stands: image policy markers, HelmRelease values, values files, kustomization images, chart versions.
-//! - [`git`]: objects without a work tree, through the `git` program; push by compare and swap.
-//! - [`push`]: the loop around both, until it lands or time is up.
+//! - `git`: objects without a work tree, through the `git` program; push by compare and swap.
+//! - `push`: the loop around both, until it lands or time is up.
 
 mod find;
 mod forward;

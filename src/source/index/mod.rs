@@ -1,7 +1,7 @@
 //! A chart repository's `index.yaml`: which versions of a chart there are, and where.
 //!
 //! Indexes have tens of megabytes, of which one chart is wanted. The file is read once, as a stream, and only the wanted charts' entries are
-//! parsed ([`scan`]); what was found is kept beside the index in the cache, so that the next question needs nothing but "has it changed?".
+//! parsed (`scan`); what was found is kept beside the index in the cache, so that the next question needs nothing but "has it changed?".
 //! The choice of a version is Helm's. Source: Helm 4.3 `pkg/repo/v1/index.go`, `pkg/downloader/manager.go`, `internal/resolver`.
 
 mod choose;
