@@ -152,6 +152,12 @@ metadata:
 data:
   values.yaml: ENC[AES256_GCM,data:AAAA,iv:AAAA,tag:AAAA,type:str]
 sops:
+  age:
+  - recipient: age1lzd99uklcjnc0e7d860axevet2cz99ce9pq6tzuzd05l5nr28ams36nvun
+    enc: |
+      -----BEGIN AGE ENCRYPTED FILE-----
+      AAAA
+      -----END AGE ENCRYPTED FILE-----
   lastmodified: '2026-01-01T00:00:00Z'
   mac: ENC[AES256_GCM,data:AAAA,iv:AAAA,tag:AAAA,type:str]
   version: 3.13.3

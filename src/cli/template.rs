@@ -33,8 +33,7 @@ pub fn run(args: &Template, global: &Global, io: &mut Streams<'_>) -> Result<(),
     let located = args.source.locate(chart_ref, io)?;
     let values = merge_values(&mut st, &args.values, &args.source)?;
     let mut log = Vec::new();
-    let mut ahead = render::Ahead::default();
-    let chart = located.load_watched(&mut log, &mut |f| ahead.watch(f)).map_err(|e| e.to_string());
+    let chart = located.load(&mut log).map_err(|e| e.to_string());
     let outcome = chart.and_then(|chart| render::check_installable(&chart, &mut log).map(|()| chart));
     let chart = flush(outcome, &mut log, io)?;
     let request = Request {
@@ -48,7 +47,7 @@ pub fn run(args: &Template, global: &Global, io: &mut Streams<'_>) -> Result<(),
         capabilities: Arc::new(Capabilities::offline(Compat::default(), kube_version, &args.api_versions)),
         skip_schema_validation: args.skip_schema_validation,
     };
-    let rendered = flush(render::release_ahead(&mut st, chart, values, &request, &mut log, ahead), &mut log, io);
+    let rendered = flush(render::release(&mut st, chart, values, &request, &mut log), &mut log, io);
     let mut output = Output { args, release_name: &request.release.name, io, written: HashSet::new() };
     match rendered {
         Ok(release) => {
