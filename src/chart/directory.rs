@@ -15,7 +15,7 @@ use super::ignore::Rules;
 use super::limits::{MAX_CHART_SIZE, MAX_FILES};
 use super::listing::Found;
 use super::load::{self, LoadError};
-use super::{Chart, File, Watch};
+use super::{Chart, File};
 
 /// The most that is read of one file, in bytes: 512 MiB. A device can have no end.
 const MAX_FILE: u64 = 512 << 20;
@@ -40,21 +40,13 @@ pub fn read_file(path: impl AsRef<Path>) -> io::Result<Vec<u8>> {
 /// # Errors
 /// Helm's text; `stat x: no such file or directory` if there is nothing.
 pub fn load(path: &Path, log: &mut Vec<LogLine>) -> Result<Chart, LoadError> {
-    load_watched(path, log, &mut |_| {})
-}
-
-/// As [`load()`]; `watch` sees the files as they are read.
-///
-/// # Errors
-/// As [`load()`].
-pub fn load_watched(path: &Path, log: &mut Vec<LogLine>, watch: Watch<'_>) -> Result<Chart, LoadError> {
     let name = path.display().to_string();
     let meta = fs::metadata(path).map_err(|e| errno::path_error("stat", &name, &e))?;
     if meta.is_dir() {
-        return load_directory_watched(path, log, watch);
+        return load_directory(path, log);
     }
     let bytes = read_file(path).map_err(|e| errno::read_error(&name, &e))?;
-    load::archive_file_watched(&name, &bytes, log, watch)
+    load::archive_file(&name, &bytes, log)
 }
 
 /// Loads as [`load()`] does, but without looking at the chart's API version first: what `helm show` and `helm dependency` do.
@@ -89,10 +81,6 @@ pub fn vendored(chart: &Path) -> Vec<Found> {
 /// # Errors
 /// Helm's text.
 pub fn load_directory(dir: &Path, log: &mut Vec<LogLine>) -> Result<Chart, LoadError> {
-    load_directory_watched(dir, log, &mut |_| {})
-}
-
-fn load_directory_watched(dir: &Path, log: &mut Vec<LogLine>, watch: Watch<'_>) -> Result<Chart, LoadError> {
     let top = absolute(dir).map_err(|e| errno::text(&e))?;
     let chart_yaml = top.join("Chart.yaml");
     let shown = chart_yaml.display().to_string();
@@ -100,7 +88,7 @@ fn load_directory_watched(dir: &Path, log: &mut Vec<LogLine>, watch: Watch<'_>) 
     let text = read_file(&chart_yaml)
         .map_err(|e| format!("unable to detect chart at {shown}: {}", errno::path_error("open", &shown, &e)))?;
     load::check_api_version(&text)?;
-    Ok(load::files(read_files_watched(&top, log, watch)?, log)?)
+    Ok(load::files(read_files(&top, log)?, log)?)
 }
 
 /// The files of a chart's directory, without the ignored ones.
@@ -108,10 +96,6 @@ fn load_directory_watched(dir: &Path, log: &mut Vec<LogLine>, watch: Watch<'_>) 
 /// # Errors
 /// Helm's text: an unreadable or irregular file, a broken link, or more than [`MAX_CHART_SIZE`] bytes.
 pub fn read_files(dir: &Path, log: &mut Vec<LogLine>) -> Result<Vec<File>, String> {
-    read_files_watched(dir, log, &mut |_| {})
-}
-
-fn read_files_watched(dir: &Path, log: &mut Vec<LogLine>, watch: Watch<'_>) -> Result<Vec<File>, String> {
     let top = absolute(dir).map_err(|e| errno::text(&e))?;
     let ignore_file = top.join(".helmignore");
     let mut rules = Rules::default();
@@ -122,7 +106,7 @@ fn read_files_watched(dir: &Path, log: &mut Vec<LogLine>, watch: Watch<'_>) -> R
         rules = Rules::parse(&text)?;
     }
     rules.add_defaults();
-    let mut walk = Walk { top, rules, files: Vec::new(), remaining: MAX_CHART_SIZE, visited: 0, log, watch };
+    let mut walk = Walk { top, rules, files: Vec::new(), remaining: MAX_CHART_SIZE, visited: 0, log };
     let top = walk.top.clone();
     // Helm walks the directory with a slash behind it, so that a link to a chart is followed without a word.
     let info = fs::metadata(&top).map_err(|e| errno::path_error("lstat", &top.display().to_string(), &e))?;
@@ -157,7 +141,7 @@ fn irregular(path: &Path) -> String {
     format!("cannot load irregular file {} as it has file mode type bits set", path.display())
 }
 
-struct Walk<'l, 'w> {
+struct Walk<'l> {
     top: PathBuf,
     rules: Rules,
     files: Vec<File>,
@@ -165,10 +149,9 @@ struct Walk<'l, 'w> {
     remaining: u64,
     visited: usize,
     log: &'l mut Vec<LogLine>,
-    watch: Watch<'w>,
 }
 
-impl Walk<'_, '_> {
+impl Walk<'_> {
     /// Visits what lies at a path; links lead to what they point to, under their own name.
     fn visit(&mut self, path: &Path, info: &Metadata) -> Result<(), String> {
         self.visited += 1;
@@ -204,7 +187,6 @@ impl Walk<'_, '_> {
         let modified = info.modified().ok().and_then(|t| jiff::Timestamp::try_from(t).ok());
         let data = Arc::from(data.strip_prefix(b"\xef\xbb\xbf").unwrap_or(&data));
         self.files.push(File { name, data, modified });
-        self.files.last().into_iter().for_each(&mut *self.watch);
         Ok(())
     }
 

@@ -10,7 +10,7 @@ use crate::diagnostic::LogLine;
 
 use super::limits::{Budget, CHART_COST, FILE_COST, MAX_CHART_DEPTH, MAX_CHART_SIZE};
 use super::metadata::{API_VERSION_V1, API_VERSION_V2, Metadata, Nulls};
-use super::{Chart, File, Watch, archive, decode, values_file};
+use super::{Chart, File, archive, decode, values_file};
 
 /// Why a chart could not be loaded.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
@@ -38,21 +38,8 @@ impl From<&str> for LoadError {
 /// # Errors
 /// Helm's text; for archives that cannot be unpacked Helm says only `unable to load chart archive`, and the reason is the detail.
 pub fn archive_file(name: &str, bytes: &[u8], log: &mut Vec<LogLine>) -> Result<Chart, LoadError> {
-    archive_file_watched(name, bytes, log, &mut |_| {})
-}
-
-/// As [`archive_file`]; `watch` sees the files as they are unpacked.
-///
-/// # Errors
-/// As [`archive_file`].
-pub fn archive_file_watched(
-    name: &str,
-    bytes: &[u8],
-    log: &mut Vec<LogLine>,
-    watch: Watch<'_>,
-) -> Result<Chart, LoadError> {
     archive::ensure(name, bytes).map_err(|e| e.0)?;
-    let files = archive::read_limited(bytes, MAX_CHART_SIZE, watch).map_err(|e| {
+    let files = archive::read(bytes).map_err(|e| {
         if e.0 == archive::NOT_GZIP {
             LoadError::from(format!("file '{name}' does not appear to be a valid chart file (details: {e})"))
         } else {
@@ -259,7 +246,7 @@ fn subchart(
 
 /// Unpacks an archive that lies within a chart; all of them share one budget.
 fn unpack(bytes: &[u8], budget: &mut Budget) -> Result<Vec<File>, String> {
-    let files = archive::read_limited(bytes, MAX_CHART_SIZE.min(budget.nested), &mut |_| {}).map_err(|e| e.0)?;
+    let files = archive::read_limited(bytes, MAX_CHART_SIZE.min(budget.nested)).map_err(|e| e.0)?;
     // Very many very small charts fill the memory as well as large ones.
     let size: u64 = files.iter().map(|f| f.data.len() as u64 + FILE_COST).sum::<u64>() + CHART_COST;
     budget.nested = budget.nested.saturating_sub(size);

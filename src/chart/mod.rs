@@ -36,9 +36,6 @@ pub struct File {
     pub modified: Option<jiff::Timestamp>,
 }
 
-/// Is told of each file of a chart as soon as it is read, while others are still to come.
-pub type Watch<'w> = &'w mut dyn FnMut(&File);
-
 /// Chart.lock (or requirements.lock): the versions that were chosen.
 #[derive(Clone, Debug, Default, PartialEq)]
 pub struct Lock {

@@ -8,7 +8,7 @@ use std::time::Duration;
 use clap::Args;
 
 use crate::chart::load::{self, LoadError};
-use crate::chart::{Chart, Watch, directory, tree};
+use crate::chart::{Chart, directory, tree};
 use crate::diagnostic::LogLine;
 use crate::golang::{duration, errno, strconv};
 use crate::source::{
@@ -226,18 +226,10 @@ impl Located {
     /// # Errors
     /// Helm's text.
     pub fn load(&self, log: &mut Vec<LogLine>) -> Result<Chart, LoadError> {
-        self.load_watched(log, &mut |_| {})
-    }
-
-    /// As [`Located::load`]; `watch` sees files as they are read, where they come one by one.
-    ///
-    /// # Errors
-    /// Helm's text.
-    pub fn load_watched(&self, log: &mut Vec<LogLine>, watch: Watch<'_>) -> Result<Chart, LoadError> {
         match self {
-            Self::Path(path) => directory::load_watched(path, log, watch),
+            Self::Path(path) => directory::load(path, log),
             Self::Fetched(f) if f.kind == Kind::Tree => tree::load(&f.bytes, log),
-            Self::Fetched(f) => load::archive_file_watched(&f.provenance.file_name, &f.bytes, log, watch),
+            Self::Fetched(f) => load::archive_file(&f.provenance.file_name, &f.bytes, log),
         }
     }
 

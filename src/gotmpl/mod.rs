@@ -18,11 +18,11 @@ mod state;
 mod unquote;
 
 pub use error::{ExecCause, ExecError};
-pub use exec::{execute, spawn_large, spawn_large_detached, with_large_stack};
+pub use exec::{execute, spawn_large, with_large_stack};
 pub use func::{Arg, CallError, Func, FuncTable, Int, Rest, Ret, Ty, func, pure};
 pub use host::{FixedHost, Host, SystemHost};
 pub use number::Complex;
-pub use parse::{ParseError, Unnamed, is_empty_tree, parse, parse_shared};
+pub use parse::{ParseError, is_empty_tree, parse, parse_shared};
 pub use print::{Printed, error_context, line_col};
 pub use set::{Parsed, TemplateSet};
 pub use state::{Limits, State};

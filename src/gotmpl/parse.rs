@@ -56,71 +56,52 @@ pub fn parse(name: &str, text: &[u8], funcs: &FuncTable) -> Result<Vec<Template>
 
 /// As [`parse`]; the trees share the text.
 pub fn parse_shared(name: &str, text: &Str, funcs: &FuncTable) -> Result<Vec<Template>, ParseError> {
-    on_enough_stack(name, text, || {
-        let mut shared = Shared::new(name, text, funcs)?;
-        let mut parser = Parser::new(&mut shared);
-        let root = parser.file()?;
-        parser.add(name.into(), root)?;
-        Ok(templates(shared.trees, name, text))
-    })
-}
-
-/// What a text parses to whose name is not known yet.
-#[derive(Debug)]
-pub struct Unnamed {
-    defined: Vec<(Arc<str>, List)>,
-    root: List,
-    source: Str,
-}
-
-impl Unnamed {
-    /// Parses a text as [`parse`] does. Errors do not say the text's name.
-    pub fn parse(text: &Str, funcs: &FuncTable) -> Result<Self, ParseError> {
-        on_enough_stack("", text, || {
-            let mut shared = Shared::new("", text, funcs)?;
-            let root = Parser::new(&mut shared).file()?;
-            Ok(Self { defined: shared.trees, root, source: text.clone() })
-        })
-    }
-
-    /// What [`parse`] makes of the text under this name; `None` if the text defines a template of that name, which has to be parsed with it.
-    pub fn named(mut self, name: &str) -> Option<Vec<Template>> {
-        if self.defined.iter().any(|(defined, _)| **defined == *name) {
-            return None;
-        }
-        self.defined.push((name.into(), self.root));
-        Some(templates(self.defined, name, &self.source))
-    }
-}
-
-fn templates(trees: Vec<(Arc<str>, List)>, parse_name: &str, source: &Str) -> Vec<Template> {
-    let parse_name: Arc<str> = parse_name.into();
-    let template = |(name, root)| Template { name, parse_name: parse_name.clone(), source: source.clone(), root };
-    trees.into_iter().map(template).collect()
-}
-
-/// Parses here, or on a thread with a large stack if the text could need one.
-fn on_enough_stack<T: Send>(
-    name: &str,
-    text: &Str,
-    parse_here: impl FnOnce() -> Result<T, ParseError> + Send,
-) -> Result<T, ParseError> {
     if super::exec::on_large_stack() {
-        return parse_here();
+        return parse_here(name, text, funcs);
     }
     let openings = memchr::memchr_iter(b'(', text).count() + memchr::memmem::find_iter(text, "{{").count();
     if openings <= SHALLOW {
-        return parse_here();
+        return parse_here(name, text, funcs);
     }
     let fail = |message: &str| ParseError { name: name.into(), line: 1, message: message.into() };
     std::thread::scope(|scope| {
         std::thread::Builder::new()
             .stack_size(LARGE_STACK)
-            .spawn_scoped(scope, parse_here)
+            .spawn_scoped(scope, || parse_here(name, text, funcs))
             .map_err(|e| fail(&format!("no thread to parse a large text: {e}")))?
             .join()
             .unwrap_or_else(|_| Err(fail("internal error of the parser")))
     })
+}
+
+fn parse_here(name: &str, text: &Str, funcs: &FuncTable) -> Result<Vec<Template>, ParseError> {
+    if text.len() > MAX_TEXT {
+        return Err(ParseError { name: name.into(), line: 1, message: "the text is larger than 4 GiB".into() });
+    }
+    let mut lex = Lexer::new(text);
+    lex.break_ok = funcs.id("break").is_none();
+    lex.continue_ok = funcs.id("continue").is_none();
+    let mut shared = Shared {
+        name,
+        lex,
+        funcs,
+        trees: Vec::new(),
+        by_name: HashMap::new(),
+        controls: 0,
+        nodes: Vec::new(),
+        commands: Vec::new(),
+        operands: Vec::new(),
+    };
+    let mut parser = Parser::new(&mut shared);
+    let root = parser.file()?;
+    parser.add(name.into(), root)?;
+    let parse_name: Arc<str> = name.into();
+    let source = text.clone();
+    Ok(shared
+        .trees
+        .into_iter()
+        .map(|(name, root)| Template { name, parse_name: parse_name.clone(), source: source.clone(), root })
+        .collect())
 }
 
 /// Whether a tree has nothing but space in it (Go's `IsEmptyTree`): such a tree does not replace another of its name.
@@ -148,28 +129,6 @@ struct Shared<'t> {
     nodes: Vec<Node>,
     commands: Vec<Command>,
     operands: Vec<Expr>,
-}
-
-impl<'t> Shared<'t> {
-    fn new(name: &'t str, text: &'t [u8], funcs: &'t FuncTable) -> Parse<Self> {
-        if text.len() > MAX_TEXT {
-            return Err(ParseError { name: name.into(), line: 1, message: "the text is larger than 4 GiB".into() });
-        }
-        let mut lex = Lexer::new(text);
-        lex.break_ok = funcs.id("break").is_none();
-        lex.continue_ok = funcs.id("continue").is_none();
-        Ok(Self {
-            name,
-            lex,
-            funcs,
-            trees: Vec::new(),
-            by_name: HashMap::new(),
-            controls: 0,
-            nodes: Vec::new(),
-            commands: Vec::new(),
-            operands: Vec::new(),
-        })
-    }
 }
 
 /// What ends a list.

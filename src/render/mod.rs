@@ -8,7 +8,6 @@
 //! [`files`] stops after execution (what the engine alone does); [`release`] goes all the way. `pintle template` and `pintle build` both call
 //! [`release`]: there is no second path.
 
-mod ahead;
 mod capabilities;
 mod compat;
 pub mod control;
@@ -24,11 +23,10 @@ mod release;
 mod scope;
 pub mod tera;
 
-pub use ahead::Ahead;
 pub use capabilities::{Capabilities, KubeVersion};
 pub use compat::Compat;
 pub use program::{Program, functions, name};
-pub use release::{Crd, Release, check_installable, is_release_name, release, release_ahead};
+pub use release::{Crd, Release, check_installable, is_release_name, release};
 pub use scope::ReleaseOptions;
 
 use std::collections::BTreeMap;
@@ -78,7 +76,7 @@ pub fn files(
 ) -> Result<BTreeMap<String, Vec<u8>>, Failure> {
     crate::values::process_dependencies(&st.heap, &mut chart, values, log)?;
     let values = render_values(st, &chart, values, request, log)?;
-    execute(st, &chart, values, request, Ahead::default())
+    execute(st, &chart, values, request)
 }
 
 /// Coalesces the user's values over the charts' own and checks them against the charts' schemas.
@@ -105,11 +103,10 @@ fn execute(
     chart: &Chart,
     values: MapId,
     request: &Request,
-    ahead: Ahead,
 ) -> Result<BTreeMap<String, Vec<u8>>, Failure> {
     let renderables = scope::collect(&mut st.heap, chart, values, &request.release, &request.capabilities);
     let (second, own): (Vec<_>, Vec<_>) = renderables.into_iter().partition(|r| r.path.ends_with(tera::SUFFIX));
-    let program = Program::parse_ahead(own.iter().map(|r| (r.path.as_str(), r.text)), ahead)?;
+    let program = Program::parse(own.iter().map(|r| (r.path.as_str(), r.text)))?;
     let mut files = program.execute(st, &own)?;
     program.keep(st);
     if !second.is_empty() {

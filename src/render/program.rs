@@ -3,11 +3,11 @@
 use std::collections::{BTreeMap, HashMap};
 use std::sync::{Arc, OnceLock};
 
-use crate::gotmpl::{CallError, ExecError, FuncTable, State, TemplateSet, builtins, execute};
-use crate::value::Value;
+use crate::gotmpl::{CallError, ExecError, FuncTable, State, TemplateSet, builtins, execute, parse_shared};
+use crate::value::{Str, Value};
 
 use super::scope::Renderable;
-use super::{Ahead, Failure, control, duration_funcs, encode_funcs, errors, json_funcs};
+use super::{Failure, control, duration_funcs, encode_funcs, errors, json_funcs, parallel};
 
 /// The functions that Helm's templates can call: text/template's own, Sprig's, then Helm's, each replacing what came before.
 /// Source: `pkg/engine/funcs.go`.
@@ -51,22 +51,15 @@ pub struct Program {
 impl Program {
     /// Parses files given as (path, text). Of two files of one path the later counts.
     pub fn parse<'a>(files: impl IntoIterator<Item = (&'a str, &'a Arc<[u8]>)>) -> Result<Self, String> {
-        Self::parse_ahead(files, Ahead::default())
-    }
-
-    /// As [`Self::parse`], with what was parsed while the files came.
-    pub(super) fn parse_ahead<'a>(
-        files: impl IntoIterator<Item = (&'a str, &'a Arc<[u8]>)>,
-        ahead: Ahead,
-    ) -> Result<Self, String> {
         let files: HashMap<&str, &Arc<[u8]>> = files.into_iter().collect();
         let mut order: Vec<&str> = files.keys().copied().collect();
         let depth = |p: &str| p.bytes().filter(|b| *b == b'/').count();
         order.sort_unstable_by(|a, b| depth(b).cmp(&depth(a)).then_with(|| b.cmp(a)));
         let mut set = TemplateSet::new("gotpl", functions().clone());
-        let texts: Vec<(&str, &Arc<[u8]>)> = order.iter().map(|path| (*path, files[path])).collect();
+        let texts: Vec<(&str, Str)> = order.iter().map(|path| (*path, Str::from(files[path].clone()))).collect();
         // Files do not depend on each other until their templates join one set.
-        let all = ahead.finish(&texts);
+        let bytes = texts.iter().map(|(_, text)| text.len()).sum();
+        let all = parallel::map(&texts, bytes, |(name, text)| parse_shared(name, text, functions()));
         for (path, parsed) in order.iter().zip(all) {
             let templates = parsed.map_err(|e| errors::cleanup_parse_error(path, &e.to_string()))?;
             templates.into_iter().for_each(|t| set.add(Arc::new(t)));

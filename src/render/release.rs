@@ -6,7 +6,7 @@ use crate::gotmpl::State;
 use crate::value::MapId;
 
 use super::manifest::{Hook, Manifest, Ordering, sort_manifests};
-use super::{Ahead, Capabilities, Failure, Request, execute, render_values};
+use super::{Capabilities, Failure, Request, execute, render_values};
 
 /// A file of a chart's `crds/` directory.
 #[derive(Clone, Debug)]
@@ -89,22 +89,10 @@ fn check_kube_version(chart: &Chart, caps: &Capabilities) -> Result<(), String> 
 /// Renders a chart as a release.
 pub fn release(
     st: &mut State,
-    chart: Chart,
-    values: MapId,
-    request: &Request,
-    log: &mut Vec<LogLine>,
-) -> Result<Release, Failure> {
-    release_ahead(st, chart, values, request, log, Ahead::default())
-}
-
-/// As [`release`], with what was parsed while the chart was loaded.
-pub fn release_ahead(
-    st: &mut State,
     mut chart: Chart,
     values: MapId,
     request: &Request,
     log: &mut Vec<LogLine>,
-    ahead: Ahead,
 ) -> Result<Release, Failure> {
     if let Err(e) = check_name(&request.release.name) {
         let e = format!("release name {}: {e}", crate::golang::strconv::quote(request.release.name.as_bytes()));
@@ -119,7 +107,7 @@ pub fn release_ahead(
     // From here on Helm has a release to show, so failures carry what there is of it.
     let begun = |f: Failure| Failure { partial: Some(f.partial.unwrap_or_default()), values: Some(values), ..f };
     check_kube_version(&chart, &request.capabilities).map_err(|e| begun(e.into()))?;
-    let mut files = execute(st, &chart, values, request, ahead).map_err(begun)?;
+    let mut files = execute(st, &chart, values, request).map_err(begun)?;
     let own_notes = format!("{}/templates/NOTES.txt", chart.name());
     let notes = files.get(&own_notes).cloned().unwrap_or_default();
     let mut all_notes = Vec::new();

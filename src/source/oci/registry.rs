@@ -1,8 +1,8 @@
 //! One repository of a registry, by the OCI distribution API.
 //!
 //! Requests go through the clients that everything else of this room uses, so that certificates, deadlines, redirects without credentials
-//! and bounds are the same here. (`oci-client` takes no client certificates, reads bodies without a bound and follows redirects by itself;
-//! its types of manifests are used.) A registry that wants to know us answers 401 with a challenge; the request is then repeated with a
+//! and bounds are the same here. (`oci-client` takes no client certificates, reads bodies without a bound and follows redirects by itself.)
+//! A registry that wants to know us answers 401 with a challenge; the request is then repeated with a
 //! password or with a token for exactly this repository.
 
 use std::sync::{Mutex, PoisonError};
