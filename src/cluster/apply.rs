@@ -392,16 +392,31 @@ async fn replace_one(
     live: &Json,
     options: &ApplyOptions,
 ) -> Result<(), Failed> {
-    let mut object = target.object.clone();
-    // A PUT without it is refused by many kinds; cli-runtime's helper fills it in from the live object ("overwrite").
-    if let Some(version) = live.pointer("/metadata/resourceVersion")
-        && let Some(metadata) = object.get_mut("metadata").and_then(Json::as_object_mut)
-    {
-        metadata.entry("resourceVersion").or_insert_with(|| version.clone());
-    }
-    match cluster.replace(&object, &options.write()).await {
-        Ok(_) => Ok(()),
-        Err(e) => Err(Failed::new(format!("failed to replace object: {e}"), e)),
+    let own_version = target.object.pointer("/metadata/resourceVersion").is_some();
+    let mut version = live.pointer("/metadata/resourceVersion").cloned();
+    let mut attempt = 0;
+    loop {
+        let mut object = target.object.clone();
+        // A PUT without it is refused by many kinds; cli-runtime's helper fills it in from the live object ("overwrite").
+        if let Some(version) = version.take()
+            && let Some(metadata) = object.get_mut("metadata").and_then(Json::as_object_mut)
+        {
+            metadata.entry("resourceVersion").or_insert(version);
+        }
+        let error = match cluster.replace(&object, &options.write()).await {
+            Ok(_) => return Ok(()),
+            Err(e) => e,
+        };
+        // Somebody, most often a controller with a status, wrote in between. What overwrites does not depend on it: look again.
+        if error.is_conflict() && !own_version && attempt < 4 {
+            attempt += 1;
+            tokio::time::sleep(Duration::from_millis(10 << attempt)).await;
+            if let Ok(Some(live)) = cluster.get(&target.id).await {
+                version = live.pointer("/metadata/resourceVersion").cloned();
+                continue;
+            }
+        }
+        return Err(Failed::new(format!("failed to replace object: {error}"), error));
     }
 }
 

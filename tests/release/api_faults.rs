@@ -38,6 +38,29 @@ fn too_many_requests_are_tried_again_when_the_server_says() {
 }
 
 #[test]
+fn a_replacement_that_somebody_came_before_is_made_again() {
+    let ns = cluster::namespace("overtaken");
+    let proxy = Proxy::start(ns.plane());
+    ns.run_with(&proxy.connection(&ns.connection()), async |cluster| {
+        let targets = async |value: &str| build(&cluster, vec![config(&ns, "a", value)], ns.name()).await.unwrap();
+        let (old, new) = (targets("1").await, targets("2").await);
+        apply::create(&cluster, &old, &ApplyOptions::new(SERVER)).await.unwrap();
+        let overtaken =
+            || Fault::on("PUT", "/configmaps/a").answer(409, None, "Conflict", "the object has been modified");
+        proxy.inject(overtaken());
+        apply::update(&cluster, &old, &new, &ApplyOptions::new(Method::Replace)).await.unwrap();
+        assert_eq!(proxy.seen("PUT", "/configmaps/a"), 2);
+        let live = cluster.get(&new[0].id).await.unwrap().unwrap();
+        assert_eq!(live["data"]["k"], "2");
+        // One that is overtaken every time is given up.
+        proxy.inject(overtaken().times(100));
+        let error = apply::update(&cluster, &new, &old, &ApplyOptions::new(Method::Replace)).await.unwrap_err();
+        assert!(error.message.starts_with("failed to replace object: "), "{}", error.message);
+        assert_eq!(proxy.seen("PUT", "/configmaps/a"), 2 + 5);
+    });
+}
+
+#[test]
 fn a_lost_answer_is_not_a_second_write() {
     let ns = cluster::namespace("lost");
     let proxy = Proxy::start(ns.plane());
