@@ -95,7 +95,7 @@ fn detected(files: Vec<File>, log: &mut Vec<LogLine>) -> Result<Chart, LoadError
 }
 
 /// Refuses the versions that Helm's releases refuse. An empty one means `v1`.
-pub(super) fn check_api_version(chart_yaml: &[u8]) -> Result<(), String> {
+pub fn check_api_version(chart_yaml: &[u8]) -> Result<(), String> {
     let version = decode::api_version(chart_yaml).map_err(|e| format!("cannot load Chart.yaml: {e}"))?;
     match version.as_str() {
         "" | API_VERSION_V1 | API_VERSION_V2 => Ok(()),

@@ -1,10 +1,8 @@
 //! The door of the room: a directory in, objects and text out.
 
-use super::emit;
 use super::error::Result;
 use super::fieldspec::FieldSpec;
 use super::ids::Gvk;
-use super::json::Json;
 use super::kustomization::SortOptions;
 use super::parallel;
 use super::resmap::ResMap;
@@ -47,6 +45,22 @@ pub struct Object {
     pub source: Source,
     /// YAML, without a separator.
     pub text: String,
+}
+
+impl Object {
+    pub(super) fn of(r: &Resource) -> Result<Self> {
+        let text = r.yaml()?;
+        let gvk = resource::gvk(&r.node);
+        Ok(Self {
+            cluster_scoped: gvk.is_cluster_scoped(),
+            api_version: gvk.api_version(),
+            kind: gvk.kind,
+            name: resource::name(&r.node).to_owned(),
+            namespace: resource::namespace(&r.node).to_owned(),
+            source: r.source.clone(),
+            text,
+        })
+    }
 }
 
 /// What came of a build.
@@ -113,23 +127,7 @@ pub(super) fn print(map: ResMap, origins: bool, transformations: bool) -> Result
         if !transformations {
             r.remove_annotation(TRANSFORMATIONS)?;
         }
-        let text = r.yaml()?;
-        let gvk = resource::gvk(&r.node);
-        Ok(Object {
-            cluster_scoped: gvk.is_cluster_scoped(),
-            api_version: gvk.api_version(),
-            kind: gvk.kind,
-            name: resource::name(&r.node).to_owned(),
-            namespace: resource::namespace(&r.node).to_owned(),
-            source: r.source,
-            text,
-        })
+        Object::of(&r)
     };
     parallel::map(map.into_items(), 64, finish).into_iter().collect()
-}
-
-/// JSON data as kustomize would print it.
-#[allow(dead_code, reason = "used by the callers that make kustomizations")]
-pub(super) fn yaml(json: &Json) -> std::result::Result<String, String> {
-    emit::json(json)
 }

@@ -203,11 +203,12 @@ impl Kustomization {
     pub fn parse(text: &[u8], dir: &str) -> Result<Self> {
         let invalid = |e: String| Error::new(format!("invalid Kustomization: {e}"));
         let json = read::to_json(text).map_err(invalid)?;
-        Self::from_json(&json, dir)
+        Self::from_json(&json, dir, true)
     }
 
-    pub fn from_json(json: &Json, dir: &str) -> Result<Self> {
-        let mut decoder = Decoder::new(true, false);
+    /// `strict`: a field that is not known is an error, otherwise it is dropped.
+    pub fn from_json(json: &Json, dir: &str, strict: bool) -> Result<Self> {
+        let mut decoder = Decoder::new(strict, false);
         let mut k = Self::default();
         decoder.root(json, "Kustomization", &mut |f| k.fill(f));
         decoder.finish().map_err(|e| Error::new(format!("invalid Kustomization: {e}")))?;

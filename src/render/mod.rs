@@ -26,7 +26,7 @@ pub mod tera;
 pub use capabilities::{Capabilities, KubeVersion};
 pub use compat::Compat;
 pub use program::{Program, functions, name};
-pub use release::{Crd, Release, check_installable, is_release_name, release};
+pub use release::{Crd, PostRender, Release, check_installable, is_release_name, release, release_with};
 pub use scope::ReleaseOptions;
 
 use std::collections::BTreeMap;

@@ -1,5 +1,7 @@
 //! The whole way from a chart to what an install would send: the steps of `helm template` around the engine.
 
+use std::collections::BTreeMap;
+
 use crate::chart::Chart;
 use crate::diagnostic::LogLine;
 use crate::gotmpl::State;
@@ -86,12 +88,27 @@ fn check_kube_version(chart: &Chart, caps: &Capabilities) -> Result<(), String> 
     ))
 }
 
+/// What is done to the rendered files (path → text, without notes) before they are split and sorted: a post-renderer.
+pub type PostRender<'p> = &'p dyn Fn(BTreeMap<String, Vec<u8>>) -> Result<BTreeMap<String, Vec<u8>>, String>;
+
 /// Renders a chart as a release.
 pub fn release(
+    st: &mut State,
+    chart: Chart,
+    values: MapId,
+    request: &Request,
+    log: &mut Vec<LogLine>,
+) -> Result<Release, Failure> {
+    release_with(st, chart, values, request, None, log)
+}
+
+/// Renders a chart as a release, through a post-renderer if there is one.
+pub fn release_with(
     st: &mut State,
     mut chart: Chart,
     values: MapId,
     request: &Request,
+    post_render: Option<PostRender<'_>>,
     log: &mut Vec<LogLine>,
 ) -> Result<Release, Failure> {
     if let Err(e) = check_name(&request.release.name) {
@@ -121,6 +138,9 @@ pub fn release(
         }
         !is_notes
     });
+    if let Some(post_render) = post_render {
+        files = post_render(files).map_err(|e| begun(e.into()))?;
+    }
     let (sorted, error) = sort_manifests(&files, Ordering::Install);
     for (_, types) in &sorted.dropped {
         log.push(LogLine::info("skipping unknown hooks").with("hookTypes", types.as_str()));

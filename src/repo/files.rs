@@ -1,15 +1,40 @@
-//! Files of a checkout, never outside it.
+//! Files of a repository, never outside it: a checkout on disk, or a commit read from the object store.
 
 use std::borrow::Cow;
+use std::fmt;
 use std::path::{Component, Path, PathBuf};
+use std::sync::Arc;
 
+use crate::chart::{Chart, LoadError, directory};
+use crate::diagnostic::LogLine;
 use crate::golang::errno;
 use crate::kustomize::{Entry, Tree};
 
-/// The root of a checkout.
-#[derive(Clone, Debug)]
+use super::git_tree::GitTree;
+use super::tree_chart;
+
+/// The files of one state of a repository.
+#[derive(Clone)]
 pub struct Checkout {
+    /// As the user named it.
     root: PathBuf,
+    files: Files,
+}
+
+#[derive(Clone)]
+enum Files {
+    /// The root without links.
+    Disk(PathBuf),
+    Commit(Arc<GitTree>),
+}
+
+impl fmt::Debug for Checkout {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match &self.files {
+            Files::Disk(_) => write!(f, "Checkout({})", self.root.display()),
+            Files::Commit(tree) => write!(f, "Checkout({} at {})", self.root.display(), tree.name()),
+        }
+    }
 }
 
 impl Checkout {
@@ -17,9 +42,15 @@ impl Checkout {
     /// The path is not a directory.
     pub fn new(root: &Path) -> Result<Self, String> {
         if root.is_dir() {
-            return Ok(Self { root: root.to_path_buf() });
+            let real = root.canonicalize().unwrap_or_else(|_| root.to_path_buf());
+            return Ok(Self { root: root.to_path_buf(), files: Files::Disk(real) });
         }
         Err(format!("{}: not a directory: give the root of a deployment repository", root.display()))
+    }
+
+    /// A commit's files; `root` is the repository as the user named it.
+    pub fn of_commit(root: &Path, tree: GitTree) -> Self {
+        Self { root: root.to_path_buf(), files: Files::Commit(Arc::new(tree)) }
     }
 
     pub fn root(&self) -> &Path {
@@ -48,61 +79,123 @@ impl Checkout {
     }
 
     /// Where a relative path lies on disk; symbolic links must not lead out of the checkout either.
-    pub fn locate(&self, path: &str) -> Result<PathBuf, String> {
-        let full = self.root.join(Self::relative(path)?);
-        let (Ok(real), Ok(root)) = (full.canonicalize(), self.root.canonicalize()) else { return Ok(full) };
-        if real.starts_with(&root) {
-            Ok(full)
-        } else {
-            Err(format!("{path} is a link that leads out of the repository"))
+    fn locate(&self, real: &Path, path: &str) -> Result<PathBuf, String> {
+        let full = real.join(Self::relative(path)?);
+        match full.canonicalize() {
+            Ok(found) if !found.starts_with(real) => Err(format!("{path} is a link that leads out of the repository")),
+            _ => Ok(full),
         }
     }
 
     /// # Errors
     /// `PATH: no such file or directory` and the like.
     pub fn read(&self, path: &str) -> Result<Vec<u8>, String> {
-        let full = self.locate(path)?;
-        crate::chart::directory::read_file(full).map_err(|e| match e.kind() {
-            std::io::ErrorKind::NotFound => format!("{path}: no such file in the repository"),
-            _ => format!("{path}: {e}"),
-        })
+        match &self.files {
+            Files::Disk(real) => directory::read_file(self.locate(real, path)?).map_err(|e| match e.kind() {
+                std::io::ErrorKind::NotFound => format!("{path}: no such file in the repository"),
+                _ => format!("{path}: {e}"),
+            }),
+            Files::Commit(tree) => match tree.file(&Self::relative(path)?)? {
+                Some(bytes) => Ok(bytes),
+                None => Err(format!("{path}: no such file in the repository")),
+            },
+        }
     }
 
     /// Names in a directory, sorted; directories end with `/`.
     pub fn list(&self, path: &str) -> Result<Vec<String>, String> {
-        let full = self.locate(path)?;
         let mut names = Vec::new();
-        for entry in std::fs::read_dir(&full).map_err(|e| format!("{path}: {e}"))? {
-            let entry = entry.map_err(|e| format!("{path}: {e}"))?;
-            let name = entry.file_name().to_string_lossy().into_owned();
-            names.push(if entry.path().is_dir() { format!("{name}/") } else { name });
+        match &self.files {
+            Files::Disk(real) => {
+                let full = self.locate(real, path)?;
+                for entry in std::fs::read_dir(&full).map_err(|e| format!("{path}: {e}"))? {
+                    let entry = entry.map_err(|e| format!("{path}: {e}"))?;
+                    let name = entry.file_name().to_string_lossy().into_owned();
+                    let is_dir = match entry.file_type() {
+                        Ok(kind) if !kind.is_symlink() => kind.is_dir(),
+                        _ => entry.path().is_dir(),
+                    };
+                    names.push(if is_dir { format!("{name}/") } else { name });
+                }
+            }
+            Files::Commit(tree) => {
+                let Some(entries) = tree.entries(&Self::relative(path)?)? else {
+                    return Err(format!("{path}: no such directory in the repository"));
+                };
+                names.extend(entries.into_iter().map(|(name, entry)| match entry {
+                    Entry::Directory => format!("{name}/"),
+                    Entry::File => name,
+                }));
+            }
         }
         names.sort();
         Ok(names)
     }
 
     pub fn is_file(&self, path: &str) -> bool {
-        self.locate(path).is_ok_and(|p| p.is_file())
+        self.kind(path) == Some(Entry::File)
     }
 
     pub fn is_dir(&self, path: &str) -> bool {
-        self.locate(path).is_ok_and(|p| p.is_dir())
+        self.kind(path) == Some(Entry::Directory)
+    }
+
+    /// What lies at a path; `None` if nothing, or outside.
+    pub fn kind(&self, path: &str) -> Option<Entry> {
+        match &self.files {
+            Files::Disk(real) => {
+                let meta = self.locate(real, path).ok()?.metadata().ok()?;
+                Some(if meta.is_dir() { Entry::Directory } else { Entry::File })
+            }
+            Files::Commit(tree) => tree.find(&Self::relative(path).ok()?).map(|(_, entry)| entry),
+        }
+    }
+
+    /// The chart that lies at a path: a directory, or an archive.
+    ///
+    /// # Errors
+    /// Helm's text.
+    pub fn chart(&self, path: &str, log: &mut Vec<LogLine>) -> Result<Chart, LoadError> {
+        match &self.files {
+            Files::Disk(real) => {
+                self.locate(real, path)?;
+                // Named as the user named the repository.
+                directory::load(&self.root.join(Self::relative(path)?), log)
+            }
+            Files::Commit(_) => tree_chart::load(self, path, log),
+        }
     }
 }
 
 /// Kustomizations see the checkout alone: its root is `/`, and links that lead out of it lead nowhere.
 impl Tree for Checkout {
     fn resolve(&self, path: &str) -> Option<(String, Entry)> {
-        let root = self.root.canonicalize().ok()?;
-        let real = root.join(path.trim_start_matches('/')).canonicalize().ok()?;
-        let inside = real.strip_prefix(&root).ok()?.to_str()?;
-        let entry = if real.is_dir() { Entry::Directory } else { Entry::File };
-        Some((format!("/{inside}"), entry))
+        match &self.files {
+            Files::Disk(root) => {
+                let real = root.join(path.trim_start_matches('/')).canonicalize().ok()?;
+                let inside = real.strip_prefix(root).ok()?.to_str()?;
+                let entry = if real.is_dir() { Entry::Directory } else { Entry::File };
+                Some((format!("/{inside}"), entry))
+            }
+            Files::Commit(tree) => {
+                let (real, entry) = tree.find(&Self::relative(path).ok()?)?;
+                Some((format!("/{real}"), entry))
+            }
+        }
     }
 
     fn read(&self, path: &str) -> Result<Cow<'_, [u8]>, String> {
-        let full = self.locate(path)?;
-        crate::chart::directory::read_file(full).map(Cow::Owned).map_err(|e| errno::text(&e))
+        match &self.files {
+            Files::Disk(real) => {
+                let full = self.locate(real, path)?;
+                directory::read_file(full).map(Cow::Owned).map_err(|e| errno::text(&e))
+            }
+            Files::Commit(tree) => match tree.file(&Self::relative(path)?)? {
+                Some(bytes) => Ok(Cow::Owned(bytes)),
+                None if self.is_dir(path) => Err("is a directory".into()),
+                None => Err("no such file or directory".into()),
+            },
+        }
     }
 
     fn list(&self, path: &str) -> Vec<(String, Entry)> {

@@ -11,14 +11,17 @@ mod disk;
 mod document;
 mod files;
 mod generated;
+mod git_tree;
 mod helm_release;
 pub mod mask;
 mod objects;
 mod render;
 pub mod secrets;
+mod tree_chart;
 
 pub use disk::DiskTree;
 pub use files::Checkout;
+pub use git_tree::{GitTree, Store};
 pub use helm_release::{ChartRef, HelmRelease, ValuesFrom, composed_name, short_name};
 pub use objects::{Built, ENVIRONMENTS, Environment, Place, Problem, ValuesObject};
 pub use render::{Rendered, Settings};

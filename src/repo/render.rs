@@ -7,7 +7,7 @@ use std::sync::Arc;
 
 use base64::Engine as _;
 
-use crate::chart::{Chart, Table, directory, values_file};
+use crate::chart::{Chart, Table, values_file};
 use crate::diagnostic::LogLine;
 use crate::gotmpl::{Limits, State, SystemHost};
 use crate::render::{self, Capabilities, Release, ReleaseOptions, Request};
@@ -155,14 +155,13 @@ fn load_chart(checkout: &Checkout, hr: &HelmRelease, log: &mut Vec<LogLine>) -> 
     let at = |line: usize, message: String| Problem { place: Place { path: hr.place.path.clone(), line }, message };
     let line = hr.chart.place.line;
     let path = Checkout::relative(&hr.chart.path).map_err(|e| at(line, e))?;
-    let full = checkout.locate(&path).map_err(|e| at(line, e))?;
-    if !full.exists() {
+    if checkout.kind(&path).is_none() {
         let message = format!(
             "chart {path} is not in this repository: only charts of the GitRepository that is this checkout can be rendered yet"
         );
         return Err(at(line, message));
     }
-    let mut chart = directory::load(&full, log).map_err(|e| at(line, format!("chart {path}: {e}")))?;
+    let mut chart = checkout.chart(&path, log).map_err(|e| at(line, format!("chart {path}: {e}")))?;
     if hr.chart.values_files.is_empty() {
         return Ok(chart);
     }

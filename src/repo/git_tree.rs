@@ -1,0 +1,291 @@
+//! A commit's files straight from the object store: no checkout, nothing written.
+//!
+//! Trees are read once and kept; files are read when they are asked for. Links are followed within the commit, and lead nowhere if they lead
+//! out of it. Submodules are empty, as in a fresh clone.
+
+use std::collections::{BTreeMap, BTreeSet, HashMap};
+use std::path::{Path, PathBuf};
+use std::sync::{Arc, Mutex, PoisonError, mpsc};
+
+use gix::ObjectId;
+use gix::objs::tree::EntryKind;
+
+use crate::kustomize::Entry;
+
+/// Steps through links for one path.
+const MAX_LINKS: usize = 40;
+
+/// A repository's object store. One thread owns it and answers the others; what it says is kept where it is asked for twice.
+#[derive(Clone)]
+pub struct Store {
+    ask: mpsc::Sender<Job>,
+    work_tree: Option<PathBuf>,
+    /// Trees by id; states that are compared have most of them in common.
+    trees: Arc<Mutex<HashMap<ObjectId, Arc<Items>>>>,
+}
+
+type Job = Box<dyn FnOnce(&gix::Repository) + Send>;
+type Items = BTreeMap<String, (EntryKind, ObjectId)>;
+
+impl Store {
+    /// Opens the repository that a path lies in; with the path from its root to there.
+    ///
+    /// # Errors
+    /// There is none.
+    pub fn open(path: &Path) -> Result<(Self, String), String> {
+        let (ask, jobs) = mpsc::channel::<Job>();
+        let (opened, answer) = mpsc::sync_channel(1);
+        let place = path.to_path_buf();
+        let work = move || {
+            let mut repository = match gix::discover(&place) {
+                Ok(repository) => repository,
+                Err(_) => return drop(opened.send(None)),
+            };
+            repository.object_cache_size_if_unset(4 << 20);
+            let root = repository.workdir().and_then(|d| d.canonicalize().ok());
+            let _ = opened.send(Some(root));
+            jobs.iter().for_each(|job| job(&repository));
+        };
+        let started = std::thread::Builder::new().name("git".into()).spawn(work);
+        started.map_err(|e| format!("no thread to read Git objects with: {e}"))?;
+        let Ok(Some(root)) = answer.recv() else {
+            let shown = path.display();
+            return Err(format!(
+                "{shown} is not in a Git repository: a range of commits needs one; clone it, or run git init"
+            ));
+        };
+        let here = path.canonicalize().ok();
+        let inside = root
+            .as_ref()
+            .zip(here)
+            .and_then(|(root, here)| here.strip_prefix(root).ok().map(|below| below.to_string_lossy().into_owned()));
+        Ok((Self { ask, work_tree: root, trees: Arc::default() }, inside.unwrap_or_default()))
+    }
+
+    fn with<T: Send + 'static>(
+        &self,
+        work: impl FnOnce(&gix::Repository) -> Result<T, String> + Send + 'static,
+    ) -> Result<T, String> {
+        let (done, answer) = mpsc::sync_channel(1);
+        let gone = || "the Git objects can't be read any more".to_owned();
+        self.ask.send(Box::new(move |r| drop(done.send(work(r))))).map_err(|_| gone())?;
+        answer.recv().map_err(|_| gone())?
+    }
+
+    /// The root of the work tree, if there is one.
+    pub fn work_tree(&self) -> Option<&Path> {
+        self.work_tree.as_deref()
+    }
+
+    /// The commit that a text names (`main`, `HEAD~1`, an id).
+    ///
+    /// # Errors
+    /// It names none.
+    pub fn commit(&self, name: &str) -> Result<ObjectId, String> {
+        let name = name.to_owned();
+        self.with(move |r| {
+            let id = r.rev_parse_single(name.as_str());
+            let id = id.map_err(|_| format!("{name} names no commit here: fetch it first"))?;
+            let object = id.object().map_err(|e| format!("{name} can't be read: {e}"))?;
+            let commit = object.peel_to_kind(gix::objs::Kind::Commit);
+            commit.map(|c| c.id).map_err(|_| format!("{name} is not a commit"))
+        })
+    }
+
+    /// The best common ancestor of two commits.
+    ///
+    /// # Errors
+    /// There is none; a shallow clone may lack it.
+    pub fn merge_base(&self, a: ObjectId, b: ObjectId) -> Result<ObjectId, String> {
+        self.with(move |r| {
+            r.merge_base(a, b).ok().flatten().map(|id| id.detach()).ok_or_else(|| {
+                "the two commits have no common ancestor here: a shallow clone lacks it (fetch the whole history), or name the base as BASE..HEAD".into()
+            })
+        })
+    }
+
+    /// The default branch, by the names that clones have for it.
+    pub fn default_branch(&self) -> Option<(String, ObjectId)> {
+        let names = ["origin/HEAD", "origin/main", "origin/master", "main", "master"];
+        names.iter().find_map(|name| {
+            let id =
+                self.commit(&format!("refs/remotes/{name}")).or_else(|_| self.commit(&format!("refs/heads/{name}")));
+            Some(((*name).to_owned(), id.ok()?))
+        })
+    }
+
+    /// The files of a commit, below a path from its root.
+    ///
+    /// # Errors
+    /// The commit or its trees can't be read; there is no such path in it.
+    pub fn tree(&self, commit: ObjectId, below: &str) -> Result<GitTree, String> {
+        let name = commit.to_hex_with_len(12).to_string();
+        let root = self.with(move |r| {
+            let commit = r.find_commit(commit).map_err(|e| format!("a commit can't be read: {e}"))?;
+            commit.tree_id().map(|id| id.detach()).map_err(|e| format!("a commit can't be read: {e}"))
+        })?;
+        let whole = GitTree { store: self.clone(), root, name: name.clone() };
+        if below.is_empty() {
+            return Ok(whole);
+        }
+        match whole.walk(below, &mut 0)? {
+            Some((_, EntryKind::Tree, root)) => Ok(GitTree { root, ..whole }),
+            _ => Err(format!("commit {name} has no directory {below}")),
+        }
+    }
+
+    fn items(&self, id: ObjectId) -> Result<Arc<Items>, String> {
+        if let Some(items) = self.trees.lock().unwrap_or_else(PoisonError::into_inner).get(&id) {
+            return Ok(items.clone());
+        }
+        let items = self.with(move |r| {
+            let tree = r.find_tree(id).map_err(|e| format!("a tree can't be read: {e}"))?;
+            let mut items = Items::new();
+            for entry in tree.iter() {
+                let entry = entry.map_err(|e| format!("a tree can't be read: {e}"))?;
+                // A name that is no text is no file that a chart or an overlay could name.
+                if let Ok(name) = std::str::from_utf8(entry.filename()) {
+                    items.insert(name.to_owned(), (entry.mode().kind(), entry.oid().to_owned()));
+                }
+            }
+            Ok::<_, String>(Arc::new(items))
+        })?;
+        self.trees.lock().unwrap_or_else(PoisonError::into_inner).insert(id, items.clone());
+        Ok(items)
+    }
+
+    fn blob(&self, id: ObjectId) -> Result<Vec<u8>, String> {
+        self.with(move |r| r.find_blob(id).map(|mut b| b.take_data()).map_err(|e| format!("a file can't be read: {e}")))
+    }
+}
+
+/// The files of one commit, or of a directory in it.
+#[derive(Clone)]
+pub struct GitTree {
+    store: Store,
+    root: ObjectId,
+    name: String,
+}
+
+impl GitTree {
+    /// The commit's short id.
+    pub fn name(&self) -> &str {
+        &self.name
+    }
+
+    /// Where a clean relative path leads once links are followed.
+    fn walk(&self, path: &str, links: &mut usize) -> Result<Option<(String, EntryKind, ObjectId)>, String> {
+        let mut parts: Vec<String> = path.split('/').filter(|p| !p.is_empty()).rev().map(String::from).collect();
+        // Names and trees from the root to where we are.
+        let mut way: Vec<(String, ObjectId)> = Vec::new();
+        let mut at = (EntryKind::Tree, self.root);
+        while let Some(part) = parts.pop() {
+            match part.as_str() {
+                "." => continue,
+                ".." => {
+                    let Some((_, parent)) = way.pop() else { return Ok(None) };
+                    at = (EntryKind::Tree, parent);
+                    continue;
+                }
+                _ => {}
+            }
+            if at.0 != EntryKind::Tree {
+                return Ok(None);
+            }
+            let items = self.store.items(at.1)?;
+            let Some((kind, id)) = items.get(&part).copied() else { return Ok(None) };
+            if kind == EntryKind::Link {
+                *links += 1;
+                let target = String::from_utf8(self.store.blob(id)?).unwrap_or_default();
+                if *links > MAX_LINKS || target.starts_with('/') || target.is_empty() {
+                    return Ok(None);
+                }
+                parts.extend(target.split('/').filter(|p| !p.is_empty()).rev().map(String::from));
+                continue;
+            }
+            way.push((part, at.1));
+            at = (kind, id);
+        }
+        let names: Vec<&str> = way.iter().map(|(name, _)| name.as_str()).collect();
+        Ok(Some((names.join("/"), at.0, at.1)))
+    }
+
+    /// Where a clean relative path leads, and to what.
+    pub fn find(&self, path: &str) -> Option<(String, Entry)> {
+        let (real, kind, _) = self.walk(path, &mut 0).ok()??;
+        Some((real, entry(kind)))
+    }
+
+    /// A file's content; `None` if there is no file.
+    ///
+    /// # Errors
+    /// The object can't be read.
+    pub fn file(&self, path: &str) -> Result<Option<Vec<u8>>, String> {
+        match self.walk(path, &mut 0)? {
+            Some((_, EntryKind::Blob | EntryKind::BlobExecutable, id)) => self.store.blob(id).map(Some),
+            _ => Ok(None),
+        }
+    }
+
+    /// A directory's entries, links followed; `None` if there is no directory.
+    ///
+    /// # Errors
+    /// The object can't be read.
+    pub fn entries(&self, path: &str) -> Result<Option<Vec<(String, Entry)>>, String> {
+        let Some((real, EntryKind::Tree, id)) = self.walk(path, &mut 0)? else { return Ok(None) };
+        let items = self.store.items(id)?;
+        let kind = |name: &str, kind: EntryKind| match kind {
+            EntryKind::Link => self.find(&format!("{real}/{name}")).map(|(_, entry)| entry),
+            kind => Some(entry(kind)),
+        };
+        Ok(Some(items.iter().filter_map(|(name, (k, _))| Some((name.clone(), kind(name, *k)?))).collect()))
+    }
+
+    /// The paths of all files that are not the same in two states; equal directories are not entered.
+    ///
+    /// # Errors
+    /// The objects can't be read.
+    pub fn changed(&self, other: &Self) -> Result<BTreeSet<String>, String> {
+        let mut out = BTreeSet::new();
+        self.compare(Some(self.root), Some(other.root), "", &mut out)?;
+        Ok(out)
+    }
+
+    fn compare(
+        &self,
+        a: Option<ObjectId>,
+        b: Option<ObjectId>,
+        below: &str,
+        out: &mut BTreeSet<String>,
+    ) -> Result<(), String> {
+        if a == b {
+            return Ok(());
+        }
+        let items = |id: Option<ObjectId>| id.map_or_else(|| Ok(Arc::default()), |id| self.store.items(id));
+        let (a, b) = (items(a)?, items(b)?);
+        let names: BTreeSet<&String> = a.keys().chain(b.keys()).collect();
+        for name in names {
+            let (x, y) = (a.get(name), b.get(name));
+            if x == y {
+                continue;
+            }
+            let path = if below.is_empty() { name.clone() } else { format!("{below}/{name}") };
+            let tree = |e: Option<&(EntryKind, ObjectId)>| e.filter(|(k, _)| *k == EntryKind::Tree).map(|(_, id)| *id);
+            if tree(x).is_some() || tree(y).is_some() {
+                self.compare(tree(x), tree(y), &path, out)?;
+            }
+            let leaf = |e: Option<&(EntryKind, ObjectId)>| e.is_some_and(|(k, _)| *k != EntryKind::Tree);
+            if leaf(x) || leaf(y) {
+                out.insert(path);
+            }
+        }
+        Ok(())
+    }
+}
+
+const fn entry(kind: EntryKind) -> Entry {
+    match kind {
+        EntryKind::Tree | EntryKind::Commit => Entry::Directory,
+        EntryKind::Blob | EntryKind::BlobExecutable | EntryKind::Link => Entry::File,
+    }
+}
