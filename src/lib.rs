@@ -3,6 +3,7 @@
 //!
 //! The rooms, from the ground up; each uses only those before it.
 
+pub mod api;
 pub mod chart;
 pub mod cli;
 pub mod cluster;

@@ -1,0 +1,1 @@
+//! The CustomResourceDefinitions beside Flux's.

@@ -1,0 +1,6 @@
+//! The controller and its objects on a real control plane; one module a topic.
+
+#[path = "../support/mod.rs"]
+mod support;
+
+mod api;
