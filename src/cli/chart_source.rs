@@ -129,6 +129,7 @@ impl ChartArgs {
             skip_schema_validation: self.skip_schema_validation,
             subchart_notes: self.render_subchart_notes,
             hide_secret: self.hide_secret,
+            post_render: None,
         };
         Ok(Loaded { source, located, values: self.values.clone() })
     }

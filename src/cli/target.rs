@@ -107,6 +107,7 @@ impl TargetArgs {
         let some = |s: &Option<String>| s.clone().filter(|s| !s.is_empty());
         let file = |p: &Option<PathBuf>| p.clone().filter(|p| !p.as_os_str().is_empty());
         Connection {
+            inline: None,
             kubeconfig: file(&self.kubeconfig),
             context: some(&self.kube_context),
             api_server: some(&self.kube_apiserver),

@@ -12,7 +12,7 @@ mod http;
 mod lookup;
 mod watch;
 
-pub use config::{ConfigError, Connection};
+pub use config::{ConfigError, Connection, Inline};
 pub use lookup::ClusterLookup;
 
 use std::sync::Arc;
@@ -136,6 +136,53 @@ impl Kube {
     pub async fn get_metadata(&self, id: &ObjectId) -> Result<Option<Json>, ClusterError> {
         let call = self.object_call(Verb::Get, id).await?.accept(METADATA);
         self.get_by(call).await
+    }
+
+    /// Patches an object's `status` subresource.
+    ///
+    /// # Errors
+    /// As [`Cluster::patch`].
+    pub async fn patch_status(
+        &self,
+        id: &ObjectId,
+        patch: PatchType,
+        body: &Json,
+        options: &WriteOptions,
+    ) -> Result<Json, ClusterError> {
+        self.patch_answer(id, "/status", patch, body, options).await?.json(Verb::Patch)
+    }
+
+    /// As [`Cluster::watch`], of metadata alone, with selectors of fields and labels.
+    ///
+    /// # Errors
+    /// As [`Cluster::watch`].
+    pub async fn watch_metadata(
+        &self,
+        gvk: &Gvk,
+        namespace: Option<&str>,
+        fields: &str,
+        labels: &str,
+    ) -> Result<BoxStream<'static, Result<WatchEvent, ClusterError>>, ClusterError> {
+        let path = self.path(gvk, namespace, "").await?;
+        let about = ObjectId::new(gvk.clone(), namespace, "");
+        let what = watch::Selection { fields: fields.to_owned(), labels: labels.to_owned(), metadata: true };
+        Ok(watch::watch(self.inner.http.clone(), path, about, what))
+    }
+
+    /// As [`Cluster::watch`], with a selector of labels too.
+    ///
+    /// # Errors
+    /// As [`Cluster::watch`].
+    pub async fn watch_selected(
+        &self,
+        gvk: &Gvk,
+        namespace: Option<&str>,
+        labels: &str,
+    ) -> Result<BoxStream<'static, Result<WatchEvent, ClusterError>>, ClusterError> {
+        let path = self.path(gvk, namespace, "").await?;
+        let about = ObjectId::new(gvk.clone(), namespace, "");
+        let what = watch::Selection { labels: labels.to_owned(), ..watch::Selection::default() };
+        Ok(watch::watch(self.inner.http.clone(), path, about, what))
     }
 
     async fn get_by(&self, call: Call) -> Result<Option<Json>, ClusterError> {
@@ -351,7 +398,7 @@ impl Cluster for Kube {
         body: &Json,
         options: &WriteOptions,
     ) -> Result<Json, ClusterError> {
-        self.patch_answer(id, patch, body, options).await?.json(Verb::Patch)
+        self.patch_answer(id, "", patch, body, options).await?.json(Verb::Patch)
     }
 
     async fn apply(
@@ -361,7 +408,7 @@ impl Cluster for Kube {
         force: bool,
         options: &WriteOptions,
     ) -> Result<Written, ClusterError> {
-        let answer = self.patch_answer(id, PatchType::Apply { force }, body, options).await?;
+        let answer = self.patch_answer(id, "", PatchType::Apply { force }, body, options).await?;
         Ok(Written { created: answer.status == 201, object: answer.json(Verb::Patch)? })
     }
 
@@ -403,7 +450,8 @@ impl Cluster for Kube {
     ) -> Result<BoxStream<'static, Result<WatchEvent, ClusterError>>, ClusterError> {
         let path = self.path(gvk, namespace, "").await?;
         let about = ObjectId::new(gvk.clone(), namespace, "");
-        Ok(watch::watch(self.inner.http.clone(), path, about, fields.to_owned()))
+        let what = watch::Selection { fields: fields.to_owned(), ..watch::Selection::default() };
+        Ok(watch::watch(self.inner.http.clone(), path, about, what))
     }
 
     async fn logs(
@@ -428,11 +476,12 @@ impl Kube {
     async fn patch_answer(
         &self,
         id: &ObjectId,
+        part: &str,
         patch: PatchType,
         body: &Json,
         options: &WriteOptions,
     ) -> Result<http::Answer, ClusterError> {
-        let path = self.path(&id.gvk, id.namespace.as_deref(), &id.name).await?;
+        let path = self.path(&id.gvk, id.namespace.as_deref(), &id.name).await? + part;
         let (content, force) = match patch {
             PatchType::Json => ("application/json-patch+json", None),
             PatchType::Merge => ("application/merge-patch+json", None),

@@ -19,14 +19,16 @@ mod rendering;
 pub mod rollback;
 pub mod test;
 pub mod uninstall;
+pub mod unlock;
 pub mod upgrade;
 mod work;
 
-pub use rendering::{RenderFailure, Source};
+pub use rendering::{PostRender, RenderFailure, Source};
 
 use std::sync::Arc;
 use std::time::Duration;
 
+use crate::cluster::apply::{ApplyOptions, Method};
 use crate::cluster::wait::{OnProgress, Progress, Unready, WaitError, WaitOptions};
 use crate::cluster::{Cluster, Gvk};
 use crate::diagnostic::LogLine;
@@ -203,7 +205,15 @@ pub struct Options {
     pub description: String,
     /// A pending record that no mark explains is somebody else's (`helm`). One older than this is taken to be dead.
     pub foreign_timeout: Duration,
+    /// Whose the written fields are: `helm`, or `helm-controller` for a controller that takes Flux's place.
+    pub field_manager: String,
+    /// Turns true when the wait for readiness is no longer worth its while, for something newer is to be released: the revision fails,
+    /// with [`SUPERSEDED`] as its error. What is being written is written to its end.
+    pub superseded: Option<tokio::sync::watch::Receiver<bool>>,
 }
+
+/// The error of a wait that was given up for something newer.
+pub const SUPERSEDED: &str = "superseded while waiting: a newer revision or specification is to be released";
 
 impl Default for Options {
     fn default() -> Self {
@@ -216,6 +226,8 @@ impl Default for Options {
             force_conflicts: false,
             description: String::new(),
             foreign_timeout: Duration::from_secs(3600),
+            field_manager: "helm".into(),
+            superseded: None,
         }
     }
 }
@@ -223,6 +235,18 @@ impl Default for Options {
 impl Options {
     fn waiting(&self, ctx: &Context) -> WaitOptions {
         WaitOptions { jobs: self.wait_for_jobs, progress: Some(ctx.progress()), ..WaitOptions::new(self.timeout) }
+    }
+
+    fn apply(&self, method: Method) -> ApplyOptions {
+        ApplyOptions { field_manager: self.field_manager.clone(), ..ApplyOptions::new(method) }
+    }
+
+    /// Ends when the wait is to be given up; never without [`Options::superseded`].
+    async fn given_up(&self) {
+        let Some(mut superseded) = self.superseded.clone() else { return std::future::pending().await };
+        if superseded.wait_for(|s| *s).await.is_err() {
+            std::future::pending::<()>().await;
+        }
     }
 }
 

@@ -10,6 +10,8 @@ use ::kube::config::{Cluster, KubeConfigOptions, Kubeconfig};
 /// What a command line says of the connection. All is optional.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct Connection {
+    /// The text of a kubeconfig, in place of all files.
+    pub inline: Option<Inline>,
     /// `--kubeconfig`; without it `$KUBECONFIG` (a list), then `~/.kube/config`.
     pub kubeconfig: Option<PathBuf>,
     /// `--kube-context`.
@@ -30,6 +32,46 @@ pub struct Connection {
     pub tls_server_name: Option<String>,
     /// `--namespace`.
     pub namespace: Option<String>,
+}
+
+/// The text of a kubeconfig from elsewhere than a file: a Secret. It is never printed.
+#[derive(Clone, PartialEq, Eq)]
+pub struct Inline {
+    pub text: String,
+    /// Run the programs that it names for credentials; otherwise they are left out.
+    pub exec: bool,
+    /// Let it turn the check of the server's certificate off; otherwise it is on.
+    pub insecure_tls: bool,
+}
+
+impl std::fmt::Debug for Inline {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.write_str("Inline(…)")
+    }
+}
+
+impl Inline {
+    /// A tenant's text must not reach this process: no programs, no files of this machine.
+    fn read(&self) -> Result<Kubeconfig, ConfigError> {
+        let mut config = Kubeconfig::from_yaml(&self.text)
+            .map_err(|e| ConfigError::Invalid(format!("the kubeconfig cannot be read: {}", with_sources(&e))))?;
+        for cluster in config.clusters.iter_mut().filter_map(|c| c.cluster.as_mut()) {
+            cluster.certificate_authority = None;
+            if !self.insecure_tls {
+                cluster.insecure_skip_tls_verify = None;
+            }
+        }
+        for auth in config.auth_infos.iter_mut().filter_map(|a| a.auth_info.as_mut()) {
+            auth.token_file = None;
+            auth.client_certificate = None;
+            auth.client_key = None;
+            auth.auth_provider = None;
+            if !self.exec {
+                auth.exec = None;
+            }
+        }
+        Ok(config)
+    }
 }
 
 /// Why there is no connection to be had.
@@ -97,6 +139,9 @@ impl Connection {
             Kubeconfig::read_from(path)
                 .map_err(|e| ConfigError::File { path: path.to_owned(), error: with_sources(&e) })
         };
+        if let Some(inline) = &self.inline {
+            return inline.read().map(Some);
+        }
         if let Some(path) = &self.kubeconfig {
             return read(path).map(Some);
         }

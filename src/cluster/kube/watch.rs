@@ -9,7 +9,7 @@ use futures::stream::BoxStream;
 use futures::{AsyncBufReadExt, StreamExt};
 use tokio::sync::mpsc;
 
-use super::call::{Call, Query};
+use super::call::{Call, METADATA, METADATA_LIST, Query};
 use super::http::{Http, backoff, of_status};
 use super::{ClusterError, Json, ObjectId, PAGE, Reason, Verb, WatchEvent};
 
@@ -20,6 +20,15 @@ const SILENCE: Duration = Duration::from_secs(90);
 
 type Sender = mpsc::Sender<Result<WatchEvent, ClusterError>>;
 
+/// Which objects of a kind, and how much of each.
+#[derive(Clone, Debug, Default)]
+pub(super) struct Selection {
+    pub fields: String,
+    pub labels: String,
+    /// Only `metadata` is asked for.
+    pub metadata: bool,
+}
+
 /// Nobody listens any more.
 struct Gone;
 
@@ -27,10 +36,10 @@ pub(super) fn watch(
     http: Http,
     path: String,
     about: ObjectId,
-    fields: String,
+    what: Selection,
 ) -> BoxStream<'static, Result<WatchEvent, ClusterError>> {
     let (sender, receiver) = mpsc::channel(64);
-    let watcher = Watcher { http, path, about, fields, known: HashMap::new() };
+    let watcher = Watcher { http, path, about, what, known: HashMap::new() };
     // The task ends when the stream is dropped: its next word finds nobody, and the silence between is bounded.
     let task = tokio::spawn(watcher.run(sender));
     let guard = AbortOnDrop(task);
@@ -53,7 +62,7 @@ struct Watcher {
     http: Http,
     path: String,
     about: ObjectId,
-    fields: String,
+    what: Selection,
     /// What was said to be there, by namespace and name, to tell what went away unseen.
     known: HashMap<(String, String), Json>,
 }
@@ -106,10 +115,15 @@ impl Watcher {
         let (mut items, mut token) = (Vec::new(), String::new());
         loop {
             let query = Query::new()
-                .text("fieldSelector", &self.fields)
+                .text("fieldSelector", &self.what.fields)
+                .text("labelSelector", &self.what.labels)
                 .text("limit", &PAGE.to_string())
                 .text("continue", &token);
-            let answer = self.http.send(&Call::get(Verb::Watch, &query.after(&self.path)).about(&self.about)).await?;
+            let mut call = Call::get(Verb::Watch, &query.after(&self.path)).about(&self.about);
+            if self.what.metadata {
+                call = call.accept(METADATA_LIST);
+            }
+            let answer = self.http.send(&call).await?;
             let mut list: Json = answer.json(Verb::Watch)?;
             let text = |path: &str| list.pointer(path).and_then(Json::as_str).unwrap_or_default().to_owned();
             let version = text("/metadata/resourceVersion");
@@ -117,6 +131,11 @@ impl Watcher {
             if let Some(Json::Array(page)) = list.get_mut("items").map(Json::take) {
                 items.extend(page.into_iter().map(|mut item| {
                     if let Some(fields) = item.as_object_mut() {
+                        if self.what.metadata {
+                            // They say that they are metadata.
+                            fields.remove("kind");
+                            fields.remove("apiVersion");
+                        }
                         fields.entry("apiVersion").or_insert_with(|| self.about.gvk.api_version().into());
                         fields.entry("kind").or_insert_with(|| self.about.gvk.kind.clone().into());
                     }
@@ -134,10 +153,14 @@ impl Watcher {
         let query = Query::new()
             .text("watch", "true")
             .text("allowWatchBookmarks", "true")
-            .text("fieldSelector", &self.fields)
+            .text("fieldSelector", &self.what.fields)
+            .text("labelSelector", &self.what.labels)
             .text("resourceVersion", from)
             .text("timeoutSeconds", &LENGTH.to_string());
-        let call = Call::get(Verb::Watch, &query.after(&self.path)).about(&self.about);
+        let mut call = Call::get(Verb::Watch, &query.after(&self.path)).about(&self.about);
+        if self.what.metadata {
+            call = call.accept(METADATA);
+        }
         let body = match self.http.stream(&call).await {
             Err(e) if e.code == 410 => return Ok(None),
             body => body?,

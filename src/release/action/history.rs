@@ -93,5 +93,6 @@ pub fn interrupted_prefix(name: &str) -> String {
 }
 
 pub fn is_interrupted(record: &Record) -> bool {
-    record.info.description.starts_with(&interrupted_prefix(&record.name))
+    let text = &record.info.description;
+    text.starts_with(&interrupted_prefix(&record.name)) || text.starts_with(super::unlock::PREFIX)
 }

@@ -3,7 +3,7 @@
 //! Source: Helm 4.3 `pkg/action/hooks.go`. One difference: the deletion of an old hook is always waited for; Helm does not with its default
 //! wait strategy, and then meets the dying object.
 
-use crate::cluster::apply::{self, ApplyOptions, Method};
+use crate::cluster::apply::{self, Method};
 use crate::cluster::targets::Target;
 use crate::cluster::{Gvk, Json, ObjectId, Propagation, manifest, wait};
 use crate::diagnostic::LogLine;
@@ -112,7 +112,7 @@ async fn one(
     } else {
         Method::ClientSide { three_way_custom: false }
     };
-    let created = apply::create(ctx.cluster.as_ref(), &targets, &ApplyOptions::new(method)).await;
+    let created = apply::create(ctx.cluster.as_ref(), &targets, &options.apply(method)).await;
     if let Err(e) = created {
         set_phase(record, i, "Failed");
         return Err(Stop::Early(ActionError::new(format!("warning: Hook {event} {path} failed: {}", e.message))));

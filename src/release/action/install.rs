@@ -359,7 +359,7 @@ async fn create_namespace(ctx: &Context, install: &Install) -> Result<(), Action
         "apiVersion": "v1", "kind": "Namespace", "metadata": {"name": name, "labels": {"name": name}},
     });
     let target = Target { id: ObjectId::new(super::namespace_kind(), None, name), object };
-    match apply::create(&guarded, &[target], &ApplyOptions::new(install.method(false))).await {
+    match apply::create(&guarded, &[target], &install.options.apply(install.method(false))).await {
         Ok(_) => Ok(()),
         Err(e) if e.causes.iter().all(crate::cluster::ClusterError::is_already_exists) => Ok(()),
         Err(e) => Err(ActionError::new(e.message)),
@@ -378,7 +378,7 @@ impl Install {
     fn apply_options(&self, method: Method) -> ApplyOptions {
         let validation =
             if self.disable_openapi_validation { FieldValidation::Ignore } else { FieldValidation::Strict };
-        ApplyOptions { validation, ..ApplyOptions::new(method) }
+        ApplyOptions { validation, ..self.options.apply(method) }
     }
 }
 
@@ -483,7 +483,11 @@ async fn perform(
 /// The wait after an apply, if it is asked for and somebody acts on the objects.
 pub(super) async fn wait_for(ctx: &Context, targets: &[Target], options: &Options) -> Result<(), ActionError> {
     if options.wait == WaitStrategy::Watcher && ctx.cluster.is_live() {
-        crate::cluster::wait::ready(ctx.cluster.as_ref(), targets, &options.waiting(ctx)).await?;
+        let waiting = options.waiting(ctx);
+        tokio::select! {
+            ready = crate::cluster::wait::ready(ctx.cluster.as_ref(), targets, &waiting) => ready?,
+            () = options.given_up() => return Err(ActionError::new(super::SUPERSEDED)),
+        }
     }
     Ok(())
 }

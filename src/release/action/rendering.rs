@@ -3,6 +3,7 @@
 //! Templates that look objects up ask the target. The render is synchronous and needs a large stack, so it runs on a thread of its own,
 //! while the caller's runtime goes on to move the answers of those lookups.
 
+use std::collections::BTreeMap;
 use std::sync::Arc;
 
 use crate::chart::{Chart, Table, data};
@@ -27,7 +28,14 @@ pub struct Source {
     pub subchart_notes: bool,
     /// `--hide-secret`: Secrets are left out of the manifest; for dry runs only.
     pub hide_secret: bool,
+    /// Works on the rendered files before they are sorted into manifests and hooks.
+    pub post_render: Option<PostRender>,
 }
+
+/// From the rendered files, by path and without notes, to what is to be released.
+pub type PostRender = Arc<dyn Fn(Files) -> Result<Files, String> + Send + Sync>;
+
+type Files = BTreeMap<String, Vec<u8>>;
 
 /// A render that failed, with what explains it.
 pub struct RenderFailure {
@@ -82,7 +90,7 @@ fn render_here(
     capabilities: Arc<Capabilities>,
     lookup: Option<Arc<dyn Lookup>>,
 ) -> (Result<Rendered, ActionError>, Vec<LogLine>) {
-    let Source { mut state, values, chart, skip_schema_validation, subchart_notes, hide_secret } = source;
+    let Source { mut state, values, chart, skip_schema_validation, subchart_notes, hide_secret, post_render } = source;
     let mut log = Vec::new();
     if let Some(lookup) = lookup {
         set_lookup(&mut state, lookup);
@@ -92,7 +100,8 @@ fn render_here(
         Err(_) => return (Err(ActionError::new("values are nested too deep")), log),
     };
     let request = Request { release: options, capabilities, skip_schema_validation };
-    let result = match render::release(&mut state, chart, values, &request, &mut log) {
+    let post_render = post_render.as_deref().map(|f| f as render::PostRender<'_>);
+    let result = match render::release_with(&mut state, chart, values, &request, post_render, &mut log) {
         Ok(release) => {
             let notes = if subchart_notes { &release.all_notes } else { &release.notes };
             Ok(Rendered {

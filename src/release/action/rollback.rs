@@ -4,7 +4,7 @@
 //! are pruned too.
 
 use crate::cluster::ObjectId;
-use crate::cluster::apply::{self, ApplyOptions, Method};
+use crate::cluster::apply::{self, Method};
 use crate::cluster::targets::Target;
 use crate::diagnostic::LogLine;
 use crate::release::Record;
@@ -250,7 +250,7 @@ async fn perform(
     } else {
         Method::ClientSide { three_way_custom: false }
     };
-    match apply::update(ctx.cluster.as_ref(), originals, targets, &ApplyOptions::new(method)).await {
+    match apply::update(ctx.cluster.as_ref(), originals, targets, &options.apply(method)).await {
         Ok(done) => reached.created.extend(done.created),
         Err(e) => {
             reached.created.extend(e.done.created.iter().cloned());

@@ -341,7 +341,7 @@ async fn perform(
         Method::ClientSide { three_way_custom: false }
     };
     let validation = if upgrade.disable_openapi_validation { FieldValidation::Ignore } else { FieldValidation::Strict };
-    let apply_options = ApplyOptions { validation, ..ApplyOptions::new(method) };
+    let apply_options = ApplyOptions { validation, ..options.apply(method) };
     match apply::update(ctx.cluster.as_ref(), originals, targets, &apply_options).await {
         Ok(done) => created.extend(done.created),
         Err(e) => {
