@@ -7,6 +7,7 @@ pub mod api;
 pub mod chart;
 pub mod cli;
 pub mod cluster;
+pub mod controller;
 pub mod diagnostic;
 pub mod golang;
 pub mod gotmpl;
