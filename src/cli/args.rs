@@ -1,9 +1,10 @@
 //! Every flag, defined once: parsing, `--help`, completions and man pages come from here.
 //! Names, short forms and defaults are Helm's wherever Helm has the flag.
 
+use std::ffi::OsString;
 use std::path::PathBuf;
 
-use clap::{Args, Parser, Subcommand, ValueEnum};
+use clap::{Args, FromArgMatches, Parser, Subcommand, ValueEnum};
 
 use super::output::Streams;
 
@@ -15,6 +16,26 @@ pub struct Cli {
     pub global: Global,
     #[command(subcommand)]
     pub command: Command,
+}
+
+impl Cli {
+    /// Reads a command line, the program's name first.
+    ///
+    /// # Errors
+    /// What clap says of it, help and version included.
+    pub fn read(args: impl IntoIterator<Item = OsString>) -> Result<Self, clap::Error> {
+        let args: Vec<OsString> = args.into_iter().collect();
+        match args.get(1).and_then(|a| a.to_str()).and_then(Command::alone) {
+            // The derived definition, with one command instead of all.
+            Some(command) => {
+                let root = Global::augment_args(clap::Command::new("pintle"));
+                let root = root.version(env!("CARGO_PKG_VERSION")).max_term_width(110).subcommand_required(true);
+                let mut matches = root.subcommand(command).try_get_matches_from(args)?;
+                Self::from_arg_matches_mut(&mut matches)
+            }
+            None => Self::try_parse_from(args),
+        }
+    }
 }
 
 /// Flags of every command.
@@ -64,76 +85,99 @@ impl LimitArgs {
     }
 }
 
-#[allow(
-    clippy::large_enum_variant,
-    reason = "clap's derive wants the arguments unboxed, and there is one command a run"
-)]
-#[derive(Debug, Subcommand)]
-pub enum Command {
+/// The commands: what each does, its arguments, its word and its other names.
+///
+/// One that is named outright is parsed by [`Command::alone`], without the definitions of all the others: making those takes longer than
+/// rendering a small chart.
+macro_rules! commands {
+    ($( #[doc = $about:literal] $name:ident($args:ty) = $word:literal $(| $alias:literal)*, )+) => {
+        #[allow(
+            clippy::large_enum_variant,
+            reason = "clap's derive wants the arguments unboxed, and there is one command a run"
+        )]
+        #[derive(Debug, Subcommand)]
+        pub enum Command {
+            $(
+                #[doc = $about]
+                #[command(name = $word, aliases = Vec::<&'static str>::from([$($alias),*]))]
+                $name($args),
+            )+
+        }
+
+        impl Command {
+            /// The definition of the one command of this name.
+            fn alone(word: &str) -> Option<clap::Command> {
+                Some(match word {
+                    $( $word $(| $alias)* => {
+                        let command = clap::Command::new($word).aliases(Vec::<&'static str>::from([$($alias),*]));
+                        <$args as Args>::augment_args(command).about($about.trim())
+                    } )+
+                    _ => return None,
+                })
+            }
+        }
+    };
+}
+
+commands! {
     /// Locally render templates
-    Template(Template),
+    Template(Template) = "template",
     /// Show information of a chart
-    #[command(alias = "inspect")]
-    Show(Show),
+    Show(Show) = "show" | "inspect",
     /// Manage a chart's dependencies
-    #[command(aliases = ["dep", "dependencies"])]
-    Dependency(super::dependency::DependencyArgs),
+    Dependency(super::dependency::DependencyArgs) = "dependency" | "dep" | "dependencies",
     /// Package a chart directory into a chart archive
-    Package(super::package::PackageArgs),
+    Package(super::package::PackageArgs) = "package",
     /// Download a chart and (optionally) unpack it in local directory
-    #[command(alias = "fetch")]
-    Pull(super::pull::PullArgs),
+    Pull(super::pull::PullArgs) = "pull" | "fetch",
     /// Add, list, remove, update chart repositories
-    Repo(super::repo::RepoArgs),
+    Repo(super::repo::RepoArgs) = "repo",
     /// Push a chart to a registry
-    Push(super::push::PushArgs),
+    Push(super::push::PushArgs) = "push",
     /// Log in to or out from a registry
-    Registry(super::registry::RegistryArgs),
+    Registry(super::registry::RegistryArgs) = "registry",
     /// List the versions of a chart
-    Versions(super::versions::VersionsArgs),
+    Versions(super::versions::VersionsArgs) = "versions",
     /// Look into the cache of fetched charts, or prune it
-    Cache(super::cache::CacheArgs),
+    Cache(super::cache::CacheArgs) = "cache",
     /// Render an environment of a deployment repository, release by release
-    Build(Build),
+    Build(Build) = "build",
     /// Build overlays as kustomize does
-    Kustomize(super::kustomize::KustomizeArgs),
+    Kustomize(super::kustomize::KustomizeArgs) = "kustomize",
     /// Install a chart
-    Install(super::install::InstallArgs),
+    Install(super::install::InstallArgs) = "install",
     /// Upgrade a release
-    Upgrade(super::upgrade::UpgradeArgs),
+    Upgrade(super::upgrade::UpgradeArgs) = "upgrade",
     /// Roll back a release to a previous revision
-    Rollback(super::rollback::RollbackArgs),
+    Rollback(super::rollback::RollbackArgs) = "rollback",
     /// Uninstall a release
-    #[command(aliases = ["del", "delete", "un"])]
-    Uninstall(super::uninstall::UninstallArgs),
+    Uninstall(super::uninstall::UninstallArgs) = "uninstall" | "del" | "delete" | "un",
     /// Run tests for a release
-    Test(super::test::TestArgs),
+    Test(super::test::TestArgs) = "test",
     /// Compare a release's objects with the live ones
-    Drift(super::drift::DriftArgs),
+    Drift(super::drift::DriftArgs) = "drift",
     /// Finish or undo what an interrupted operation left
-    Recover(super::recover::RecoverArgs),
+    Recover(super::recover::RecoverArgs) = "recover",
     /// List releases
-    #[command(alias = "ls")]
-    List(super::list::ListArgs),
+    List(super::list::ListArgs) = "list" | "ls",
     /// Fetch release history
-    #[command(alias = "hist")]
-    History(super::history::HistoryArgs),
+    History(super::history::HistoryArgs) = "history" | "hist",
     /// Display the status of the named release
-    Status(super::status::StatusArgs),
+    Status(super::status::StatusArgs) = "status",
     /// Show what differs
-    Diff(super::diff::DiffArgs),
+    Diff(super::diff::DiffArgs) = "diff",
     /// Download extended information of a named release
-    Get(super::get::GetArgs),
+    Get(super::get::GetArgs) = "get",
     /// Change an image tag, chart version or value in a deployment repository, commit and push it
-    Bump(super::bump::Bump),
+    Bump(super::bump::Bump) = "bump",
     /// Compare, check and merge SOPS files without showing a value
-    Secrets(super::secrets::Secrets),
+    Secrets(super::secrets::Secrets) = "secrets",
     /// Print the version
-    Version(Version),
+    Version(Version) = "version",
     /// Generate a completion script for a shell
-    Completion(Completion),
+    Completion(Completion) = "completion",
     /// Write man pages into a directory
-    Man(Man),
+    Man(Man) = "man",
 }
 
 /// Where values come from, in Helm's order: files, then JSON, plain, string, file and literal settings.
@@ -319,6 +363,40 @@ pub fn usage(e: &clap::Error, io: &mut Streams<'_>) -> u8 {
         _ => {
             io.error(e.to_string().trim_start_matches("error: ").trim_end());
             1
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_command_alone_is_the_command_of_the_tree() {
+        use clap::CommandFactory;
+        let tree = Cli::command();
+        let words: Vec<String> = tree
+            .get_subcommands()
+            .flat_map(|c| {
+                c.get_name_and_visible_aliases()
+                    .into_iter()
+                    .chain(c.get_all_aliases())
+                    .map(String::from)
+                    .collect::<Vec<_>>()
+            })
+            .collect();
+        assert!(words.len() > 30 && words.contains(&"template".into()) && words.contains(&"ls".into()));
+        for word in words {
+            for rest in [vec!["--help"], vec!["-h"], vec!["--no-such-flag"], vec!["--namespace"], vec![]] {
+                let line: Vec<OsString> =
+                    ["pintle", &word].into_iter().chain(rest.clone()).map(OsString::from).collect();
+                let (alone, all) = (Cli::read(line.clone()), Cli::try_parse_from(line));
+                match (alone, all) {
+                    (Err(a), Err(b)) => assert_eq!(a.to_string(), b.to_string(), "{word} {rest:?}"),
+                    (Ok(a), Ok(b)) => assert_eq!(format!("{a:?}"), format!("{b:?}"), "{word} {rest:?}"),
+                    (a, b) => panic!("{word} {rest:?}: {a:?}, {b:?}"),
+                }
+            }
         }
     }
 }

@@ -54,8 +54,6 @@ pub use output::Streams;
 use std::ffi::OsString;
 use std::process::ExitCode;
 
-use clap::Parser;
-
 /// Why a command failed: what is printed after `Error: `, what may help, and the exit code.
 #[derive(Debug)]
 pub struct Failure {
@@ -84,7 +82,7 @@ impl From<std::io::Error> for Failure {
 
 /// Runs a command line, the program's name first. Writes to the given streams and returns the exit code.
 pub fn run(args: impl IntoIterator<Item = OsString>, io: &mut Streams<'_>) -> u8 {
-    let cli = match Cli::try_parse_from(args) {
+    let cli = match Cli::read(args) {
         Ok(cli) => cli,
         Err(e) => return args::usage(&e, io),
     };

@@ -5,16 +5,18 @@
 //! `Retry-After` says; a deadline holds for all tries together, and a transfer that stands still is given up. Logs name URLs without user,
 //! password and query.
 
+mod alert;
 mod client;
 mod redirect;
 mod retry;
 mod sink;
 mod transfer;
 
+pub use alert::failed;
 pub use redirect::Trail;
 pub use retry::{after as retry_after, pause};
 pub use sink::{Sink, Stored};
-pub use transfer::{Answer, Request, unreachable};
+pub use transfer::{Answer, Request};
 
 use std::collections::HashMap;
 use std::sync::{Arc, Mutex, PoisonError};

@@ -222,7 +222,7 @@ impl Http {
         tracing::debug!(url = %redact(url.as_str()), "fetching");
         match timeout(self.idle, out.send()).await {
             Ok(Ok(response)) => Ok(response),
-            Ok(Err(e)) => Err(unreachable(url, &e)),
+            Ok(Err(e)) => Err(super::failed(url, &self.tls, &e).await),
             Err(_) => {
                 let message = format!("no answer within {} s", self.idle.as_secs_f32());
                 Err(SourceError::new(Reason::Unreachable, url.as_str(), message))

@@ -379,7 +379,7 @@ impl Repository {
             let idle = self.options.idle.max(Duration::from_secs(u64::from(ask.body.is_some()) * 60));
             let response = match timeout(idle, request.send()).await {
                 Ok(Ok(response)) => response,
-                Ok(Err(e)) => return Err(crate::source::http::unreachable(&at, &e)),
+                Ok(Err(e)) => return Err(crate::source::http::failed(&at, &self.options.tls, &e).await),
                 Err(_) => {
                     let message = format!("no answer within {} s", idle.as_secs_f32());
                     return Err(SourceError::new(Reason::Unreachable, at.as_str(), message));
@@ -478,7 +478,10 @@ impl Repository {
                 }
             }
         };
-        let response = request.send().await.map_err(|e| crate::source::http::unreachable(&url, &e))?;
+        let response = match request.send().await {
+            Ok(response) => response,
+            Err(e) => return Err(crate::source::http::failed(&url, &self.options.tls, &e).await),
+        };
         if !response.status().is_success() {
             return Err(self.refused(&url, response).await);
         }
