@@ -66,7 +66,8 @@ pub struct ApplyArgs {
 fn strategy(text: Option<&str>, io: &mut Streams<'_>) -> Result<WaitStrategy, Failure> {
     match text {
         None | Some("hookOnly") => Ok(WaitStrategy::HookOnly),
-        Some("watcher" | "legacy") => Ok(WaitStrategy::Watcher),
+        Some("watcher") => Ok(WaitStrategy::Watcher),
+        Some("legacy") => Ok(WaitStrategy::Legacy),
         Some("true") => {
             io.log(&LogLine::warn("--wait=true is deprecated (boolean value) and can be replaced with --wait=watcher"));
             Ok(WaitStrategy::Watcher)

@@ -6,6 +6,7 @@
 
 mod fields;
 mod kinds;
+pub mod legacy;
 
 use std::fmt;
 

@@ -8,6 +8,7 @@
 
 mod diagnose;
 mod follow;
+mod legacy;
 
 use std::sync::Arc;
 use std::time::Duration;
@@ -39,12 +40,14 @@ pub struct WaitOptions {
     pub timeout: Duration,
     /// Jobs must have completed (`--wait-for-jobs`); otherwise one that has started is enough.
     pub jobs: bool,
+    /// Helm's older rules and texts (`--wait=legacy`) instead of kstatus'.
+    pub legacy: bool,
     pub progress: Option<OnProgress>,
 }
 
 impl WaitOptions {
     pub fn new(timeout: Duration) -> Self {
-        Self { timeout, jobs: false, progress: None }
+        Self { timeout, jobs: false, legacy: false, progress: None }
     }
 
     fn timeout(&self) -> Duration {
@@ -94,6 +97,9 @@ impl WaitError {
 /// # Errors
 /// Names each object that is not ready.
 pub async fn ready(cluster: &dyn Cluster, targets: &[Target], options: &WaitOptions) -> Result<(), WaitError> {
+    if options.legacy {
+        return legacy::ready(cluster, targets, options).await;
+    }
     let ids = targets.iter().filter(|t| !is_paused(t)).map(|t| t.id.clone());
     let rule = if options.jobs { judge_with_jobs } else { judge_plain };
     until_current(cluster, ids.collect(), rule, options).await
@@ -125,7 +131,7 @@ pub async fn deleted(cluster: &dyn Cluster, targets: &[Target], options: &WaitOp
     let (entries, end) = follow(cluster, ids, judge_plain, options, gone).await;
     let left: Vec<&Entry> =
         entries.iter().filter(|e| !matches!(e.status.state, State::NotFound | State::Unknown)).collect();
-    let lines = left.iter().map(|e| line(e, "still exists"));
+    let lines = left.iter().filter(|_| !options.legacy).map(|e| line(e, "still exists"));
     conclude(lines.collect(), &end, left.iter().map(|e| unready(e, Vec::new())).collect())
 }
 
@@ -165,9 +171,15 @@ async fn until_current(
     if !cluster.is_live() || ids.is_empty() {
         return Ok(());
     }
+    let verdict = if options.legacy { legacy::hook_verdict } else { verdict };
     let (entries, end) = follow(cluster, ids, rule, options, verdict).await;
-    let wrong: Vec<&Entry> = entries.iter().filter(|e| e.status.state != State::Current).collect();
-    let lines = wrong.iter().map(|e| line(e, "not ready")).collect::<Vec<_>>();
+    let passed = |s: State| s == State::Current || (options.legacy && s == State::NotFound);
+    let wrong: Vec<&Entry> = entries.iter().filter(|e| !passed(e.status.state)).collect();
+    let lines: Vec<String> = if options.legacy {
+        wrong.iter().filter_map(|e| legacy::hook_line(e)).collect()
+    } else {
+        wrong.iter().map(|e| line(e, "not ready")).collect()
+    };
     if wrong.is_empty() {
         return conclude(lines, &end, Vec::new());
     }

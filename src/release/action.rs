@@ -187,8 +187,10 @@ pub enum WaitStrategy {
     /// Hooks only (Helm's default).
     #[default]
     HookOnly,
-    /// All objects, by kstatus' rules. Helm's `legacy` polls with rules of its own; here it is this too.
+    /// All objects, by kstatus' rules.
     Watcher,
+    /// All objects, by the polls and the rules of Helm 3.
+    Legacy,
 }
 
 /// What holds for every action that writes.
@@ -234,7 +236,13 @@ impl Default for Options {
 
 impl Options {
     fn waiting(&self, ctx: &Context) -> WaitOptions {
-        WaitOptions { jobs: self.wait_for_jobs, progress: Some(ctx.progress()), ..WaitOptions::new(self.timeout) }
+        let legacy = self.wait == WaitStrategy::Legacy;
+        WaitOptions {
+            jobs: self.wait_for_jobs,
+            legacy,
+            progress: Some(ctx.progress()),
+            ..WaitOptions::new(self.timeout)
+        }
     }
 
     fn apply(&self, method: Method) -> ApplyOptions {

@@ -9,6 +9,7 @@ use pintle::cluster::wait::{self, WaitOptions};
 use pintle::cluster::{Cluster, Json, Propagation};
 use serde_json::json;
 
+use crate::support::chart;
 use crate::support::cluster::{self, write_options};
 
 fn deployment(name: &str, annotations: Json) -> Json {
@@ -161,4 +162,41 @@ fn a_kind_that_may_not_be_watched_is_read_instead() {
         let error = wait::ready(&reader, &targets[2..3], &within(120)).await.unwrap_err();
         assert!(error.message.contains("User \"reader\" cannot get resource \"configmaps\""), "{}", error.message);
     });
+}
+
+/// `--wait=legacy`: Helm's older rules, beside helm itself.
+#[test]
+fn the_legacy_strategy_waits_as_helm_does() {
+    let balancer = "apiVersion: v1\nkind: Service\nmetadata: {name: balanced}\nspec:\n  type: LoadBalancer\n  ports: [{port: 80}]\n";
+    let web = serde_json::to_string(&deployment("web", json!({}))).unwrap();
+    let ready = chart::write("ready", "", &[("templates/web.yaml", &web)]);
+    let waits = chart::write("waits", "", &[("templates/web.yaml", &web), ("templates/svc.yaml", balancer)]);
+    let mut hook = job("bad", json!({"test/fail": ""}));
+    hook["metadata"]["annotations"] = json!({"helm.sh/hook": "post-install"});
+    let fails = chart::write("fails", "", &[("templates/hook.yaml", &hook.to_string())]);
+    let cases = [
+        (&ready, "1m", "watcher", true),
+        (&ready, "1m", "legacy", true),
+        // kstatus asks for a cluster address only, the older rules for one of the balancer, which nobody gives here.
+        (&waits, "1m", "watcher", true),
+        (&waits, "5s", "legacy", false),
+        (&fails, "1m", "legacy", false),
+    ];
+    for (chart, timeout, strategy, succeeds) in cases {
+        let said = ["pintle", "helm"].map(|program| {
+            let ns = cluster::namespace(&format!("legacy-{program}"));
+            let wait = format!("--wait={strategy}");
+            let words = ["install", "x", chart.to_str().unwrap(), "--timeout", timeout, &wait];
+            let out = if program == "helm" { ns.helm(&words) } else { ns.pintle(&words) };
+            let error = String::from_utf8_lossy(&out.stderr).into_owned();
+            assert_eq!(out.status.success(), succeeds, "{program} {strategy} {}: {error}", chart.display());
+            let first = error.lines().find(|l| l.starts_with("Error: ")).unwrap_or_default().to_owned();
+            (first, error)
+        });
+        let [(ours, explained), (theirs, _)] = said;
+        assert_eq!(ours, theirs, "{}", chart.display());
+        if chart == &waits && !succeeds {
+            assert!(explained.contains("Service does not have load balancer ingress IP address"), "{explained}");
+        }
+    }
 }

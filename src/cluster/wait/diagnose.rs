@@ -11,7 +11,7 @@ use super::Entry;
 /// For all objects together.
 const TIME: Duration = Duration::from_secs(15);
 /// So many objects, pods of one, events of one and log lines of a container.
-const OBJECTS: usize = 10;
+pub(super) const OBJECTS: usize = 10;
 const PODS: usize = 3;
 const EVENTS: usize = 5;
 const LOG_LINES: i64 = 10;
@@ -70,7 +70,7 @@ fn array<'a>(object: &'a Json, path: &str) -> &'a [Json] {
 }
 
 /// `spec.selector` as the API writes selectors.
-fn selector(object: &Json) -> Option<String> {
+pub(super) fn selector(object: &Json) -> Option<String> {
     let labels = object.pointer("/spec/selector/matchLabels")?.as_object()?;
     let pairs: Vec<String> = labels.iter().filter_map(|(k, v)| Some(format!("{k}={}", v.as_str()?))).collect();
     (!pairs.is_empty()).then(|| pairs.join(","))

@@ -25,6 +25,12 @@ pub(super) struct Entry {
     seen: bool,
 }
 
+impl Entry {
+    pub(super) fn new(id: ObjectId, group: usize) -> Self {
+        Self { id, status: Status::new(State::Unknown, ""), object: None, group, seen: false }
+    }
+}
+
 pub(super) enum Verdict {
     GoOn,
     Done,
@@ -112,8 +118,7 @@ fn arrange(ids: Vec<ObjectId>) -> (Vec<Entry>, Vec<Group>) {
             groups.push(Group { gvk: id.gvk.clone(), namespace: id.namespace.clone(), polled: false });
             groups.len() - 1
         });
-        let status = Status::new(State::Unknown, "");
-        entries.push(Entry { id, status, object: None, group, seen: false });
+        entries.push(Entry::new(id, group));
     }
     (entries, groups)
 }
@@ -127,7 +132,7 @@ fn selector(entries: &[Entry], group: usize) -> String {
     }
 }
 
-fn absent() -> Status {
+pub(super) fn absent() -> Status {
     Status::new(State::NotFound, "Resource not found")
 }
 
@@ -151,7 +156,7 @@ fn note(entries: &mut [Entry], group: usize, event: WatchEvent, judge: fn(&Json)
     }
 }
 
-fn settle(entry: &mut Entry, status: Status, object: Option<Json>, options: &WaitOptions) {
+pub(super) fn settle(entry: &mut Entry, status: Status, object: Option<Json>, options: &WaitOptions) {
     let changed = !entry.seen || entry.status != status;
     entry.seen = true;
     entry.status = status;

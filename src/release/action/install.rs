@@ -482,7 +482,7 @@ async fn perform(
 
 /// The wait after an apply, if it is asked for and somebody acts on the objects.
 pub(super) async fn wait_for(ctx: &Context, targets: &[Target], options: &Options) -> Result<(), ActionError> {
-    if options.wait == WaitStrategy::Watcher && ctx.cluster.is_live() {
+    if options.wait != WaitStrategy::HookOnly && ctx.cluster.is_live() {
         let waiting = options.waiting(ctx);
         tokio::select! {
             ready = crate::cluster::wait::ready(ctx.cluster.as_ref(), targets, &waiting) => ready?,

@@ -176,7 +176,7 @@ pub(super) async fn locked(work: &Work, uninstall: &Uninstall) -> Result<Uninsta
         return Err(failed.iter().fold(error, |e, cause| e.with(cause.to_string())));
     }
     let mut errors: Vec<ActionError> = Vec::new();
-    if options.wait == WaitStrategy::Watcher && ctx.cluster.is_live() {
+    if options.wait != WaitStrategy::HookOnly && ctx.cluster.is_live() {
         let gone = wait::deleted(ctx.cluster.as_ref(), &removal.delete, &options.waiting(ctx)).await;
         errors.extend(gone.err().map(ActionError::from));
     }
