@@ -7,6 +7,7 @@ use std::path::PathBuf;
 use clap::{Args, FromArgMatches, Parser, Subcommand, ValueEnum};
 
 use super::output::Streams;
+use super::post_renderer::PostRendererArgs;
 
 /// Renders Helm charts byte for byte as Helm does, and shows what a deployment repository would apply.
 #[derive(Debug, Parser)]
@@ -228,6 +229,11 @@ pub struct Template {
     /// Only show manifests rendered from the given templates
     #[arg(short = 's', long, value_name = "TEMPLATE")]
     pub show_only: Vec<String>,
+    #[command(flatten)]
+    pub post_renderer: PostRendererArgs,
+    /// Update dependencies if they are missing before installing the chart
+    #[arg(long)]
+    pub dependency_update: bool,
     /// Write the executed templates to files in this directory instead of standard output
     #[arg(long, value_name = "DIR")]
     pub output_dir: Option<String>,

@@ -4,15 +4,18 @@ use std::sync::Arc;
 
 use clap::Args;
 
-use crate::diagnostic::Diagnostic;
+use crate::chart::Chart;
+use crate::diagnostic::{Diagnostic, LogLine};
 use crate::gotmpl::{State, SystemHost};
 use crate::release::action::{ActionError, RenderFailure, Source};
 use crate::render::{self, KubeVersion};
+use crate::source::Context;
 
 use super::args::{Global, ValueArgs};
 use super::chart_path::{ChartPathArgs, Located};
 use super::origin::Origins;
 use super::output::Streams;
+use super::post_renderer::PostRendererArgs;
 use super::printed::Format;
 use super::{Failure, explain, template};
 
@@ -68,8 +71,10 @@ pub struct ChartArgs {
     pub api_versions: Vec<String>,
     #[command(flatten)]
     pub from: ChartPathArgs,
-    /// Accepted for compatibility; missing dependencies are an error
-    #[arg(long, hide = true)]
+    #[command(flatten)]
+    pub post_renderer: PostRendererArgs,
+    /// Update dependencies if they are missing before installing the chart
+    #[arg(long)]
     pub dependency_update: bool,
 }
 
@@ -116,11 +121,13 @@ impl ChartArgs {
         io: &mut Streams<'_>,
     ) -> Result<Loaded, Failure> {
         let mut state = state.unwrap_or_else(|| self.state(global));
+        let post_render = self.post_renderer.find(io)?;
         let located = self.from.locate(chart, io)?;
         let values = template::merge_values(&mut state, &self.values, &self.from)?;
         let mut log = Vec::new();
-        let chart = located.load(&mut log).map_err(|e| e.to_string());
-        let chart = chart.and_then(|chart| render::check_installable(&chart, &mut log).map(|()| chart));
+        let chart = located.load(&mut log).map_err(|e| Failure::new(e.to_string()));
+        let update = self.dependency_update.then_some(&self.from);
+        let chart = chart.and_then(|chart| installable(chart, &located, update, &mut log, io));
         log.iter().for_each(|line| io.log(line));
         let source = Source {
             state,
@@ -129,7 +136,7 @@ impl ChartArgs {
             skip_schema_validation: self.skip_schema_validation,
             subchart_notes: self.render_subchart_notes,
             hide_secret: self.hide_secret,
-            post_render: None,
+            post_render,
         };
         Ok(Loaded { source, located, values: self.values.clone() })
     }
@@ -138,6 +145,30 @@ impl ChartArgs {
     pub fn state(&self, global: &Global) -> State {
         State::new(Arc::new(SystemHost { enable_dns: self.enable_dns }), global.limits.limits())
     }
+}
+
+/// A chart that may be installed; its missing dependencies are fetched before if `update` says how.
+///
+/// # Errors
+/// Helm's texts.
+pub(super) fn installable(
+    chart: Chart,
+    located: &Located,
+    update: Option<&ChartPathArgs>,
+    log: &mut Vec<LogLine>,
+    io: &mut Streams<'_>,
+) -> Result<Chart, Failure> {
+    let complete = crate::values::dependencies::check_dependencies(&chart).is_ok();
+    let (Some(from), Located::Path(path), false) = (update, located, complete) else {
+        return Ok(render::check_installable(&chart, log).map(|()| chart)?);
+    };
+    let context = Context::new(from.access.options()?);
+    let mut print = |line: &str| drop(writeln!(io.out, "{line}"));
+    let updated = super::dependency::dependencies(&context, path, false, true, &mut print);
+    context.notes().iter().for_each(|line| io.log(line));
+    updated?;
+    let chart = located.load(log).map_err(|e| format!("failed reloading chart after repo update: {e}"))?;
+    Ok(render::check_installable(&chart, log).map(|()| chart)?)
 }
 
 /// `-o`'s value.

@@ -24,6 +24,7 @@ mod manual;
 mod origin;
 mod output;
 mod package;
+mod post_renderer;
 mod printed;
 mod progress;
 mod pull;

@@ -18,6 +18,7 @@ use crate::value::MapId;
 
 use super::args::{Global, Template, ValueArgs};
 use super::chart_path::ChartPathArgs;
+use super::chart_source::installable;
 use super::origin::Origins;
 use super::output::Streams;
 use super::{Failure, explain, warnings};
@@ -29,12 +30,14 @@ pub fn run(args: &Template, global: &Global, io: &mut Streams<'_>) -> Result<(),
     };
     let host = SystemHost { enable_dns: args.enable_dns };
     let mut st = State::new(Arc::new(host), global.limits.limits());
+    let post_render = args.post_renderer.find(io)?;
     let (name, chart_ref) = name_and_chart(args, &mut st)?;
     let located = args.source.locate(chart_ref, io)?;
     let values = merge_values(&mut st, &args.values, &args.source)?;
     let mut log = Vec::new();
-    let chart = located.load(&mut log).map_err(|e| e.to_string());
-    let outcome = chart.and_then(|chart| render::check_installable(&chart, &mut log).map(|()| chart));
+    let chart = located.load(&mut log).map_err(|e| Failure::new(e.to_string()));
+    let update = args.dependency_update.then_some(&args.source);
+    let outcome = chart.and_then(|chart| installable(chart, &located, update, &mut log, io));
     let chart = flush(outcome, &mut log, io)?;
     let request = Request {
         release: ReleaseOptions {
@@ -47,7 +50,8 @@ pub fn run(args: &Template, global: &Global, io: &mut Streams<'_>) -> Result<(),
         capabilities: Arc::new(Capabilities::offline(Compat::default(), kube_version, &args.api_versions)),
         skip_schema_validation: args.skip_schema_validation,
     };
-    let rendered = flush(render::release(&mut st, chart, values, &request, &mut log), &mut log, io);
+    let post_render = post_render.as_deref().map(|f| f as render::PostRender<'_>);
+    let rendered = flush(render::release_with(&mut st, chart, values, &request, post_render, &mut log), &mut log, io);
     let mut output = Output { args, release_name: &request.release.name, io, written: HashSet::new() };
     match rendered {
         Ok(release) => {

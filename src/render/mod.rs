@@ -18,6 +18,7 @@ mod files;
 pub mod json_funcs;
 pub mod manifest;
 mod parallel;
+pub mod post;
 mod program;
 mod release;
 mod scope;

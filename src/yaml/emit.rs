@@ -647,6 +647,40 @@ impl Emitter {
         }
     }
 
+    /// `yaml_emitter_write_folded_scalar`, for lines of any length.
+    pub(super) fn folded(&mut self, s: &[u8]) {
+        self.indicator(b">", true, false, false);
+        self.block_hints(s);
+        if self.line_comment.is_empty() {
+            self.put_break();
+        } else {
+            self.write_line_comment();
+        }
+        self.whitespace = true;
+        let (mut breaks, mut leading) = (true, true);
+        // go-yaml asks the beginning of the text, not of the next line, whether a break must be doubled.
+        let first = (0..s.len()).find(|i| !is_break(s, *i)).map(|i| byte(s, i));
+        let doubles = !matches!(first, None | Some(b' ' | b'\t' | 0));
+        let mut i = 0;
+        while i < s.len() {
+            if is_break(s, i) {
+                if !breaks && !leading && byte(s, i) == b'\n' && doubles {
+                    self.put_break();
+                }
+                self.write_break(s, &mut i);
+                breaks = true;
+            } else {
+                if breaks {
+                    self.write_indent();
+                    leading = matches!(byte(s, i), b' ' | b'\t');
+                }
+                self.write(s, &mut i);
+                self.indention = false;
+                breaks = false;
+            }
+        }
+    }
+
     fn block_hints(&mut self, s: &[u8]) {
         if byte(s, 0) == b' ' || is_break(s, 0) {
             let hint = u8::try_from(self.step).unwrap_or(2).min(9) + b'0';

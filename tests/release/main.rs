@@ -13,6 +13,7 @@ mod kube;
 mod lookups;
 mod owners;
 mod plans;
+mod post_rendering;
 mod reading;
 mod refusals;
 mod storage;

@@ -255,6 +255,7 @@ fn tree(value: &Value) -> NodeItem {
             let entry = |key: &str, value| Entry {
                 key: Scalar::bare(key),
                 head: Vec::new(),
+                behind: Vec::new(),
                 foot: Vec::new(),
                 value: NodeItem::new(Tree::Scalar(value)),
             };
@@ -286,7 +287,7 @@ fn mapping(branch: &Branch) -> NodeItem {
         let head = std::mem::take(&mut waiting.head);
         let mut value = tree(value);
         joined(&mut value.behind, std::mem::take(&mut waiting.behind));
-        entries.push(Entry { key, head, foot: Vec::new(), value });
+        entries.push(Entry { key, head, behind: Vec::new(), foot: Vec::new(), value });
     }
     let rest = waiting.rest();
     match entries.last_mut() {

@@ -1,8 +1,11 @@
-//! Writing nodes in block style, with comments and any indentation: go-yaml v3's `encode.go` and `emitterc.go` for nodes without styles.
+//! Writing nodes with comments and any indentation: go-yaml v3's `encode.go` and `emitterc.go`, for nodes without styles in block style; for nodes that
+//! keep the style they were written in see [`super::styled`].
 //!
 //! go-yaml hands its emitter one event after the other; a comment that an event brings waits in one of four places (above, behind, below, and the
 //! "tail" below a whole entry) until the state machine comes to write it, or until another of its kind replaces it. [`Writer::load`] and the order
 //! of the calls below keep exactly that.
+
+use std::borrow::Cow;
 
 use super::super::emit::{Analysis, Dialect, Emitter, Style, analyze, base64_lines, is_base60, is_break};
 use super::super::scanner::Style as Written;
@@ -15,6 +18,30 @@ pub enum Tree {
     Scalar(Scalar),
     Mapping(Vec<Entry>),
     Sequence(Vec<Item>),
+    /// `*name`
+    Alias(Vec<u8>),
+    /// A collection in brackets; comments inside are left out.
+    Flow(Box<Tree>),
+    /// A node with an anchor (`&name`), a tag, or both before it.
+    Marked(Vec<u8>, Box<Tree>),
+}
+
+impl Tree {
+    /// The node itself, and the marks before it.
+    pub fn core(&self) -> (&[u8], &Self) {
+        match self {
+            Self::Marked(marks, tree) => (marks, tree.core().1),
+            tree => (b"", tree),
+        }
+    }
+
+    /// The node itself: inside its brackets and behind its marks.
+    pub fn core_mut(&mut self) -> &mut Self {
+        match self {
+            Self::Marked(_, tree) | Self::Flow(tree) => tree.core_mut(),
+            tree => tree,
+        }
+    }
 }
 
 /// A value with its comments, lines beginning with `#`.
@@ -37,6 +64,8 @@ impl Item {
 pub struct Entry {
     pub key: Scalar,
     pub head: Vec<u8>,
+    /// Behind the key, where its value begins on a line below.
+    pub behind: Vec<u8>,
     pub foot: Vec<u8>,
     pub value: Item,
 }
@@ -44,15 +73,22 @@ pub struct Entry {
 /// A scalar as go-yaml's encoder has it: text, style, and a tag where one must be written.
 #[derive(Clone)]
 pub struct Scalar {
-    text: Vec<u8>,
-    style: Style,
-    tag: &'static str,
+    pub(super) text: Vec<u8>,
+    pub(super) style: Style,
+    /// A literal text that is written with `>`.
+    pub(super) folded: bool,
+    pub(super) tag: Cow<'static, str>,
 }
 
 impl Scalar {
     /// A number, truth value, time or null: a text that means the same when it is read again.
     pub fn bare(text: impl Into<Vec<u8>>) -> Self {
-        Self { text: text.into(), style: Style::Plain, tag: "" }
+        Self { text: text.into(), style: Style::Plain, folded: false, tag: "".into() }
+    }
+
+    /// Its text, unquoted.
+    pub fn text(&self) -> &[u8] {
+        &self.text
     }
 
     /// A string, quoted so that it is read as a string again. Bytes that are no UTF-8 become base64 behind `!!binary`.
@@ -69,11 +105,11 @@ impl Scalar {
             Style::Double
         };
         let style = allowed(style, analyze(&text, Dialect::V3), &text, false);
-        let scalar = Self { text, style, tag };
+        let scalar = Self { text, style, folded: false, tag: tag.into() };
         match style {
             // go-yaml makes a node by writing the value and reading it again; what is lost there is lost.
             Style::Literal | Style::Single => scalar.read_again(),
-            Style::Plain if scalar.text == b"<<" => Self { tag: "!!merge", ..scalar },
+            Style::Plain if scalar.text == b"<<" => Self { tag: "!!merge".into(), ..scalar },
             _ => scalar,
         }
     }
@@ -81,7 +117,7 @@ impl Scalar {
     fn read_again(self) -> Self {
         let mut writer = Writer::new(4);
         writer.e.indent = -1;
-        let tag = self.tag;
+        let tag = self.tag.clone();
         writer.scalar(&self, false, false);
         writer.e.indent = -1;
         writer.e.write_indent();
@@ -95,7 +131,7 @@ impl Scalar {
                     Written::Double => Style::Double,
                     Written::Literal | Written::Folded => Style::Literal,
                 };
-                Self { text: node.value, style, tag }
+                Self { text: node.value, style, folded: false, tag }
             }
             _ => self,
         }
@@ -125,7 +161,7 @@ fn is_old_bool(s: &[u8]) -> bool {
 }
 
 /// `yaml_emitter_select_scalar_style`
-fn allowed(mut style: Style, analysis: Analysis, text: &[u8], simple_key: bool) -> Style {
+pub(super) fn allowed(mut style: Style, analysis: Analysis, text: &[u8], simple_key: bool) -> Style {
     if simple_key && analysis.multiline {
         style = Style::Double;
     }
@@ -144,6 +180,8 @@ fn allowed(mut style: Style, analysis: Analysis, text: &[u8], simple_key: bool) 
 /// Writes documents.
 pub struct Writer {
     e: Emitter,
+    /// Sequences in mappings stand below their key without an indentation of their own.
+    compact: bool,
     first: bool,
     head: Vec<u8>,
     foot: Vec<u8>,
@@ -156,7 +194,20 @@ impl Writer {
     pub fn new(indent: usize) -> Self {
         let mut e = Emitter::new(Dialect::V3);
         e.step = if (2..=9).contains(&indent) { i64::try_from(indent).unwrap_or(2) } else { 2 };
-        Self { e, first: true, head: Vec::new(), foot: Vec::new(), tail: Vec::new(), key_line: Vec::new() }
+        Self {
+            e,
+            compact: false,
+            first: true,
+            head: Vec::new(),
+            foot: Vec::new(),
+            tail: Vec::new(),
+            key_line: Vec::new(),
+        }
+    }
+
+    /// As kyaml writes: two spaces, sequences not indented below their keys.
+    pub fn compact() -> Self {
+        Self { compact: true, ..Self::new(2) }
     }
 
     /// The text.
@@ -232,14 +283,26 @@ impl Writer {
 
     /// Writes a node whose begin was loaded and whose head was written; then what waits to stand behind and below its begin.
     fn item_node(&mut self, item: &Item, in_sequence: bool) {
-        if let Tree::Scalar(scalar) = &item.tree {
-            self.scalar(scalar, false, in_sequence);
+        let (marks, tree) = item.tree.core();
+        if !marks.is_empty() {
+            self.e.indicator(marks, true, false, false);
+        }
+        match tree {
+            Tree::Scalar(scalar) => self.scalar(scalar, false, in_sequence),
+            Tree::Alias(name) => self.e.indicator(&[b"*", name.as_slice()].concat(), true, false, false),
+            _ => {}
         }
         self.line_comment();
         self.foot_comment();
         let outer = self.e.indent;
-        match &item.tree {
-            Tree::Scalar(_) => {}
+        match tree {
+            Tree::Scalar(_) | Tree::Alias(_) | Tree::Marked(..) => {}
+            Tree::Flow(inner) => {
+                self.load(b"", &item.behind, &item.foot, b"");
+                self.e.indicator(&super::styled::flow(inner), true, false, false);
+                self.line_comment();
+                self.foot_comment();
+            }
             Tree::Mapping(entries) if entries.is_empty() => {
                 self.load(b"", &item.behind, &item.foot, b"");
                 self.e.indicator(b"{", true, true, false);
@@ -273,6 +336,9 @@ impl Writer {
             }
             Tree::Sequence(items) => {
                 self.e.indent = self.inner(false, in_sequence);
+                if self.compact && !in_sequence && outer >= 0 {
+                    self.e.indent -= 2;
+                }
                 for item in items {
                     self.begin(item);
                     self.head_comment();
@@ -288,14 +354,14 @@ impl Writer {
 
     /// Loads what a node's first event brings: of a collection only what is above it.
     fn begin(&mut self, item: &Item) {
-        match item.tree {
-            Tree::Scalar(_) => self.load(&item.head, &item.behind, &item.foot, b""),
+        match item.tree.core().1 {
+            Tree::Scalar(_) | Tree::Alias(_) => self.load(&item.head, &item.behind, &item.foot, b""),
             _ => self.load(&item.head, b"", b"", b""),
         }
     }
 
     fn entry(&mut self, entry: &Entry, tail: &[u8]) {
-        self.load(&entry.head, b"", b"", tail);
+        self.load(&entry.head, &entry.behind, b"", tail);
         self.head_comment();
         self.e.write_indent();
         if !self.e.line_comment.is_empty() {
@@ -316,7 +382,7 @@ impl Writer {
             self.e.indicator(b":", true, false, true);
         }
         if !self.key_line.is_empty() {
-            if let Tree::Scalar(_) = entry.value.tree {
+            if let Tree::Scalar(_) | Tree::Alias(_) = entry.value.tree.core().1 {
                 if self.e.line_comment.is_empty() {
                     self.e.line_comment = std::mem::take(&mut self.key_line);
                 }
@@ -330,7 +396,7 @@ impl Writer {
     }
 
     fn scalar(&mut self, scalar: &Scalar, simple_key: bool, in_sequence: bool) {
-        let Scalar { text, style, tag } = scalar;
+        let Scalar { text, style, folded, tag } = scalar;
         let style = allowed(*style, analyze(text, Dialect::V3), text, simple_key);
         if !tag.is_empty() {
             if !self.e.whitespace {
@@ -344,6 +410,7 @@ impl Writer {
             Style::Plain => self.e.plain(text, !simple_key),
             Style::Single => self.e.single_quoted(text, !simple_key),
             Style::Double => self.e.double_quoted(text, !simple_key),
+            Style::Literal if *folded => self.e.folded(text),
             Style::Literal => self.e.literal(text),
         }
         self.e.indent = outer;

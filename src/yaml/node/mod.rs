@@ -7,11 +7,13 @@ mod check;
 mod emit;
 mod parse;
 mod resolve;
+mod styled;
 
 pub use check::{Failure, check};
 pub use emit::{Entry, Item, Scalar, Tree, Writer};
 pub use parse::{Documents, documents};
 pub use resolve::{Resolved, resolve};
+pub use styled::{object, stream, write_stream};
 
 use super::scanner::Style;
 
