@@ -33,7 +33,7 @@ impl Data {
             Self::Nil => Value::Nil,
             Self::Bool(b) => Value::Bool(*b),
             Self::Int(n) => Value::Int(*n),
-            Self::Uint(n) => Value::OtherInt(crate::value::Kind::Uint64, i128::from(*n)),
+            Self::Uint(n) => Value::OtherInt(crate::value::Kind::Uint64, (*n).into()),
             Self::Float(f) => Value::Float(*f),
             Self::Str(s) => Value::Str(s.clone()),
             Self::List(items) => {
@@ -97,8 +97,9 @@ fn from_value(heap: &Heap, value: &Value, depth: usize) -> Result<Data, TooDeep>
         Value::Nil | Value::Object(_) => Data::Nil,
         Value::Bool(b) => Data::Bool(*b),
         Value::Int(n) | Value::Int64(n) => Data::Int(*n),
-        Value::OtherInt(_, n) => {
-            i64::try_from(*n).map_or_else(|_| u64::try_from(*n).map_or(Data::Nil, Data::Uint), Data::Int)
+        Value::OtherInt(k, n) => {
+            let n = n.get(*k);
+            i64::try_from(n).map_or_else(|_| u64::try_from(n).map_or(Data::Nil, Data::Uint), Data::Int)
         }
         Value::Float(f) => Data::Float(*f),
         Value::Str(s) => Data::Str(s.clone()),

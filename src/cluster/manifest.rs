@@ -61,7 +61,7 @@ pub fn on_heap(heap: &mut Heap, object: &Json) -> Value {
         Json::Bool(b) => Value::Bool(*b),
         Json::Number(n) => match (n.as_i64(), n.as_u64()) {
             (Some(i), _) => Value::Int64(i),
-            (None, Some(u)) => Value::OtherInt(crate::value::Kind::Uint64, i128::from(u)),
+            (None, Some(u)) => Value::OtherInt(crate::value::Kind::Uint64, u.into()),
             _ => Value::Float(n.as_f64().unwrap_or_default()),
         },
         Json::String(s) => Value::str(s),

@@ -220,7 +220,7 @@ arg!(Value, Ty::Any, v => v.clone());
 arg!(Str, Ty::Str, Value::Str(s) => s.clone());
 arg!(Int, Ty::Int, Value::Int(n) => Self(*n));
 arg!(i64, Ty::Int64, Value::Int64(n) => *n);
-arg!(u32, Ty::Uint32, Value::OtherInt(Kind::Uint32, n) => *n as Self);
+arg!(u32, Ty::Uint32, Value::OtherInt(Kind::Uint32, n) => n.get(Kind::Uint32) as Self);
 arg!(f64, Ty::Float, Value::Float(f) => *f);
 arg!(bool, Ty::Bool, Value::Bool(b) => *b);
 // `common.Values` is assignable to `map[string]interface {}`, and inside the function it is that.

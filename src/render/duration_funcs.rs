@@ -48,7 +48,7 @@ fn to_duration(v: &Value) -> Result<i64, String> {
         Value::Nil => Err("invalid duration".into()),
         Value::Float(f) => from_float(*f),
         Value::Int(n) | Value::Int64(n) => from_int(i128::from(*n)),
-        Value::OtherInt(_, n) => from_int(*n),
+        Value::OtherInt(k, n) => from_int(n.get(*k)),
         Value::Object(o) => match o.int() {
             Some(n) => from_int(n),
             None => Err(format!("unsupported duration type {}", o.go_type())),

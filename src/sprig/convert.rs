@@ -59,7 +59,7 @@ pub(super) fn to_int64(v: &Value) -> i64 {
     match v {
         Value::Bool(b) => i64::from(*b),
         Value::Int(n) | Value::Int64(n) => *n,
-        Value::OtherInt(_, n) => *n as i64,
+        Value::OtherInt(k, n) => n.get(*k) as i64,
         Value::Float(f) => float_to_int(*f),
         Value::Str(s) => {
             std::str::from_utf8(trim_zero_decimal(s)).ok().and_then(|s| strconv::parse_int(s, 0, 64).ok()).unwrap_or(0)
@@ -74,7 +74,7 @@ pub(super) fn to_float64(v: &Value) -> f64 {
     match v {
         Value::Bool(b) => f64::from(u8::from(*b)),
         Value::Int(n) | Value::Int64(n) => *n as f64,
-        Value::OtherInt(_, n) => *n as f64,
+        Value::OtherInt(k, n) => n.get(*k) as f64,
         Value::Float(f) => *f,
         Value::Str(s) => std::str::from_utf8(s).ok().and_then(|s| strconv::parse_float(s).ok()).unwrap_or(0.0),
         Value::Object(_) => calendar_int(v).map_or(0.0, |n| n as f64),
@@ -94,7 +94,7 @@ fn calendar_int(v: &Value) -> Option<i64> {
 pub(super) fn slice_items(st: &mut State, v: &Value) -> Option<Vec<Value>> {
     match v {
         Value::List(l) => Some(st.heap.list(*l).items.clone()),
-        Value::Bytes(b) => Some(b.iter().map(|b| Value::OtherInt(Kind::Uint8, i128::from(*b))).collect()),
+        Value::Bytes(b) => Some(b.iter().map(|b| Value::OtherInt(Kind::Uint8, (*b).into())).collect()),
         Value::Object(o) if o.kind() == Kind::Slice => {
             let o = o.clone();
             Some(o.elements(&mut st.heap).unwrap_or_default().into_iter().map(|(_, v)| v).collect())

@@ -41,7 +41,7 @@ fn now(st: &mut State) -> Time {
 fn time_of(st: &mut State, v: &Value, int32: bool) -> Time {
     match v {
         Value::Int(n) | Value::Int64(n) => Time::unix(*n, 0, local(st)),
-        Value::OtherInt(Kind::Int32, n) if int32 => Time::unix(*n as i64, 0, local(st)),
+        Value::OtherInt(Kind::Int32, n) if int32 => Time::unix(n.get(Kind::Int32) as i64, 0, local(st)),
         _ => as_time(v).cloned().unwrap_or_else(|| now(st)),
     }
 }
@@ -160,8 +160,8 @@ mod tests {
         let year = |st: &mut State, v| String::from_utf8(date(st, "2006".into(), v).unwrap()).unwrap();
         assert_eq!(year(st, Value::Int(0)), "1970");
         assert_eq!(year(st, Value::Int64(0)), "1970");
-        assert_eq!(year(st, Value::OtherInt(Kind::Int32, 0)), "1970");
-        assert_eq!(year(st, Value::OtherInt(Kind::Uint64, 0)), "2023");
+        assert_eq!(year(st, Value::OtherInt(Kind::Int32, 0.into())), "1970");
+        assert_eq!(year(st, Value::OtherInt(Kind::Uint64, 0.into())), "2023");
         assert_eq!(year(st, Value::Float(0.0)), "2023");
         assert_eq!(year(st, "0".into()), "2023");
         assert_eq!(ago(st, Value::Int(1_699_996_400)), "1h0m0s");

@@ -99,7 +99,7 @@ mod tests {
         for (a, b, want) in [
             (Value::Int(1), Value::Int64(1), false),
             (Value::Int(1), Value::Float(1.0), false),
-            (Value::OtherInt(Kind::Uint8, 1), Value::OtherInt(Kind::Uint16, 1), false),
+            (Value::OtherInt(Kind::Uint8, 1.into()), Value::OtherInt(Kind::Uint16, 1.into()), false),
             (Value::Nil, Value::Nil, true),
             (Value::Nil, nil.clone(), false),
             (empty, nil, false),

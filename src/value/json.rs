@@ -179,7 +179,7 @@ fn push_scalar(out: &mut Vec<u8>, value: &Value, html: bool) -> Result<(), Encod
     let text = match value {
         Value::Bool(b) => b.to_string(),
         Value::Int(n) | Value::Int64(n) => n.to_string(),
-        Value::OtherInt(_, n) => n.to_string(),
+        Value::OtherInt(k, n) => n.get(*k).to_string(),
         Value::Float(f) if f.is_finite() => json::float(*f),
         Value::Float(f) => {
             let f = format_float(*f, b'g', -1, 64);

@@ -33,7 +33,7 @@ pub enum Value {
     /// Go `int64`: `add`, `int64`, numbers of `--set`.
     Int64(i64),
     /// The rarer integer types, by their Go kind (`uint8` of an indexed string, `uint64` of a version's `.Major`).
-    OtherInt(Kind, i128),
+    OtherInt(Kind, Bits),
     /// Go `float64`: every number of a values file.
     Float(f64),
     Str(Str),
@@ -44,6 +44,24 @@ pub enum Value {
     /// Structs, pointers and named types with methods: times, durations, versions, certificates, `.Files`, `.Capabilities`.
     Object(ObjectRef),
 }
+
+/// An integer's 64 bits, of which its kind says whether they have a sign. More would make every [`Value`] larger.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Bits(u64);
+
+impl Bits {
+    pub const fn get(self, kind: Kind) -> i128 {
+        if kind.is_uint() { self.0 as i128 } else { self.0 as i64 as i128 }
+    }
+}
+
+impl<T: Into<i128>> From<T> for Bits {
+    fn from(n: T) -> Self {
+        Self(n.into() as u64)
+    }
+}
+
+const _: () = assert!(size_of::<Value>() == 24, "renders copy values all the time");
 
 /// Go's `reflect.Kind`, with Go's spelling in [`Kind::name`].
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
@@ -169,7 +187,7 @@ impl Value {
     pub const fn as_int(&self) -> Option<i128> {
         match self {
             Self::Int(n) | Self::Int64(n) => Some(*n as i128),
-            Self::OtherInt(_, n) => Some(*n),
+            Self::OtherInt(k, n) => Some(n.get(*k)),
             _ => None,
         }
     }
@@ -180,7 +198,7 @@ impl Value {
             Self::Nil => false,
             Self::Bool(b) => *b,
             Self::Int(n) | Self::Int64(n) => *n != 0,
-            Self::OtherInt(_, n) => *n != 0,
+            Self::OtherInt(k, n) => n.get(*k) != 0,
             Self::Float(f) => *f != 0.0,
             Self::Str(s) => !s.is_empty(),
             Self::Bytes(b) => !b.is_empty(),

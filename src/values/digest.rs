@@ -69,7 +69,7 @@ fn whole_numbers(heap: &mut Heap, value: &Value, depth: usize) -> Result<Value, 
     Ok(match value {
         Value::Float(f) if f.fract() == 0.0 && *f >= i64::MIN as f64 && *f < i64::MAX as f64 => Value::Int64(*f as i64),
         Value::Float(f) if f.fract() == 0.0 && *f >= 0.0 && *f < u64::MAX as f64 => {
-            Value::OtherInt(Kind::Uint64, *f as i128)
+            Value::OtherInt(Kind::Uint64, (*f as i128).into())
         }
         Value::Map(m) => {
             let entries: Vec<_> = heap.map(*m).iter().map(|(k, v)| (k.clone(), v.clone())).collect();

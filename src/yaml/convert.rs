@@ -30,7 +30,7 @@ impl<'a> Build<'a> for HeapBuild<'_> {
             Scalar::Null => Value::Nil,
             Scalar::Bool(b) => Value::Bool(b),
             Scalar::Int(n) if self.integral => Value::Int(n),
-            Scalar::Uint(n) if self.integral => Value::OtherInt(Kind::Uint64, i128::from(n)),
+            Scalar::Uint(n) if self.integral => Value::OtherInt(Kind::Uint64, n.into()),
             Scalar::Int(n) => Value::Float(n as f64),
             Scalar::Uint(n) => Value::Float(n as f64),
             Scalar::Float(f) => {

@@ -324,7 +324,7 @@ impl Walk {
             Value::Nil => self.emitter.bare(b"null"),
             Value::Bool(b) => self.emitter.bare(if *b { b"true" } else { b"false" }),
             Value::Int(n) | Value::Int64(n) => self.emitter.bare(n.to_string().as_bytes()),
-            Value::OtherInt(_, n) => self.emitter.bare(n.to_string().as_bytes()),
+            Value::OtherInt(k, n) => self.emitter.bare(n.get(*k).to_string().as_bytes()),
             Value::Float(f) => {
                 let text = if self.mode == Mode::Json { json_number(*f)? } else { plain_number(*f) };
                 self.emitter.bare(text.as_bytes());

@@ -239,71 +239,76 @@ impl Schema {
     }
 }
 
-/// All schemas that can refer to each other.
-#[derive(Debug, Default)]
+/// How many schemas a metaschema may be made of: the ids of each draft's lie in a range of their own, below those of what is compiled.
+const SPAN: usize = 1 << 16;
+
+/// All schemas that can refer to each other, and the metaschemas below them.
+#[derive(Debug)]
 pub(super) struct Arena {
-    /// The metaschemas, unless these are what is compiled.
-    meta: Option<&'static Meta>,
+    /// The id of the first.
+    base: Id,
     own: Vec<Schema>,
 }
 
 impl Arena {
-    fn meta_len(&self) -> usize {
-        self.meta.map_or(0, |m| m.arena.own.len())
-    }
-
-    fn len(&self) -> usize {
-        self.meta_len() + self.own.len()
-    }
-
     pub fn get(&self, id: Id) -> &Schema {
-        match self.meta {
-            Some(m) if id < m.arena.own.len() => &m.arena.own[id],
-            _ => &self.own[id - self.meta_len()],
+        match (id.checked_sub(self.base), META.get(id / SPAN)) {
+            (None, Some(meta)) => &meta.arena.own[id % SPAN],
+            (at, _) => &self.own[at.unwrap_or_default()],
         }
     }
 
     fn get_mut(&mut self, id: Id) -> &mut Schema {
-        let base = self.meta_len();
+        let base = self.base;
         &mut self.own[id - base]
     }
 
     fn push(&mut self, schema: Schema) -> Id {
         self.own.push(schema);
-        self.len() - 1
+        self.base + self.own.len() - 1
     }
 }
 
-/// The metaschemas of all drafts and vocabularies.
+/// The metaschema of one draft and those of its vocabularies.
 #[derive(Debug)]
 struct Meta {
     arena: Arena,
-    schemas: HashMap<Draft, Id>,
-    vocabs: HashMap<(Draft, &'static str), Id>,
+    schema: Id,
+    vocabs: HashMap<&'static str, Id>,
 }
 
-static META: LazyLock<Meta> = LazyLock::new(|| {
-    let sources = Sources { files: false, fetch: None };
-    let mut c = Compiler {
-        arena: Arena::default(),
-        by_place: HashMap::new(),
-        roots: Roots::new(&sources),
-        assert_format: true,
-    };
-    // They are part of the program and the tests compile them: there is no error to report. Were there one, the place would
-    // be an empty schema.
-    let mut compile = |url: &str| c.compile(url).unwrap_or(0);
-    let mut schemas = HashMap::new();
-    let mut vocabs = HashMap::new();
-    for draft in Draft::ALL {
-        schemas.insert(draft, compile(draft.url()));
-        for &name in draft.vocabs() {
-            let url = format!("{}meta/{name}", draft.url().trim_end_matches("schema"));
-            vocabs.insert((draft, name), compile(&url));
-        }
+/// Each is compiled when a schema of its draft is met: most processes meet one draft.
+static META: [LazyLock<Meta>; 5] = [
+    LazyLock::new(|| Meta::compile(Draft::D4)),
+    LazyLock::new(|| Meta::compile(Draft::D6)),
+    LazyLock::new(|| Meta::compile(Draft::D7)),
+    LazyLock::new(|| Meta::compile(Draft::D2019)),
+    LazyLock::new(|| Meta::compile(Draft::D2020)),
+];
+
+impl Meta {
+    fn of(draft: Draft) -> &'static Self {
+        &META[draft as usize]
     }
-    Meta { arena: c.arena, schemas, vocabs }
-});
+
+    fn compile(draft: Draft) -> Self {
+        let sources = Sources { files: false, fetch: None };
+        let base = draft as usize * SPAN;
+        let mut c = Compiler {
+            arena: Arena { base, own: Vec::new() },
+            by_place: HashMap::new(),
+            roots: Roots::new(&sources),
+            assert_format: true,
+        };
+        // They are part of the program and the tests compile them: there is no error to report. Were there one, the place would
+        // be an empty schema.
+        let mut compile = |url: &str| c.compile(url).unwrap_or(base);
+        let schema = compile(draft.url());
+        let url = |name: &str| format!("{}meta/{name}", draft.url().trim_end_matches("schema"));
+        let vocabs = draft.vocabs().iter().map(|&name| (name, compile(&url(name)))).collect();
+        Self { arena: c.arena, schema, vocabs }
+    }
+}
 
 pub(super) struct Compiler<'s> {
     pub arena: Arena,
@@ -315,7 +320,7 @@ pub(super) struct Compiler<'s> {
 
 impl<'s> Compiler<'s> {
     pub fn new(sources: &'s Sources<'s>) -> Self {
-        let arena = Arena { meta: Some(&META), own: Vec::new() };
+        let arena = Arena { base: META.len() * SPAN, own: Vec::new() };
         Self { arena, by_place: HashMap::new(), roots: Roots::new(sources), assert_format: false }
     }
 
@@ -328,7 +333,7 @@ impl<'s> Compiler<'s> {
         let mut next = self.arena.own.iter().position(|s| !s.compiled).unwrap_or(self.arena.own.len());
         while next < self.arena.own.len() {
             if !self.arena.own[next].compiled {
-                self.compile_at(self.arena.meta_len() + next)?;
+                self.compile_at(self.arena.base + next)?;
             }
             next += 1;
         }
@@ -395,12 +400,12 @@ impl<'s> Compiler<'s> {
     pub fn metaschema(&mut self, resource: &Resource) -> Id {
         let draft = resource.dialect.draft;
         let Some(vocabs) = &resource.dialect.vocabs else {
-            return META.schemas.get(&draft).copied().unwrap_or(0);
+            return Meta::of(draft).schema;
         };
         let mut s = Schema::new(Place::new(MADE, ""));
         s.draft = draft;
         s.compiled = true;
-        s.all_of = vocabs.iter().filter_map(|v| META.vocabs.get(&(draft, *v)).copied()).collect();
+        s.all_of = vocabs.iter().filter_map(|v| Meta::of(draft).vocabs.get(v).copied()).collect();
         let id = self.arena.push(s);
         let s = self.arena.get_mut(id);
         s.resource = id;

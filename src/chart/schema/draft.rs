@@ -53,8 +53,6 @@ const D2019_PATHS: &[&[Step]] = &[
 const D2020_PATHS: &[&[Step]] = &[&[Prop("prefixItems"), AllItems]];
 
 impl Draft {
-    pub const ALL: [Self; 5] = [Self::D4, Self::D6, Self::D7, Self::D2019, Self::D2020];
-
     /// The URL of its schema.
     pub const fn url(self) -> &'static str {
         match self {

@@ -74,7 +74,7 @@ impl Json {
             Value::Nil => Self::Null,
             Value::Bool(b) => Self::Bool(*b),
             Value::Int(n) | Value::Int64(n) => Self::Number(n.to_string()),
-            Value::OtherInt(_, n) => Self::Number(n.to_string()),
+            Value::OtherInt(k, n) => Self::Number(n.get(*k).to_string()),
             Value::Float(f) if f.is_finite() => Self::Number(f.to_string()),
             Value::Str(s) => Self::String(to_string(s)),
             Value::List(l) => Self::Array(heap.list(*l).items.iter().map(|v| Self::of(heap, v)).collect()),

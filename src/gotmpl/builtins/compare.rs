@@ -33,8 +33,8 @@ fn basic(v: &Value) -> Basic<'_> {
     match v {
         Value::Bool(b) => Basic::Bool(*b),
         Value::Int(n) | Value::Int64(n) => Basic::Int((*n).into()),
-        Value::OtherInt(k, n) if k.is_uint() => Basic::Uint(*n),
-        Value::OtherInt(_, n) => Basic::Int(*n),
+        Value::OtherInt(k, n) if k.is_uint() => Basic::Uint(n.get(*k)),
+        Value::OtherInt(k, n) => Basic::Int(n.get(*k)),
         Value::Float(f) => Basic::Float(*f),
         Value::Str(s) => Basic::Str(s.as_bytes().into()),
         Value::Object(o) => match o.kind() {

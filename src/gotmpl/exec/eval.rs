@@ -138,7 +138,7 @@ impl<'t> Exec<'t, '_> {
             (Ty::Int64, Expr::Number(number)) if let Number { int: Some(n), .. } = **number => Value::Int64(n),
             (Ty::Uint32, Expr::Number(number)) if let Number { uint: Some(n), .. } = **number => {
                 // Go's `SetUint` keeps the low bits.
-                Value::OtherInt(Kind::Uint32, i128::from(n as u32))
+                Value::OtherInt(Kind::Uint32, (n as u32).into())
             }
             (Ty::Float, Expr::Number(number)) if let Number { float: Some(f), .. } = **number => Value::Float(f),
             // Types whose kind is an integer's take integer literals.

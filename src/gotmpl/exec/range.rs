@@ -25,7 +25,7 @@ impl<'t> Exec<'t, '_> {
             }
             Value::OtherInt(kind, n) => {
                 let kind = *kind;
-                self.range_int(branch, val, *n, mark, |i| Value::OtherInt(kind, i))?
+                self.range_int(branch, val, n.get(kind), mark, |i| Value::OtherInt(kind, i.into()))?
             }
             Value::List(l) => {
                 let list = self.st.heap.list(*l);
@@ -55,7 +55,7 @@ impl<'t> Exec<'t, '_> {
             }
             Value::Bytes(bytes) => {
                 for (i, b) in bytes.iter().enumerate() {
-                    let elem = Val::plain(Value::OtherInt(Kind::Uint8, i128::from(*b)));
+                    let elem = Val::plain(Value::OtherInt(Kind::Uint8, (*b).into()));
                     if !self.one_iteration(branch, mark, || Value::Int(i as i64), elem)? {
                         break;
                     }
@@ -74,7 +74,9 @@ impl<'t> Exec<'t, '_> {
                     any
                 } else if let Some(n) = o.int() {
                     let o = o.clone();
-                    self.range_int(branch, val, n, mark, |i| o.with_int(i).unwrap_or(Value::OtherInt(o.kind(), i)))?
+                    self.range_int(branch, val, n, mark, |i| {
+                        o.with_int(i).unwrap_or(Value::OtherInt(o.kind(), i.into()))
+                    })?
                 } else {
                     return Err(self.cannot_range("range can't iterate over ", val, ""));
                 }

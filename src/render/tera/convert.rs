@@ -33,7 +33,7 @@ fn convert(heap: &mut Heap, value: &Value, depth: usize, left: &mut usize) -> Re
         Value::Nil => TeraValue::none(),
         Value::Bool(b) => (*b).into(),
         Value::Int(n) | Value::Int64(n) => (*n).into(),
-        Value::OtherInt(_, n) => (*n).into(),
+        Value::OtherInt(k, n) => n.get(*k).into(),
         Value::Float(f) => number(*f),
         Value::Str(s) => TeraValue::normal_string(&s.to_text()),
         Value::Bytes(b) => match std::str::from_utf8(b) {

@@ -49,7 +49,7 @@ fn named(h: &mut Heap, name: &str) -> Value {
         "i" => Value::Int(42),
         "neg" => Value::Int(-7),
         "i64" => Value::Int64(1_000_000),
-        "u8" => Value::OtherInt(Kind::Uint8, 200),
+        "u8" => Value::OtherInt(Kind::Uint8, 200.into()),
         "u64" => Value::OtherInt(Kind::Uint64, u64::MAX.into()),
         "f" => Value::Float(1.5),
         "g" => Value::Float(1e6),

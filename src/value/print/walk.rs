@@ -179,7 +179,7 @@ impl<'a> Walker<'a> {
             Value::Nil => self.push(if spec.sharp_v { "interface {}(nil)" } else { "<nil>" }),
             Value::Bool(b) if matches!(verb, 't' | 'v') => spec.boolean(self.out, *b),
             Value::Int(n) | Value::Int64(n) => return self.integer(v, *n as u64, true, verb, top),
-            Value::OtherInt(kind, n) => return self.integer(v, *n as u64, !kind.is_uint(), verb, top),
+            Value::OtherInt(kind, n) => return self.integer(v, n.get(*kind) as u64, !kind.is_uint(), verb, top),
             Value::Float(f) => {
                 if !self.float(*f, verb) {
                     return self.bad_verb(verb, v, top);

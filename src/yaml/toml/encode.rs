@@ -250,7 +250,7 @@ impl Encoder<'_> {
             Value::Str(s) => quote(s, &mut self.out),
             Value::Bool(b) => self.out.extend_from_slice(b.to_string().as_bytes()),
             Value::Int(n) | Value::Int64(n) => self.out.extend_from_slice(n.to_string().as_bytes()),
-            Value::OtherInt(_, n) => self.out.extend_from_slice(n.to_string().as_bytes()),
+            Value::OtherInt(k, n) => self.out.extend_from_slice(n.get(*k).to_string().as_bytes()),
             Value::Float(f) => self.out.extend_from_slice(float(*f).as_bytes()),
             Value::Bytes(b) => {
                 let items = b.iter().map(|b| Value::Int(i64::from(*b))).collect();
