@@ -33,6 +33,8 @@ use http::Http;
 
 /// Objects of one page of a list.
 const PAGE: usize = 500;
+/// Metadata alone are small.
+const METADATA_PAGE: usize = 2500;
 
 /// A Kubernetes API server. Clones share connections and caches.
 #[derive(Clone)]
@@ -206,7 +208,7 @@ impl Kube {
         let selected = || Query::new().text("labelSelector", labels).text("fieldSelector", fields);
         let mut items = Vec::new();
         let mut token = String::new();
-        let mut limit = PAGE;
+        let mut limit = if accept.is_some() { METADATA_PAGE } else { PAGE };
         loop {
             let mut query = selected().text("continue", &token);
             if limit > 0 {
@@ -338,6 +340,19 @@ impl Cluster for Kube {
 
     async fn list_metadata(&self, gvk: &Gvk, namespace: Option<&str>, labels: &str) -> Result<Vec<Json>, ClusterError> {
         self.list_by(gvk, namespace, labels, "", Some(METADATA_LIST)).await
+    }
+
+    async fn list_if_few(&self, gvk: &Gvk, namespace: Option<&str>) -> Result<Option<Vec<Json>>, ClusterError> {
+        let path = self.path(gvk, namespace, "").await?;
+        let about = ObjectId::new(gvk.clone(), namespace, "");
+        let query = Query::new().text("limit", &PAGE.to_string());
+        let call = Call::get(Verb::List, &query.after(&path)).about(&about).accept(METADATA_LIST);
+        let mut list: Json = self.inner.http.send(&call).await?.json(Verb::List)?;
+        let more = list.pointer("/metadata/continue").and_then(Json::as_str).is_some_and(|t| !t.is_empty());
+        match list.get_mut("items").map(Json::take) {
+            Some(Json::Array(items)) if !more => Ok(Some(items)),
+            _ => Ok(None),
+        }
     }
 
     async fn table(

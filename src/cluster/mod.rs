@@ -127,6 +127,12 @@ pub trait Cluster: Send + Sync {
     /// As [`Cluster::list`], but only `apiVersion`, `kind` and `metadata` of each.
     async fn list_metadata(&self, gvk: &Gvk, namespace: Option<&str>, labels: &str) -> Result<Vec<Json>, ClusterError>;
 
+    /// As [`Cluster::list_metadata`] of one namespace, if there are not more of them than one answer holds; `None` if there are, or if nobody
+    /// but a server knows.
+    async fn list_if_few(&self, _gvk: &Gvk, _namespace: Option<&str>) -> Result<Option<Vec<Json>>, ClusterError> {
+        Ok(None)
+    }
+
     /// The server's table for people (`kubectl get`'s, a `meta.k8s.io/v1` Table) of one object, or of a kind's objects with these labels if
     /// `name` is empty; `None` if there is no such object, or the target makes no tables.
     async fn table(

@@ -2,6 +2,8 @@
 //!
 //! Source: Helm 4.3 `pkg/kube/client.go` (`Build`) with cli-runtime's resource builder, and `pkg/action/validate.go`.
 
+use std::collections::BTreeMap;
+
 use futures::{StreamExt, stream};
 
 use super::{Cluster, ClusterError, Gvk, Json, ObjectId, Reason};
@@ -206,7 +208,7 @@ pub fn check_owner(live: &Json, owner: Owner) -> Result<(), String> {
     if wrong.is_empty() { Ok(()) } else { Err(format!("invalid ownership metadata; {}", wrong.join("; "))) }
 }
 
-/// Which of the targets exist already (those with generated names never do), with their live objects. With an owner every one of them must
+/// Which of the targets exist already (those with generated names never do), with the metadata of their live objects. With an owner every one of them must
 /// be the owner's; without (`--take-ownership`, `--replace`) anything is taken.
 ///
 /// # Errors
@@ -224,7 +226,7 @@ pub async fn existing(
         }
     }
     let mut found = Vec::new();
-    for (target, live) in live(cluster, targets).await {
+    for (target, live) in live_metadata(cluster, targets).await {
         let live =
             live.map_err(|e| format!("could not get information about the resource {}: {e}", target.described()))?;
         let Some(live) = live else { continue };
@@ -248,6 +250,52 @@ pub async fn live<'a>(
         .buffered(PARALLEL)
         .collect()
         .await
+}
+
+/// From so many objects of a kind on, the kind is listed instead.
+const MANY: usize = 6;
+
+/// As [`live`], with no more than metadata to rely on: many objects of one kind in one namespace are looked up by one list, where it is short
+/// enough and may be asked for.
+async fn live_metadata<'a>(
+    cluster: &dyn Cluster,
+    targets: &'a [Target],
+) -> Vec<(&'a Target, Result<Option<Json>, ClusterError>)> {
+    type Place<'t> = (&'t Gvk, Option<&'t str>);
+    let place = |t: &'a Target| -> Place<'a> { (&t.id.gvk, t.id.namespace.as_deref()) };
+    let named = || targets.iter().filter(|t| !t.id.name.is_empty());
+    let mut counts: BTreeMap<Place<'_>, usize> = BTreeMap::new();
+    named().for_each(|t| *counts.entry(place(t)).or_default() += 1);
+    // Cluster-scoped kinds are not listed: what others have there is none of a release's business.
+    let many = counts.into_iter().filter(|((_, ns), n)| ns.is_some() && *n >= MANY);
+    let lists: Vec<_> = stream::iter(many)
+        .map(|(place, _)| async move { (place, cluster.list_if_few(place.0, place.1).await.ok().flatten()) })
+        .buffered(PARALLEL)
+        .collect()
+        .await;
+    let mut known: BTreeMap<Place<'_>, BTreeMap<String, Json>> = BTreeMap::new();
+    for (place, list) in lists {
+        if let Some(list) = list {
+            let name = |o: &Json| o.pointer("/metadata/name").and_then(Json::as_str).unwrap_or_default().to_owned();
+            known.insert(place, list.into_iter().map(|o| (name(&o), o)).collect());
+        }
+    }
+    let mut answers = Vec::new();
+    let mut alone = Vec::new();
+    for (i, target) in named().enumerate() {
+        match known.get(&place(target)) {
+            Some(list) => answers.push((i, target, Ok(list.get(&target.id.name).cloned()))),
+            None => alone.push((i, target)),
+        }
+    }
+    let looked: Vec<_> = stream::iter(alone)
+        .map(|(i, t)| async move { (i, t, cluster.get(&t.id).await) })
+        .buffered(PARALLEL)
+        .collect()
+        .await;
+    answers.extend(looked);
+    answers.sort_by_key(|(i, ..)| *i);
+    answers.into_iter().map(|(_, target, answer)| (target, answer)).collect()
 }
 
 /// What may be deleted with a release. Objects that are gone are in none of the lists.

@@ -133,28 +133,8 @@ pub async fn history(storage: &dyn Storage, name: &str, max: usize) -> Result<An
     if !crate::render::is_release_name(name) {
         return Err(QueryError::HistoryName(name.into()));
     }
-    let mut entries = storage.entries(Some(name)).await?;
-    if entries.is_empty() {
-        return Err(StorageError::NotFound.into());
-    }
-    entries.sort_by_key(|e| e.version);
-    let mut answer: Answer<Vec<Summary>> = Answer::default();
-    // Those that cannot be read do not count.
-    while answer.found.len() < max && !entries.is_empty() {
-        let from = entries.len().saturating_sub(max - answer.found.len());
-        let part = entries.split_off(from);
-        let mut older = Vec::new();
-        for result in storage.summaries(&part).await? {
-            match result {
-                Ok(summary) => older.push(summary),
-                Err(StorageError::NotFound) => {}
-                Err(e) => answer.passed_over.push(e.to_string()),
-            }
-        }
-        older.append(&mut answer.found);
-        answer.found = older;
-    }
-    Ok(answer)
+    let (found, passed_over) = storage.newest(name, max).await?;
+    Ok(Answer { found, passed_over })
 }
 
 /// One revision of a release: the newest with `revision` 0. Its labels are those that Helm shows: all of the stored object for the newest one,

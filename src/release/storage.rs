@@ -77,6 +77,31 @@ pub trait Storage: Send + Sync {
         Ok(out)
     }
 
+    /// What lists show of the newest `max` revisions of a release that can be read, oldest first; and why others were passed over.
+    async fn newest(&self, name: &str, max: usize) -> Result<(Vec<Summary>, Vec<String>), StorageError> {
+        let mut entries = self.entries(Some(name)).await?;
+        if entries.is_empty() {
+            return Err(StorageError::NotFound);
+        }
+        entries.sort_by_key(|e| e.version);
+        let (mut found, mut passed_over) = (Vec::new(), Vec::new());
+        // Those that cannot be read do not count.
+        while found.len() < max && !entries.is_empty() {
+            let part = entries.split_off(entries.len().saturating_sub(max - found.len()));
+            let mut older = Vec::new();
+            for result in self.summaries(&part).await? {
+                match result {
+                    Ok(summary) => older.push(summary),
+                    Err(StorageError::NotFound) => {}
+                    Err(e) => passed_over.push(e.to_string()),
+                }
+            }
+            older.append(&mut found);
+            found = older;
+        }
+        Ok((found, passed_over))
+    }
+
     /// What was passed over since the last call, to be told to the user.
     fn take_warnings(&self) -> Vec<String> {
         Vec::new()

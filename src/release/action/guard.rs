@@ -117,6 +117,10 @@ impl Cluster for GuardedCluster {
         self.inner.list_metadata(gvk, namespace, labels).await
     }
 
+    async fn list_if_few(&self, gvk: &Gvk, namespace: Option<&str>) -> Result<Option<Vec<Json>>, ClusterError> {
+        self.inner.list_if_few(gvk, namespace).await
+    }
+
     async fn create(&self, object: &Json, options: &WriteOptions) -> Result<Json, ClusterError> {
         if options.dry_run {
             return self.inner.create(object, options).await;

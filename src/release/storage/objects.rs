@@ -229,6 +229,33 @@ impl Storage for Objects {
         Ok(entries)
     }
 
+    /// One request, as nearly all that is there is shown: records come with the list, and only their heads are decoded.
+    async fn newest(&self, name: &str, max: usize) -> Result<(Vec<Summary>, Vec<String>), StorageError> {
+        let selector = format!("name={name},owner=helm");
+        let objects =
+            self.cluster.list(&self.gvk(), self.namespace.as_deref(), &selector, "").await.map_err(|mut e| {
+                e.message = format!("query: failed to query with labels: {}", e.message);
+                e
+            })?;
+        let mut all: Vec<(i64, &Json)> = objects.iter().filter_map(|o| Some((entry_of(o)?.version, o))).collect();
+        if all.is_empty() {
+            return Err(StorageError::NotFound);
+        }
+        all.sort_by_key(|(version, _)| std::cmp::Reverse(*version));
+        let (mut found, mut passed_over) = (Vec::new(), Vec::new());
+        for (_, object) in all {
+            if found.len() >= max {
+                break;
+            }
+            match self.read_summary(object) {
+                Ok(summary) => found.push(summary),
+                Err(e) => passed_over.push(e.to_string()),
+            }
+        }
+        found.reverse();
+        Ok((found, passed_over))
+    }
+
     async fn last(&self, name: &str) -> Result<Record, StorageError> {
         let mut entries = self.entries(Some(name)).await?;
         while let Some(entry) = entries.pop() {
