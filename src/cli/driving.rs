@@ -11,6 +11,7 @@ use crate::cluster::wait::Progress;
 use crate::diagnostic::LogLine;
 use crate::release::action::{ActionError, Context, DryRun, Event, Options, ServerSide, WaitStrategy};
 
+use super::args::Global;
 use super::output::Streams;
 use super::progress::View;
 use super::target::Target;
@@ -29,6 +30,15 @@ pub struct WaitArgs {
     /// Say nothing of what is waited for
     #[arg(short, long)]
     pub quiet: bool,
+    /// After this time a pending revision of helm, which leaves no mark of its life, is taken to be abandoned
+    #[arg(
+        long,
+        default_value = "24h",
+        env = "PINTLE_TAKE_OVER_AFTER",
+        value_name = "DURATION",
+        hide_short_help = true
+    )]
+    pub take_over_after: String,
 }
 
 /// Flags of install, upgrade and rollback.
@@ -98,6 +108,7 @@ impl WaitArgs {
         Ok(Options {
             wait: strategy(self.wait.as_deref(), io)?,
             timeout: duration("timeout", &self.timeout)?,
+            foreign_timeout: duration("take-over-after", &self.take_over_after)?,
             ..Options::default()
         })
     }
@@ -151,13 +162,26 @@ impl ApplyArgs {
 ///
 /// # Errors
 /// A value that is none, in Helm's words.
-pub(super) fn server_side(text: &str) -> Result<ServerSide, Failure> {
+fn server_side(text: &str) -> Result<ServerSide, Failure> {
     match text {
         "auto" => Ok(ServerSide::Auto),
         "true" => Ok(ServerSide::Yes),
         "false" => Ok(ServerSide::No),
         other => Err(Failure::new(format!("invalid/unknown release server-side apply method: {other}"))),
     }
+}
+
+/// `--server-side`'s value, complained of where Helm does: only once the release has been found.
+///
+/// # Errors
+/// The cluster cannot be reached, `absent` if there is no such release, a value that is none.
+pub(super) fn server_side_of(text: &str, name: &str, absent: &str, global: &Global) -> Result<ServerSide, Failure> {
+    let wrong = match server_side(text) {
+        Ok(mode) => return Ok(mode),
+        Err(wrong) => wrong,
+    };
+    let entries = super::reading::ask(global, async |t| Ok(t.storage.entries(Some(name)).await?))?;
+    Err(if entries.is_empty() { Failure::new(absent) } else { wrong })
 }
 
 /// `a=1,b=2`, any number of times.

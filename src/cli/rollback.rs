@@ -6,7 +6,7 @@ use crate::release::action::plan;
 use crate::release::action::rollback::{MAX_DESCRIPTION, Rollback, rollback};
 
 use super::args::Global;
-use super::driving::{ApplyArgs, drive, failure, server_side};
+use super::driving::{ApplyArgs, drive, failure, server_side_of};
 use super::install::{exclusive, print_plan};
 use super::output::Streams;
 use super::{Failure, chart_source, target};
@@ -57,7 +57,7 @@ pub fn run(args: &RollbackArgs, global: &Global, io: &mut Streams<'_>) -> Result
         revision,
         dry_run: args.apply.dry_run(io)?,
         options: args.apply.options(io)?,
-        server_side: server_side(&args.server_side)?,
+        server_side: server_side_of(&args.server_side, name, "release: not found", global)?,
         cleanup_on_fail: args.cleanup_on_fail,
         history_max: args.history_max,
         ..Rollback::default()

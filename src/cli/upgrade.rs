@@ -6,13 +6,13 @@ use clap::Args;
 
 use crate::release::Status;
 use crate::release::action::upgrade::{Upgrade, Values, upgrade};
-use crate::release::action::{DryRun, ServerSide, plan};
+use crate::release::action::{DryRun, plan};
 use crate::release::storage::StorageError;
 use crate::render::{Capabilities, Compat};
 
 use super::args::Global;
 use super::chart_source::ChartArgs;
-use super::driving::{ApplyArgs, drive, labels, server_side};
+use super::driving::{ApplyArgs, drive, labels, server_side_of};
 use super::install::{self, Wanted, exclusive, print_plan};
 use super::output::Streams;
 use super::printed::{self, Format, Show};
@@ -58,7 +58,6 @@ pub fn run(args: &UpgradeArgs, global: &Global, io: &mut Streams<'_>) -> Result<
         ));
     };
     let format = args.chart.format()?;
-    let mode = server_side(&args.server_side);
     if args.install
         && let Some(replace) = to_be_installed(name, global)?
     {
@@ -75,7 +74,7 @@ pub fn run(args: &UpgradeArgs, global: &Global, io: &mut Streams<'_>) -> Result<
         };
         return install::perform(&args.args, &args.chart, &args.apply, &wanted, global, io);
     }
-    perform(args, name, chart_ref, format, mode, global, io)
+    perform(args, name, chart_ref, format, global, io)
 }
 
 /// Whether an install is to be run, and whether it replaces an uninstalled release.
@@ -101,7 +100,6 @@ fn perform(
     name: &str,
     chart_ref: &str,
     format: Format,
-    mode: Result<ServerSide, Failure>,
     global: &Global,
     io: &mut Streams<'_>,
 ) -> Result<(), Failure> {
@@ -118,6 +116,7 @@ fn perform(
         _ => Values::Auto,
     };
     let prefix = "UPGRADE FAILED: ";
+    let mode = server_side_of(&args.server_side, name, &format!("{name:?} has no deployed releases"), global);
     let what = Upgrade {
         name: name.to_string(),
         options,

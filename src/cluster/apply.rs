@@ -224,7 +224,7 @@ pub async fn create_crds(
             causes: Vec::new(),
             done: Box::new(done.clone()),
         })?;
-        until_served(cluster, &written).await.map_err(|e| ApplyError {
+        until_served(cluster, defined(&written)).await.map_err(|e| ApplyError {
             message: e.to_string(),
             causes: vec![e],
             done: Box::new(done.clone()),
@@ -233,20 +233,27 @@ pub async fn create_crds(
     Ok(done)
 }
 
-/// Forgets discovery until it names the new kinds: the server lists them a moment after it calls them established.
-async fn until_served(cluster: &dyn Cluster, definitions: &[Target]) -> Result<(), ClusterError> {
-    if !cluster.is_live() {
-        return cluster.refresh_discovery().await;
-    }
+/// The kinds that definitions define, in the versions that they serve.
+fn defined(definitions: &[Target]) -> impl Iterator<Item = Gvk> {
     let text = |object: &Json, path: &str| object.pointer(path).and_then(Json::as_str).unwrap_or_default().to_owned();
     let versions =
         |object: &Json| object.pointer("/spec/versions").and_then(Json::as_array).cloned().unwrap_or_default();
-    let kinds = definitions.iter().map(|t| &t.object).flat_map(|object| {
+    definitions.iter().map(|t| &t.object).flat_map(move |object| {
         let (group, kind) = (text(object, "/spec/group"), text(object, "/spec/names/kind"));
         let served = |v: &Json| v.get("served").and_then(Json::as_bool) == Some(true);
         let versions: Vec<String> = versions(object).iter().filter(|v| served(v)).map(|v| text(v, "/name")).collect();
         versions.into_iter().map(move |version| Gvk::new(&group, &version, &kind))
-    });
+    })
+}
+
+/// Forgets discovery until it names these kinds, for 20 s: the server lists them a moment after it calls their definitions established.
+///
+/// # Errors
+/// A kind is still not served, or the server does not say.
+pub async fn until_served(cluster: &dyn Cluster, kinds: impl IntoIterator<Item = Gvk>) -> Result<(), ClusterError> {
+    if !cluster.is_live() {
+        return cluster.refresh_discovery().await;
+    }
     let deadline = tokio::time::Instant::now() + Duration::from_secs(20);
     cluster.refresh_discovery().await?;
     for kind in kinds {
@@ -369,7 +376,11 @@ async fn update_one(
         if migrate {
             migrate_one(cluster, target, options).await.map_err(Update::Change)?;
         }
-        return apply_one(cluster, target, force_conflicts, options).await.map_err(Update::Change);
+        return match apply_one(cluster, target, force_conflicts, options).await {
+            // Only now does it matter whether the object was there: Helm, which looks first, says it of a creation alone.
+            Err(e) if matches!(cluster.get(&target.id).await, Ok(None)) => Err(created(e)),
+            done => done.map_err(Update::Change),
+        };
     }
     let live = cluster
         .get(&target.id)

@@ -193,6 +193,9 @@ pub enum WaitStrategy {
     Legacy,
 }
 
+/// See [`Options::foreign_timeout`]: longer than anybody lets `helm` wait. Whoever knows better has `recover`.
+pub const FOREIGN: Duration = Duration::from_secs(24 * 3600);
+
 /// What holds for every action that writes.
 #[derive(Clone, Debug)]
 pub struct Options {
@@ -205,7 +208,8 @@ pub struct Options {
     pub force_conflicts: bool,
     /// The user's own description; empty: Helm's.
     pub description: String,
-    /// A pending record that no mark explains is somebody else's (`helm`). One older than this is taken to be dead.
+    /// A pending record that no mark explains is somebody else's (`helm`), and nothing tells whether that program lives. One older than this is
+    /// taken to be dead.
     pub foreign_timeout: Duration,
     /// Whose the written fields are: `helm`, or `helm-controller` for a controller that takes Flux's place.
     pub field_manager: String,
@@ -227,7 +231,7 @@ impl Default for Options {
             force_replace: false,
             force_conflicts: false,
             description: String::new(),
-            foreign_timeout: Duration::from_secs(3600),
+            foreign_timeout: FOREIGN,
             field_manager: "helm".into(),
             superseded: None,
         }

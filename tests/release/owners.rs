@@ -172,23 +172,33 @@ fn what_helm_left_pending_is_respected_while_it_is_young() {
 }
 
 #[test]
-fn what_helm_left_pending_long_ago_is_taken_over() {
+fn what_helm_left_pending_is_taken_over_after_a_day_or_as_told() {
     let ns = cluster::namespace("helm-old");
     let good = deployment(true);
     assert!(ns.pintle(&["install", "web", &good]).status.success());
-    ns.run(async |cluster| {
-        let storage = storage(Arc::new(cluster), &ns);
-        let mut record = storage.get("web", 1).await.unwrap();
-        record.version = 2;
-        record.info.status = Status::PendingUpgrade;
-        record.info.last_deployed = "2026-01-02T03:04:05Z".into();
-        storage.create(&record).await.unwrap();
-    });
-    let done = ns.pintle(&["upgrade", "web", &good]);
+    let leave = |version, hours| {
+        ns.run(async |cluster| {
+            let storage = storage(Arc::new(cluster), &ns);
+            let mut record = storage.get("web", 1).await.unwrap();
+            record.version = version;
+            record.info.status = Status::PendingUpgrade;
+            record.info.last_deployed = (jiff::Timestamp::now() - jiff::SignedDuration::from_hours(hours)).to_string();
+            storage.create(&record).await.unwrap();
+        });
+    };
+    // An hour is nothing to a long --timeout.
+    leave(2, 2);
+    let said = text(&ns.pintle(&["upgrade", "web", &good]));
+    assert!(said.contains("another operation (install/upgrade/rollback) is in progress"), "{said}");
+    let done = ns.pintle(&["upgrade", "web", &good, "--take-over-after", "1h"]);
     let said = text(&done);
     assert!(done.status.success() && said.contains("revision 2 was left pending-upgrade"), "{said}");
+    leave(4, 25);
+    let done = ns.pintle(&["upgrade", "web", &good]);
+    assert!(done.status.success(), "{}", text(&done));
     let told: Vec<(i64, Status)> = records(&ns, "web").iter().map(|r| (r.version, r.info.status)).collect();
-    assert_eq!(told, [(1, Status::Superseded), (2, Status::Failed), (3, Status::Deployed)]);
+    let want = [Status::Superseded, Status::Failed, Status::Superseded, Status::Failed, Status::Deployed];
+    assert_eq!(told, (1..).zip(want).collect::<Vec<_>>());
 }
 
 #[test]

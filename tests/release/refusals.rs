@@ -205,3 +205,42 @@ fn corrupt_records_are_passed_over_and_told() {
     assert!(done.status.success(), "{}", text(&done));
     assert!(!snapshot(&ns).iter().any(|o| o.contains("web") || o.contains(" a ")), "{:?}", snapshot(&ns));
 }
+
+#[test]
+fn server_side_apply_fails_in_helms_words() {
+    let ns = cluster::namespace("ssa-words");
+    let chart = |name: &str, text: &str| chart::write(name, "", &[("templates/o.yaml", text)]).display().to_string();
+    let good = "apiVersion: v1\nkind: ConfigMap\nmetadata: {name: NAME-a}\n";
+    let bad =
+        "---\napiVersion: v1\nkind: Service\nmetadata: {name: NAME-s}\nspec: {ports: [{port: 80, name: UPPER_case}]}\n";
+    let named = |text: &str, name: &str| text.replace("NAME", name);
+    let both = |what: &str, words: &dyn Fn(&str) -> Vec<String>| {
+        let said = ["helm", "pintle"].map(|program| {
+            let words = words(program);
+            let words: Vec<&str> = words.iter().map(String::as_str).collect();
+            let out = if program == "helm" { ns.helm(&words) } else { ns.pintle(&words) };
+            let text = String::from_utf8_lossy(&out.stderr).into_owned();
+            assert!(!out.status.success(), "{program} {words:?}");
+            text.lines().find(|l| l.starts_with("Error: ")).unwrap_or(&text).replace(program, "PROGRAM")
+        });
+        assert_eq!(said[1], said[0], "{what}");
+    };
+    for program in ["helm", "pintle"] {
+        let out = ns.pintle(&["install", program, &chart("c", &named(good, program))]);
+        assert!(out.status.success(), "{}", String::from_utf8_lossy(&out.stderr));
+    }
+    let worse = |program: &str| chart("c", &(named(good, program) + &named(bad, program)));
+    both("a new object", &|p| vec!["upgrade".into(), p.into(), worse(p)]);
+    let immutable =
+        "\n---\napiVersion: v1\nkind: ConfigMap\nmetadata: {name: NAME-i}\nimmutable: true\ndata: {a: \"N\"}\n";
+    let with =
+        |program: &str, n: &str| chart("c", &(named(good, program) + &named(immutable, program).replace('N', n)));
+    for program in ["helm", "pintle"] {
+        assert!(ns.helm(&["upgrade", program, &with(program, "1")]).status.success());
+    }
+    both("an object that is there", &|p| vec!["upgrade".into(), p.into(), with(p, "2")]);
+    both("a mode that is none", &|p| vec!["upgrade".into(), p.into(), worse(p), "--server-side=maybe".into()]);
+    both("no release", &|p| vec!["upgrade".into(), "none".into(), worse(p), "--server-side=maybe".into()]);
+    both("a mode that is none, back", &|p| vec!["rollback".into(), p.into(), "1".into(), "--server-side=maybe".into()]);
+    both("no release, back", &|_| vec!["rollback".into(), "none".into(), "1".into(), "--server-side=maybe".into()]);
+}

@@ -5,7 +5,6 @@
 
 use std::collections::BTreeMap;
 use std::sync::Arc;
-use std::time::Duration;
 
 use crate::cluster::apply::{self, ApplyOptions, Method};
 use crate::cluster::targets::{self, Target};
@@ -434,17 +433,8 @@ async fn write(work: &Work, install: &Install, prepared: Prepared) -> Result<Rec
 
 /// The objects of a manifest some of whose kinds have just been defined: established is not yet served, it takes the server a moment.
 async fn once_served(ctx: &Context, manifest: &str, later: &[ObjectId]) -> Result<Vec<Target>, String> {
-    const STEP: Duration = Duration::from_millis(100);
-    for _ in 0..100 {
-        let mut all = true;
-        for id in later {
-            all = all && ctx.cluster.resource(&id.gvk).await.is_ok();
-        }
-        if all {
-            break;
-        }
-        tokio::time::sleep(STEP).await;
-    }
+    // What is still not served is said when the objects are resolved.
+    let _ = apply::until_served(ctx.cluster.as_ref(), later.iter().map(|id| id.gvk.clone())).await;
     objects::of_manifest(ctx, manifest).await
 }
 
