@@ -8,10 +8,6 @@ pub trait Host: Send + Sync {
     fn now(&self) -> i128;
     /// Fills the buffer with random bytes fit for keys.
     fn random(&self, buf: &mut [u8]);
-    /// A new RSA key as PKCS #8 DER, from a host that has a fast maker of keys; else it is made of [`random`](Self::random) bytes.
-    fn rsa_key(&self, _bits: usize) -> Option<Vec<u8>> {
-        None
-    }
     /// The local time zone's IANA name, as `TZ` or the system has it; "UTC" if unknown.
     fn local_zone(&self) -> String;
     /// The addresses of a host name; empty if there are none, and where name lookups are off.
@@ -38,18 +34,6 @@ impl Host for SystemHost {
     fn random(&self, buf: &mut [u8]) {
         // Without a random source keys would be guessable: better no answer than that.
         getrandom::fill(buf).expect("the operating system gives no random bytes");
-    }
-    fn rsa_key(&self, bits: usize) -> Option<Vec<u8>> {
-        use aws_lc_rs::encoding::{AsDer, Pkcs8V1Der};
-        use aws_lc_rs::rsa::{KeyPair, KeySize};
-        let size = match bits {
-            2048 => KeySize::Rsa2048,
-            3072 => KeySize::Rsa3072,
-            4096 => KeySize::Rsa4096,
-            _ => return None,
-        };
-        let der: Pkcs8V1Der<'_> = KeyPair::generate(size).ok()?.as_der().ok()?;
-        Some(der.as_ref().to_vec())
     }
     fn local_zone(&self) -> String {
         match std::env::var("TZ") {
