@@ -159,6 +159,8 @@ commands! {
     Drift(super::drift::DriftArgs) = "drift",
     /// Finish or undo what an interrupted operation left
     Recover(super::recover::RecoverArgs) = "recover",
+    /// Reconcile HelmReleases, in the place of Flux's helm-controller
+    Controller(super::controller::ControllerArgs) = "controller",
     /// List releases
     List(super::list::ListArgs) = "list" | "ls",
     /// Fetch release history

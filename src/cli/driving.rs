@@ -269,14 +269,14 @@ fn context(target: Target, say: mpsc::UnboundedSender<Said>, cancel: watch::Rece
 }
 
 /// SIGINT and SIGTERM; the second one ends the process, as without us.
-struct Signals {
+pub(super) struct Signals {
     #[cfg(unix)]
     terminate: Option<tokio::signal::unix::Signal>,
     seen: bool,
 }
 
 impl Signals {
-    fn new() -> Self {
+    pub(super) fn new() -> Self {
         Self {
             #[cfg(unix)]
             terminate: tokio::signal::unix::signal(tokio::signal::unix::SignalKind::terminate()).ok(),
@@ -284,7 +284,7 @@ impl Signals {
         }
     }
 
-    async fn next(&mut self) {
+    pub(super) async fn next(&mut self) {
         let interrupt = async {
             if tokio::signal::ctrl_c().await.is_err() {
                 std::future::pending::<()>().await;

@@ -9,6 +9,7 @@ mod bump;
 mod cache;
 mod chart_path;
 mod chart_source;
+mod controller;
 mod dependency;
 mod diff;
 mod drift;
@@ -107,6 +108,7 @@ pub fn run(args: impl IntoIterator<Item = OsString>, io: &mut Streams<'_>) -> u8
         args::Command::Uninstall(a) => uninstall::run(&a, &cli.global, io),
         args::Command::Test(a) => test::run(&a, &cli.global, io),
         args::Command::Drift(a) => drift::run(&a, &cli.global, io),
+        args::Command::Controller(a) => controller::run(&a, &cli.global, io),
         args::Command::Recover(a) => recover::run(&a, &cli.global, io),
         args::Command::List(a) => list::run(&a, &cli.global, io),
         args::Command::History(a) => history::run(&a, &cli.global, io),

@@ -103,7 +103,7 @@ impl TargetArgs {
         }
     }
 
-    fn connection(&self, namespace: Option<&str>) -> Connection {
+    pub(super) fn connection(&self, namespace: Option<&str>) -> Connection {
         let some = |s: &Option<String>| s.clone().filter(|s| !s.is_empty());
         let file = |p: &Option<PathBuf>| p.clone().filter(|p| !p.as_os_str().is_empty());
         Connection {

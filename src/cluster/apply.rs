@@ -6,7 +6,7 @@
 
 use std::time::Duration;
 
-use futures::{StreamExt, stream};
+use futures::{FutureExt, StreamExt, stream};
 
 use super::targets::{PARALLEL, Target};
 use super::{
@@ -282,15 +282,15 @@ fn batches(targets: &[Target]) -> impl Iterator<Item = &[Target]> {
 }
 
 /// Does one thing to each of a batch, several at once; the results are in the batch's order.
-async fn each<'a, T, F>(batch: &'a [Target], mut work: impl FnMut(&'a Target) -> F) -> Vec<(&'a Target, T)>
+async fn each<'a, T: Send, F>(batch: &'a [Target], mut work: impl FnMut(&'a Target) -> F) -> Vec<(&'a Target, T)>
 where
-    F: Future<Output = T>,
+    F: Future<Output = T> + Send,
 {
     let work: Vec<_> = batch
         .iter()
         .map(|t| {
             let done = work(t);
-            async move { (t, done.await) }
+            async move { (t, done.await) }.boxed()
         })
         .collect();
     stream::iter(work).buffered(PARALLEL).collect().await

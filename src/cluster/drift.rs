@@ -5,13 +5,15 @@
 //! it, live or as written, carries `helm.toolkit.fluxcd.io/driftDetection: disabled` as label or annotation, or when a rule ignores it whole.
 
 mod compare;
+mod correct;
 mod ignore;
 
-use futures::{StreamExt, stream};
+use futures::{FutureExt, StreamExt, stream};
 
 use super::targets::{PARALLEL, Target};
 use super::{Cluster, ClusterError, FieldValidation, Json, ObjectId, WriteOptions};
 pub use compare::{Field, compare, mask};
+pub use correct::{Correction, correct};
 pub use ignore::{IgnoreError, IgnoreRule, Selector};
 
 /// The label or annotation that takes an object out, with the value `disabled`.
@@ -70,29 +72,41 @@ pub async fn drift(
 ) -> Result<Vec<Drift>, IgnoreError> {
     let rules = ignore::compile(&options.ignore)?;
     let rules = &rules;
-    Ok(stream::iter(targets)
-        .map(|target| async move {
-            let finding = look(cluster, target, rules, options).await.unwrap_or_else(Finding::Unknown);
-            Drift { id: target.id.clone(), finding }
-        })
-        .buffered(PARALLEL)
-        .collect()
-        .await)
+    let one = |target: &'_ Target| look_masked(cluster, target.clone(), rules, options).boxed();
+    let looks: Vec<_> = targets.iter().map(one).collect();
+    Ok(stream::iter(looks).buffered(PARALLEL).collect().await)
 }
 
+async fn look_masked(
+    cluster: &dyn Cluster,
+    target: Target,
+    rules: &[ignore::Compiled],
+    options: &DriftOptions,
+) -> Drift {
+    let mut finding = look(cluster, &target, rules, options).await.map_or_else(Finding::Unknown, |(f, _)| f);
+    if let Finding::Changed(fields) = &mut finding
+        && target.id.gvk.group.is_empty()
+        && target.id.gvk.kind == "Secret"
+    {
+        mask(fields);
+    }
+    Drift { id: target.id, finding }
+}
+
+/// What is found of an object, nothing masked, and the live object where there is one.
 async fn look(
     cluster: &dyn Cluster,
     target: &Target,
     rules: &[ignore::Compiled],
     options: &DriftOptions,
-) -> Result<Finding, ClusterError> {
+) -> Result<(Finding, Json), ClusterError> {
     let paths = ignore::paths(rules, target);
     if is_off(&target.object) || paths.iter().any(|p| p.is_empty()) {
-        return Ok(Finding::Ignored);
+        return Ok((Finding::Ignored, Json::Null));
     }
-    let Some(mut live) = cluster.get(&target.id).await? else { return Ok(Finding::Missing) };
+    let Some(mut live) = cluster.get(&target.id).await? else { return Ok((Finding::Missing, Json::Null)) };
     if is_off(&live) {
-        return Ok(Finding::Ignored);
+        return Ok((Finding::Ignored, live));
     }
     let write = WriteOptions {
         field_manager: options.field_manager.clone(),
@@ -104,11 +118,8 @@ async fn look(
         ignore::remove(&mut live, path);
         ignore::remove(&mut wanted, path);
     }
-    let mut fields = compare(&live, &wanted);
-    if target.id.gvk.group.is_empty() && target.id.gvk.kind == "Secret" {
-        mask(&mut fields);
-    }
-    Ok(if fields.is_empty() { Finding::InSync } else { Finding::Changed(fields) })
+    let fields = compare(&live, &wanted);
+    Ok((if fields.is_empty() { Finding::InSync } else { Finding::Changed(fields) }, live))
 }
 
 fn is_off(object: &Json) -> bool {

@@ -4,7 +4,7 @@
 
 use std::collections::BTreeMap;
 
-use futures::{StreamExt, stream};
+use futures::{FutureExt, StreamExt, stream};
 
 use super::{Cluster, ClusterError, Gvk, Json, ObjectId, Reason};
 
@@ -245,11 +245,9 @@ pub async fn live<'a>(
     cluster: &dyn Cluster,
     targets: &'a [Target],
 ) -> Vec<(&'a Target, Result<Option<Json>, ClusterError>)> {
-    stream::iter(targets.iter().filter(|t| !t.id.name.is_empty()))
-        .map(|t| async move { (t, cluster.get(&t.id).await) })
-        .buffered(PARALLEL)
-        .collect()
-        .await
+    let named: Vec<&Target> = targets.iter().filter(|t| !t.id.name.is_empty()).collect();
+    let asked: Vec<_> = named.into_iter().map(|t| async move { (t, cluster.get(&t.id).await) }.boxed()).collect();
+    stream::iter(asked).buffered(PARALLEL).collect().await
 }
 
 /// From so many objects of a kind on, the kind is listed instead.
@@ -268,11 +266,10 @@ async fn live_metadata<'a>(
     named().for_each(|t| *counts.entry(place(t)).or_default() += 1);
     // Cluster-scoped kinds are not listed: what others have there is none of a release's business.
     let many = counts.into_iter().filter(|((_, ns), n)| ns.is_some() && *n >= MANY);
-    let lists: Vec<_> = stream::iter(many)
-        .map(|(place, _)| async move { (place, cluster.list_if_few(place.0, place.1).await.ok().flatten()) })
-        .buffered(PARALLEL)
-        .collect()
-        .await;
+    let asked: Vec<_> = many
+        .map(|(place, _)| async move { (place, cluster.list_if_few(place.0, place.1).await.ok().flatten()) }.boxed())
+        .collect();
+    let lists: Vec<_> = stream::iter(asked).buffered(PARALLEL).collect().await;
     let mut known: BTreeMap<Place<'_>, BTreeMap<String, Json>> = BTreeMap::new();
     for (place, list) in lists {
         if let Some(list) = list {
@@ -288,11 +285,9 @@ async fn live_metadata<'a>(
             None => alone.push((i, target)),
         }
     }
-    let looked: Vec<_> = stream::iter(alone)
-        .map(|(i, t)| async move { (i, t, cluster.get(&t.id).await) })
-        .buffered(PARALLEL)
-        .collect()
-        .await;
+    let asked: Vec<_> =
+        alone.into_iter().map(|(i, t)| async move { (i, t, cluster.get(&t.id).await) }.boxed()).collect();
+    let looked: Vec<_> = stream::iter(asked).buffered(PARALLEL).collect().await;
     answers.extend(looked);
     answers.sort_by_key(|(i, ..)| *i);
     answers.into_iter().map(|(_, target, answer)| (target, answer)).collect()

@@ -4,13 +4,29 @@
 //! ([`record`], [`summary`]). It works on a [`subject::Subject`] and is tested by tables. Around it stands what fetches charts and values, drives
 //! the actions of [`crate::release`], watches, and talks to the API server.
 
+pub mod access;
 pub mod action;
+pub mod announce;
+pub mod artifact;
 pub mod chart_version;
+pub mod crds;
+pub mod dependencies;
 pub mod history;
+pub mod index;
+pub mod inventory;
+pub mod manager;
 pub mod message;
 pub mod observe;
+pub mod options;
+pub mod perform;
+pub mod reconcile;
 pub mod record;
+pub mod sources;
 pub mod state;
 pub mod subject;
 pub mod summary;
+pub mod values;
 pub mod verify;
+
+pub use manager::{RunError, run};
+pub use options::Options;

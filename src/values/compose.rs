@@ -18,7 +18,7 @@ use super::tables::merge_maps;
 /// One entry of `spec.valuesFrom`.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct ValuesReference {
-    /// `Secret` or `ConfigMap`.
+    /// `Secret` or `ConfigMap`; or the kind of a source, whose file is then the key.
     pub kind: String,
     pub name: String,
     /// Empty means `values.yaml`.
@@ -32,6 +32,11 @@ pub struct ValuesReference {
 }
 
 impl ValuesReference {
+    /// A file of a source's artifact: an addition of ours.
+    fn of_source(&self) -> bool {
+        matches!(self.kind.as_str(), "GitRepository" | "OCIRepository" | "ExternalArtifact")
+    }
+
     /// The key that is read.
     pub fn key(&self) -> &str {
         if self.values_key.is_empty() { "values.yaml" } else { &self.values_key }
@@ -62,7 +67,7 @@ pub fn compose(
     let mut objects: BTreeMap<(&str, &str), Option<ObjectData>> = BTreeMap::new();
     for r in references {
         let fail = |why: &str| Err(unresolved(namespace, r, why));
-        if !matches!(r.kind.as_str(), "Secret" | "ConfigMap") {
+        if !matches!(r.kind.as_str(), "Secret" | "ConfigMap") && !r.of_source() {
             return fail("unsupported values reference kind");
         }
         let id = (r.kind.as_str(), r.name.as_str());
@@ -71,7 +76,11 @@ pub fn compose(
             objects.insert(id, fetch(&r.kind, &r.name)?);
         }
         let Some(Some(object)) = objects.get(&id) else {
-            let resource = if r.kind == "Secret" { "secrets" } else { "configmaps" };
+            let resource = match r.kind.as_str() {
+                "Secret" => "secrets",
+                "ConfigMap" => "configmaps",
+                _ => "artifact of",
+            };
             let name = strconv::quote(r.name.as_bytes());
             let why = if first { format!("{resource} {name} not found") } else { "resource not found".to_string() };
             if !r.optional {

@@ -434,7 +434,8 @@ async fn write(work: &Work, install: &Install, prepared: Prepared) -> Result<Rec
 /// The objects of a manifest some of whose kinds have just been defined: established is not yet served, it takes the server a moment.
 async fn once_served(ctx: &Context, manifest: &str, later: &[ObjectId]) -> Result<Vec<Target>, String> {
     // What is still not served is said when the objects are resolved.
-    let _ = apply::until_served(ctx.cluster.as_ref(), later.iter().map(|id| id.gvk.clone())).await;
+    let kinds: Vec<Gvk> = later.iter().map(|id| id.gvk.clone()).collect();
+    let _ = apply::until_served(ctx.cluster.as_ref(), kinds).await;
     objects::of_manifest(ctx, manifest).await
 }
 

@@ -1,0 +1,168 @@
+//! `pintle controller`: reconciles HelmReleases in a cluster, in the place of Flux's helm-controller.
+//!
+//! Flags that helm-controller has too have its names and defaults.
+
+use std::path::PathBuf;
+
+use clap::Args;
+use tokio::sync::watch;
+
+use crate::controller::options::Gates;
+use crate::controller::{self, Options};
+use crate::values::digest::Algorithm;
+
+use super::Failure;
+use super::args::Global;
+use super::driving::{Signals, duration};
+use super::output::Streams;
+
+#[derive(Args, Debug, Clone)]
+pub struct ControllerArgs {
+    /// How many releases are worked on at a time; those that wait for objects to become ready do not count
+    #[arg(long, default_value_t = 4, value_name = "N")]
+    pub concurrent: usize,
+    /// When dependencies that are not ready are looked at again, whatever the watches tell
+    #[arg(long, default_value = "30s", value_name = "DURATION")]
+    pub requeue_dependency: String,
+    /// Tries of an artifact's download after the first
+    #[arg(long, default_value_t = 9, value_name = "N")]
+    pub http_retry: u32,
+    /// For each artifact
+    #[arg(long, default_value = "30s", value_name = "DURATION")]
+    pub http_timeout: String,
+    /// How long a shutdown waits for what is under way
+    #[arg(long, default_value = "600s", value_name = "DURATION")]
+    pub graceful_shutdown_timeout: String,
+    /// The address of notification-controller's receiver of events
+    #[arg(long, default_value = "", env = "EVENTS_ADDR", value_name = "URL")]
+    pub events_addr: String,
+    /// The service account of releases that name none
+    #[arg(long, default_value = "", value_name = "NAME")]
+    pub default_service_account: String,
+    /// Refuse references to other namespaces: sources, dependencies, values
+    #[arg(long)]
+    pub no_cross_namespace_refs: bool,
+    /// Watch all namespaces; otherwise that of RUNTIME_NAMESPACE
+    #[arg(long, default_value_t = true, action = clap::ArgAction::Set, num_args = 0..=1, default_missing_value = "true", value_name = "BOOL")]
+    pub watch_all_namespaces: bool,
+    /// Only HelmReleases with these labels
+    #[arg(long, default_value = "", value_name = "SELECTOR")]
+    pub watch_label_selector: String,
+    /// Between tries of a release that failed without a trace in storage: at first
+    #[arg(long, default_value = "750ms", value_name = "DURATION")]
+    pub min_retry_delay: String,
+    /// The same: in the end
+    #[arg(long, default_value = "15m", value_name = "DURATION")]
+    pub max_retry_delay: String,
+    /// By how much of it an interval is made longer or shorter at random
+    #[arg(long, default_value_t = 5, value_name = "PERCENT")]
+    pub interval_jitter_percentage: u8,
+    /// The hash of snapshots: sha256, sha384 or sha512
+    #[arg(long, default_value = "sha256", value_name = "ALGORITHM")]
+    pub snapshot_digest_algo: String,
+    /// Run the programs that a kubeconfig of a Secret names for credentials
+    #[arg(long)]
+    pub insecure_kubeconfig_exec: bool,
+    /// Let a kubeconfig of a Secret turn the check of certificates off
+    #[arg(long)]
+    pub insecure_kubeconfig_tls: bool,
+    /// Switches of helm-controller: NAME=BOOL, separated by commas
+    #[arg(long, default_value = "", value_name = "GATES")]
+    pub feature_gates: String,
+    /// `flux`: do as Flux where we do otherwise (an exhausted release waits for a change, waits are not given up, …)
+    #[arg(long, value_name = "WHOM", value_parser = ["flux"])]
+    pub compat: Option<String>,
+    /// One more attempt of a release that is out of retries (not with --compat=flux)
+    #[arg(long, default_value = "15m", value_name = "DURATION")]
+    pub exhausted_retry: String,
+    /// Where charts are kept by digest; the user's cache by default
+    #[arg(long, value_name = "DIR")]
+    pub cache_dir: Option<PathBuf>,
+}
+
+impl ControllerArgs {
+    fn options(&self, global: &Global) -> Result<Options, Failure> {
+        let mut gates = Gates::default();
+        for gate in self.feature_gates.split(',').map(str::trim).filter(|g| !g.is_empty()) {
+            let (name, on) = gate.split_once('=').unwrap_or((gate, ""));
+            let on = match on {
+                "true" => true,
+                "false" => false,
+                other => {
+                    let text = format!(
+                        "invalid argument {gate:?} for \"--feature-gates\" flag: invalid value of {name}: {other:?}"
+                    );
+                    return Err(Failure::new(text));
+                }
+            };
+            gates.set(name, on)?;
+        }
+        let namespace = match self.watch_all_namespaces {
+            true => None,
+            false => Some(std::env::var("RUNTIME_NAMESPACE").ok().filter(|n| !n.is_empty()).ok_or_else(|| {
+                Failure::new("--watch-all-namespaces=false needs the environment variable RUNTIME_NAMESPACE")
+            })?),
+        };
+        let algorithm = &self.snapshot_digest_algo;
+        Ok(Options {
+            connection: global.target.connection(None),
+            namespace,
+            label_selector: self.watch_label_selector.clone(),
+            concurrent: self.concurrent,
+            requeue_dependency: duration("requeue-dependency", &self.requeue_dependency)?,
+            min_retry_delay: duration("min-retry-delay", &self.min_retry_delay)?,
+            max_retry_delay: duration("max-retry-delay", &self.max_retry_delay)?,
+            interval_jitter_percentage: self.interval_jitter_percentage,
+            graceful_shutdown: duration("graceful-shutdown-timeout", &self.graceful_shutdown_timeout)?,
+            http_retry: self.http_retry,
+            http_timeout: duration("http-timeout", &self.http_timeout)?,
+            default_service_account: self.default_service_account.clone(),
+            no_cross_namespace_refs: self.no_cross_namespace_refs,
+            insecure_kubeconfig_exec: self.insecure_kubeconfig_exec,
+            insecure_kubeconfig_tls: self.insecure_kubeconfig_tls,
+            snapshot_digest: Algorithm::parse(algorithm).ok_or_else(|| {
+                Failure::new(format!(
+                    "invalid argument {algorithm:?} for \"--snapshot-digest-algo\" flag: it may be sha256, sha384 or sha512"
+                ))
+            })?,
+            compat_flux: self.compat.is_some(),
+            exhausted_retry: duration("exhausted-retry", &self.exhausted_retry)?,
+            gates,
+            cache_dir: self.cache_dir.clone(),
+            events_addr: self.events_addr.clone(),
+            limits: global.limits.limits(),
+        })
+    }
+}
+
+pub fn run(args: &ControllerArgs, global: &Global, _io: &mut Streams<'_>) -> Result<(), Failure> {
+    let options = args.options(global)?;
+    logging();
+    let runtime = tokio::runtime::Builder::new_multi_thread()
+        .worker_threads(2)
+        .enable_all()
+        .build()
+        .map_err(|e| format!("no runtime to work on: {e}"))?;
+    runtime.block_on(async {
+        let (stop, stopped) = watch::channel(false);
+        let mut signals = Signals::new();
+        let mut running = std::pin::pin!(controller::run(options, stopped));
+        loop {
+            tokio::select! {
+                done = &mut running => return done.map_err(|e| Failure::new(e.to_string())),
+                () = signals.next() => {
+                    let _ = stop.send(true);
+                }
+            }
+        }
+    })
+}
+
+/// What a controller says, unless `PINTLE_LOG` asks for more or less.
+fn logging() {
+    if std::env::var_os("PINTLE_LOG").is_some_and(|v| !v.is_empty()) {
+        return;
+    }
+    let filter = tracing_subscriber::EnvFilter::new("pintle=info");
+    let _ = tracing_subscriber::fmt().json().with_env_filter(filter).with_writer(std::io::stderr).try_init();
+}

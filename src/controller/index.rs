@@ -1,0 +1,73 @@
+//! What the watches have told: the newest state of HelmReleases and of the sources that they use.
+
+use std::collections::HashMap;
+use std::sync::{Arc, PoisonError, RwLock};
+
+use crate::cluster::Json;
+
+/// An object by kind, namespace and name.
+#[derive(Clone, Debug, PartialEq, Eq, Hash, PartialOrd, Ord)]
+pub struct Key {
+    pub kind: String,
+    pub namespace: String,
+    pub name: String,
+}
+
+impl Key {
+    pub fn new(kind: &str, namespace: &str, name: &str) -> Self {
+        Self { kind: kind.into(), namespace: namespace.into(), name: name.into() }
+    }
+
+    /// Of an object.
+    pub fn of(object: &Json) -> Self {
+        let text = |at: &str| object.pointer(at).and_then(Json::as_str).unwrap_or_default();
+        Self::new(text("/kind"), text("/metadata/namespace"), text("/metadata/name"))
+    }
+}
+
+impl std::fmt::Display for Key {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        write!(f, "{} {}/{}", self.kind, self.namespace, self.name)
+    }
+}
+
+/// See the module.
+#[derive(Default)]
+pub struct Index {
+    objects: RwLock<HashMap<Key, Arc<Json>>>,
+}
+
+impl Index {
+    pub fn get(&self, key: &Key) -> Option<Arc<Json>> {
+        self.objects.read().unwrap_or_else(PoisonError::into_inner).get(key).cloned()
+    }
+
+    /// Keeps an object, unless a newer state is known; gives what was known before.
+    pub fn put(&self, object: Json) -> (Key, Option<Arc<Json>>) {
+        let key = Key::of(&object);
+        let mut objects = self.objects.write().unwrap_or_else(PoisonError::into_inner);
+        let old = objects.get(&key).cloned();
+        if old.as_ref().is_none_or(|old| uid(old) != uid(&object) || version(old) <= version(&object)) {
+            objects.insert(key.clone(), Arc::new(object));
+        }
+        (key, old)
+    }
+
+    pub fn remove(&self, key: &Key) -> Option<Arc<Json>> {
+        self.objects.write().unwrap_or_else(PoisonError::into_inner).remove(key)
+    }
+
+    pub fn keys(&self, kind: &str) -> Vec<Key> {
+        let objects = self.objects.read().unwrap_or_else(PoisonError::into_inner);
+        objects.keys().filter(|k| k.kind == kind).cloned().collect()
+    }
+}
+
+fn uid(object: &Json) -> &str {
+    object.pointer("/metadata/uid").and_then(Json::as_str).unwrap_or_default()
+}
+
+/// API servers count them up; what is no number is taken for older.
+pub fn version(object: &Json) -> u64 {
+    object.pointer("/metadata/resourceVersion").and_then(Json::as_str).and_then(|v| v.parse().ok()).unwrap_or_default()
+}

@@ -1,0 +1,496 @@
+//! Watches, and a task for each HelmRelease that the watches wake.
+//!
+//! A release's task works while it holds one of a bounded number of slots; it gives the slot back when its action begins to wait for objects, so
+//! that a thousand slow releases keep nobody from work. What a release uses is known by name: its source, its ConfigMaps and Secrets, its
+//! dependencies. A change of one of them wakes exactly who uses it, and ends a wait that is no longer worth its while.
+
+use std::collections::{BTreeMap, BTreeSet, HashMap, HashSet};
+use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::{Arc, Mutex, PoisonError};
+use std::time::Duration;
+
+use futures::StreamExt;
+use tokio::sync::{Notify, OwnedSemaphorePermit, Semaphore, mpsc, watch};
+use tokio::task::JoinHandle;
+use tokio::time::Instant;
+
+use crate::api::{HELM_API, SOURCE_API, annotation};
+use crate::cluster::kube::Kube;
+use crate::cluster::{Gvk, Json, WatchEvent};
+
+use super::access::Access;
+use super::announce::Announcer;
+use super::artifact::Artifacts;
+use super::index::{Index, Key, version};
+use super::options::Options;
+use super::reconcile::{Outcome, Told, reconcile, subject};
+use super::subject::Subject;
+use super::{dependencies, sources, values};
+
+/// What every reconciliation needs.
+pub struct World {
+    pub kube: Kube,
+    pub options: Options,
+    pub index: Index,
+    pub artifacts: Artifacts,
+    pub access: Access,
+    pub announcer: Announcer,
+    slots: Arc<Semaphore>,
+}
+
+/// The right to work; given back at the end, or when waiting begins.
+#[derive(Clone, Default)]
+pub struct Slot(Arc<Mutex<Option<OwnedSemaphorePermit>>>);
+
+impl Slot {
+    pub fn release(&self) {
+        self.0.lock().unwrap_or_else(PoisonError::into_inner).take();
+    }
+}
+
+/// Why a controller does not run.
+#[derive(Debug, thiserror::Error)]
+pub enum RunError {
+    #[error("{0}")]
+    Config(#[from] crate::cluster::kube::ConfigError),
+    #[error("{0}")]
+    Cluster(#[from] crate::cluster::ClusterError),
+}
+
+/// The kinds whose objects are all watched.
+const KINDS: [(&str, &str); 5] = [
+    (HELM_API, "HelmRelease"),
+    (SOURCE_API, "HelmChart"),
+    (SOURCE_API, "OCIRepository"),
+    (SOURCE_API, "ExternalArtifact"),
+    (SOURCE_API, "GitRepository"),
+];
+
+/// Between tries of a watch that is refused.
+const REFUSED: Duration = Duration::from_secs(30);
+
+/// What watches tell.
+enum News {
+    Applied(Json),
+    Deleted(Json),
+    /// All that is there of a kind has been told, or its watch is refused.
+    Synced(&'static str),
+    /// Something that is known by name alone has changed.
+    Referenced(Key),
+}
+
+/// What a release's task shares with who wakes it.
+struct Shared {
+    notify: Notify,
+    superseded: watch::Sender<bool>,
+    gone: AtomicBool,
+    /// It waits for something else to become ready.
+    waiting: AtomicBool,
+    working: Mutex<Working>,
+}
+
+/// What a reconciliation that is under way knows of.
+#[derive(Clone, Debug, Default, PartialEq)]
+struct Working {
+    generation: i64,
+    requested: String,
+    artifact: String,
+}
+
+impl Working {
+    fn of(object: &Json, index: &Index) -> Self {
+        let requested = object.pointer(&format!("/metadata/annotations/{}", escape(annotation::REQUESTED_AT)));
+        let source = subject(object).ok().and_then(|s| sources::chart_source(&s)).and_then(|k| index.get(&k));
+        let digest = source.as_ref().and_then(|s| s.pointer("/status/artifact/digest")).and_then(Json::as_str);
+        Self {
+            generation: object.pointer("/metadata/generation").and_then(Json::as_i64).unwrap_or_default(),
+            requested: requested.and_then(Json::as_str).unwrap_or_default().to_owned(),
+            artifact: digest.unwrap_or_default().to_owned(),
+        }
+    }
+}
+
+fn escape(key: &str) -> String {
+    key.replace('~', "~0").replace('/', "~1")
+}
+
+struct Handle {
+    shared: Arc<Shared>,
+    task: JoinHandle<()>,
+    uses: Vec<Key>,
+}
+
+struct Manager {
+    world: Arc<World>,
+    news: mpsc::Sender<News>,
+    releases: HashMap<Key, Handle>,
+    /// Who uses a thing.
+    users: HashMap<Key, HashSet<Key>>,
+    /// Watches of what is known by name: by API version, kind and namespace.
+    referenced: BTreeMap<(String, String, String), JoinHandle<()>>,
+    synced: BTreeSet<&'static str>,
+}
+
+/// Runs a controller until `shutdown` turns true.
+///
+/// # Errors
+/// There is no connection to be had.
+pub async fn run(options: Options, shutdown: watch::Receiver<bool>) -> Result<(), RunError> {
+    let kube = Kube::connect(&options.connection).await?;
+    kube.reachable().await?;
+    let instance = std::env::var("HOSTNAME").unwrap_or_else(|_| "pintle".into());
+    let world = Arc::new(World {
+        artifacts: Artifacts::new(options.http_retry, options.http_timeout, options.cache_dir.clone()),
+        access: Access::new(kube.clone(), &options),
+        announcer: Announcer::new(kube.clone(), &instance),
+        index: Index::default(),
+        slots: Arc::new(Semaphore::new(options.concurrent.max(1))),
+        kube,
+        options,
+    });
+    let (news, incoming) = mpsc::channel(1024);
+    let manager = Manager {
+        world,
+        news,
+        releases: HashMap::new(),
+        users: HashMap::new(),
+        referenced: BTreeMap::new(),
+        synced: BTreeSet::new(),
+    };
+    manager.run(incoming, shutdown).await;
+    Ok(())
+}
+
+impl Manager {
+    async fn run(mut self, mut incoming: mpsc::Receiver<News>, mut shutdown: watch::Receiver<bool>) {
+        let watches: Vec<JoinHandle<()>> = KINDS
+            .iter()
+            .map(|(api, kind)| tokio::spawn(follow(self.world.clone(), api, kind, self.news.clone())))
+            .collect();
+        loop {
+            tokio::select! {
+                Some(news) = incoming.recv() => self.hear(news),
+                stopped = shutdown.wait_for(|s| *s) => {
+                    let _ = stopped;
+                    break;
+                }
+            }
+        }
+        watches.iter().chain(self.referenced.values()).for_each(JoinHandle::abort);
+        // What waits gives up, so that another can take over; what writes comes to its end.
+        for handle in self.releases.values() {
+            handle.shared.gone.store(true, Ordering::Release);
+            handle.shared.superseded.send_replace(true);
+            handle.shared.notify.notify_one();
+        }
+        let all = futures::future::join_all(self.releases.drain().map(|(_, handle)| handle.task));
+        let _ = tokio::time::timeout(self.world.options.graceful_shutdown, all).await;
+    }
+
+    fn hear(&mut self, news: News) {
+        match news {
+            News::Synced(kind) => {
+                let first = self.synced.insert(kind);
+                if first && self.synced.len() == KINDS.len() {
+                    for key in self.world.index.keys("HelmRelease") {
+                        self.start(&key);
+                    }
+                }
+            }
+            News::Applied(object) => {
+                let (key, old) = self.world.index.put(object);
+                let Some(new) = self.world.index.get(&key) else { return };
+                if key.kind == "HelmRelease" {
+                    self.release_applied(&key, old.as_deref(), &new);
+                } else if sources::is_news(old.as_deref(), &new) {
+                    self.wake_users(&key, true);
+                }
+            }
+            News::Deleted(object) => {
+                let key = Key::of(&object);
+                self.world.index.remove(&key);
+                if key.kind == "HelmRelease"
+                    && let Some(handle) = self.releases.remove(&key)
+                {
+                    handle.shared.gone.store(true, Ordering::Release);
+                    handle.shared.notify.notify_one();
+                    self.forget_uses(&key, &handle.uses);
+                }
+            }
+            News::Referenced(key) => self.wake_users(&key, true),
+        }
+    }
+
+    fn release_applied(&mut self, key: &Key, old: Option<&Json>, new: &Json) {
+        if self.synced.len() < KINDS.len() {
+            return;
+        }
+        if !self.releases.contains_key(key) {
+            self.start(key);
+        } else {
+            let now = Working::of(new, &self.world.index);
+            let changed = old.is_none_or(|old| {
+                let before = Working::of(old, &self.world.index);
+                before.generation != now.generation
+                    || before.requested != now.requested
+                    || old.pointer("/metadata/deletionTimestamp") != new.pointer("/metadata/deletionTimestamp")
+                    || old.pointer("/metadata/uid") != new.pointer("/metadata/uid")
+            });
+            if changed {
+                self.uses(key);
+                self.wake(key, true);
+            }
+        }
+        // Those that wait for it look again.
+        let status = |o: &Json| o.get("status").cloned();
+        if old.is_none_or(|old| status(old) != status(new)) {
+            self.wake_users(key, false);
+        }
+    }
+
+    fn start(&mut self, key: &Key) {
+        let (superseded, _) = watch::channel(false);
+        let shared = Arc::new(Shared {
+            notify: Notify::new(),
+            superseded,
+            gone: AtomicBool::new(false),
+            waiting: AtomicBool::new(false),
+            working: Mutex::default(),
+        });
+        shared.notify.notify_one();
+        let task = tokio::spawn(work(self.world.clone(), key.clone(), shared.clone()));
+        self.releases.insert(key.clone(), Handle { shared, task, uses: Vec::new() });
+        self.uses(key);
+    }
+
+    /// Notes what a release uses, and watches what is not watched yet.
+    fn uses(&mut self, key: &Key) {
+        let Some(object) = self.world.index.get(key) else { return };
+        let Ok(subject) = subject(&object) else { return };
+        let (uses, watched) = used(&subject);
+        for (api, used) in watched {
+            let at = (api.clone(), used.kind.clone(), used.namespace.clone());
+            if !self.referenced.contains_key(&at) {
+                let gvk = Gvk::parse(&api, &used.kind);
+                let task =
+                    tokio::spawn(follow_metadata(self.world.clone(), gvk, used.namespace.clone(), self.news.clone()));
+                self.referenced.insert(at, task);
+            }
+        }
+        let old = self.releases.get_mut(key).map(|h| std::mem::replace(&mut h.uses, uses.clone()));
+        self.forget_uses(key, &old.unwrap_or_default());
+        for used in uses {
+            self.users.entry(used).or_default().insert(key.clone());
+        }
+    }
+
+    fn forget_uses(&mut self, key: &Key, uses: &[Key]) {
+        for used in uses {
+            if let Some(users) = self.users.get_mut(used) {
+                users.remove(key);
+                if users.is_empty() {
+                    self.users.remove(used);
+                }
+            }
+        }
+    }
+
+    /// Wakes who uses something; who only waits for it is woken by any change of it.
+    fn wake_users(&self, used: &Key, supersedes: bool) {
+        for user in self.users.get(used).into_iter().flatten() {
+            if supersedes {
+                self.wake(user, true);
+            } else if let Some(handle) = self.releases.get(user)
+                && handle.shared.waiting.load(Ordering::Acquire)
+            {
+                handle.shared.notify.notify_one();
+            }
+        }
+    }
+
+    fn wake(&self, key: &Key, supersedes: bool) {
+        let (Some(handle), Some(object)) = (self.releases.get(key), self.world.index.get(key)) else { return };
+        let working = handle.shared.working.lock().unwrap_or_else(PoisonError::into_inner).clone();
+        // What is under way may know of it already.
+        if supersedes && Working::of(&object, &self.world.index) != working {
+            handle.shared.superseded.send_replace(true);
+        }
+        handle.shared.notify.notify_one();
+    }
+}
+
+/// What a release uses; of it, what must be watched by name, with its API version.
+fn used(subject: &Subject) -> (Vec<Key>, Vec<(String, Key)>) {
+    let mut uses: Vec<Key> = sources::chart_source(subject).into_iter().collect();
+    let mut watched = Vec::new();
+    for reference in &subject.spec.values_from {
+        if reference.is_artifact() {
+            uses.push(values::source_of(subject, reference));
+        } else {
+            watched.push(("v1".to_owned(), Key::new(&reference.kind, &subject.namespace, &reference.name)));
+        }
+    }
+    if let Some(secret) = subject.spec.kube_config.as_ref().and_then(|k| k.secret_ref.as_ref()) {
+        watched.push(("v1".to_owned(), Key::new("Secret", &subject.namespace, &secret.name)));
+    }
+    for reference in &subject.spec.depends_on {
+        let key = dependencies::key(subject, reference);
+        if reference.is_helm_release() {
+            uses.push(key);
+        } else {
+            watched.push((reference.api_version.clone(), key));
+        }
+    }
+    uses.extend(watched.iter().map(|(_, key)| key.clone()));
+    (uses, watched)
+}
+
+/// Follows all objects of a kind.
+async fn follow(world: Arc<World>, api: &str, kind: &'static str, news: mpsc::Sender<News>) {
+    let gvk = Gvk::parse(api, kind);
+    // Sources and dependencies may be elsewhere than the releases, but what is not allowed is not read.
+    let namespace = world.options.namespace.clone();
+    let labels = if kind == "HelmRelease" { world.options.label_selector.clone() } else { String::new() };
+    loop {
+        let watching = world.kube.watch_selected(&gvk, namespace.as_deref(), &labels).await;
+        let error = match watching {
+            Err(e) => e,
+            Ok(mut events) => loop {
+                let next = match events.next().await {
+                    Some(Ok(WatchEvent::Applied(object))) => News::Applied(object),
+                    Some(Ok(WatchEvent::Deleted(object))) => News::Deleted(object),
+                    Some(Ok(WatchEvent::Synced)) => News::Synced(kind),
+                    Some(Err(e)) => break e,
+                    None => return,
+                };
+                if news.send(next).await.is_err() {
+                    return;
+                }
+            },
+        };
+        tracing::warn!(kind, %error, "not watched");
+        if news.send(News::Synced(kind)).await.is_err() {
+            return;
+        }
+        tokio::time::sleep(REFUSED).await;
+    }
+}
+
+/// Follows the metadata of a namespace's objects of a kind, and tells which have changed.
+async fn follow_metadata(world: Arc<World>, gvk: Gvk, namespace: String, news: mpsc::Sender<News>) {
+    let mut known: HashMap<String, u64> = HashMap::new();
+    let mut synced = false;
+    loop {
+        if let Ok(mut events) = world.kube.watch_metadata(&gvk, Some(&namespace), "", "").await {
+            while let Some(Ok(event)) = events.next().await {
+                let (object, gone) = match event {
+                    WatchEvent::Applied(object) => (object, false),
+                    WatchEvent::Deleted(object) => (object, true),
+                    WatchEvent::Synced => {
+                        synced = true;
+                        continue;
+                    }
+                };
+                let name = object.pointer("/metadata/name").and_then(Json::as_str).unwrap_or_default();
+                let version = version(&object);
+                let before = if gone { known.remove(name) } else { known.insert(name.to_owned(), version) };
+                let changed = if gone { before.is_some() } else { before != Some(version) };
+                if synced
+                    && changed
+                    && news.send(News::Referenced(Key::new(&gvk.kind, &namespace, name))).await.is_err()
+                {
+                    return;
+                }
+            }
+        }
+        tokio::time::sleep(REFUSED).await;
+    }
+}
+
+/// A release's task.
+async fn work(world: Arc<World>, key: Key, shared: Arc<Shared>) {
+    let mut own: Option<Arc<Json>> = None;
+    let mut deadline: Option<Instant> = None;
+    let mut extra: Option<Instant> = None;
+    let mut failures = 0_u32;
+    loop {
+        let due = async {
+            match deadline {
+                Some(at) => tokio::time::sleep_until(at).await,
+                None => std::future::pending().await,
+            }
+        };
+        tokio::select! {
+            () = shared.notify.notified() => {}
+            () = due => {}
+        }
+        if shared.gone.load(Ordering::Acquire) {
+            return;
+        }
+        let Ok(permit) = world.slots.clone().acquire_owned().await else { return };
+        shared.superseded.send_replace(false);
+        let seen = world.index.get(&key);
+        // The watch may be behind what we wrote ourselves.
+        let object = match (seen, own.take()) {
+            (Some(seen), Some(own)) if version(&own) > version(&seen) && uid(&own) == uid(&seen) => own,
+            (Some(seen), _) => seen,
+            (None, _) => return,
+        };
+        *shared.working.lock().unwrap_or_else(PoisonError::into_inner) = Working::of(&object, &world.index);
+        let slot = Slot(Arc::new(Mutex::new(Some(permit))));
+        let extra_attempt = extra.is_some_and(|at| at <= Instant::now());
+        let told = Told { object, superseded: shared.superseded.subscribe(), extra_attempt, slot: slot.clone() };
+        let (outcome, object) = reconcile(&world, told).await;
+        slot.release();
+        own = Some(Arc::new(object));
+        tracing::debug!(release = %key, ?outcome, "reconciled");
+        let options = &world.options;
+        let backoff = |n: u32| {
+            options.min_retry_delay.saturating_mul(2_u32.saturating_pow(n.min(16))).min(options.max_retry_delay)
+        };
+        shared.waiting.store(matches!(outcome, Outcome::Wait(_)), Ordering::Release);
+        if outcome != Outcome::Exhausted {
+            extra = None;
+        }
+        let after = match &outcome {
+            Outcome::Gone => {
+                // Another of the name may come: the watch tells.
+                None
+            }
+            Outcome::Terminal => None,
+            Outcome::Exhausted if options.compat_flux => None,
+            Outcome::Exhausted => {
+                if extra_attempt || extra.is_none() {
+                    extra = Some(Instant::now() + options.exhausted_retry);
+                }
+                extra.map(|at| at.saturating_duration_since(Instant::now()))
+            }
+            Outcome::Done => {
+                let interval = own.as_deref().and_then(|o| subject(o).ok()).map(|s| s.interval());
+                interval.map(|i| jittered(i, options.interval_jitter_percentage))
+            }
+            Outcome::After(after) => Some(jittered(*after, options.interval_jitter_percentage)),
+            Outcome::Wait(after) => Some(*after),
+            // The first one at once.
+            Outcome::Requeue => Some(failures.checked_sub(1).map_or(Duration::ZERO, backoff)),
+            Outcome::Failed(_) => Some(backoff(failures)),
+        };
+        failures = match outcome {
+            Outcome::Requeue | Outcome::Failed(_) => failures.saturating_add(1),
+            _ => 0,
+        };
+        deadline = after.map(|after| Instant::now() + after);
+    }
+}
+
+fn uid(object: &Json) -> Option<&str> {
+    object.pointer("/metadata/uid").and_then(Json::as_str)
+}
+
+/// A span, a little longer or shorter: releases that began together do not stay so.
+fn jittered(span: Duration, percentage: u8) -> Duration {
+    let mut random = [0_u8; 4];
+    let _ = getrandom::fill(&mut random);
+    let part = f64::from(u32::from_le_bytes(random)) / f64::from(u32::MAX) * 2.0 - 1.0;
+    span.mul_f64(1.0 + part * f64::from(percentage.min(100)) / 100.0)
+}
