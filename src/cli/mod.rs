@@ -142,7 +142,8 @@ pub fn main() -> ExitCode {
     logging();
     let work = || {
         let mut stdout = std::io::BufWriter::with_capacity(1 << 16, std::io::stdout().lock());
-        let mut stderr = std::io::stderr().lock();
+        // Not locked: the lines of progress are drawn by a thread of their own.
+        let mut stderr = std::io::stderr();
         let terminal = std::io::IsTerminal::is_terminal(&std::io::stderr());
         let mut io = Streams { out: &mut stdout, err: &mut stderr, terminal, last: true };
         let code = run(std::env::args_os(), &mut io);

@@ -30,15 +30,8 @@ pub struct UpgradeArgs {
     /// If a release by this name doesn't already exist, run an install
     #[arg(short, long)]
     pub install: bool,
-    /// Reset the values to the ones built into the chart
-    #[arg(long)]
-    pub reset_values: bool,
-    /// Reuse the last release's values and merge in any overrides from the command line
-    #[arg(long)]
-    pub reuse_values: bool,
-    /// Reset the values to the ones built into the chart, apply the last release's values and merge in any overrides
-    #[arg(long)]
-    pub reset_then_reuse_values: bool,
+    #[command(flatten)]
+    pub reuse: ReuseArgs,
     /// Must be "true", "false" or "auto": whether object updates run in the server ("auto": as in the last revision)
     #[arg(long, default_value = "auto", value_name = "MODE")]
     pub server_side: String,
@@ -48,6 +41,31 @@ pub struct UpgradeArgs {
     /// Limit the maximum number of revisions saved per release. Use 0 for no limit
     #[arg(long, env = "HELM_MAX_HISTORY", default_value_t = 10, value_name = "N")]
     pub history_max: usize,
+}
+
+/// What becomes of the last revision's values.
+#[derive(Args, Debug, Clone)]
+pub struct ReuseArgs {
+    /// Reset the values to the ones built into the chart
+    #[arg(long)]
+    pub reset_values: bool,
+    /// Reuse the last release's values and merge in any overrides from the command line
+    #[arg(long)]
+    pub reuse_values: bool,
+    /// Reset the values to the ones built into the chart, apply the last release's values and merge in any overrides
+    #[arg(long)]
+    pub reset_then_reuse_values: bool,
+}
+
+impl ReuseArgs {
+    pub const fn values(&self) -> Values {
+        match (self.reset_values, self.reuse_values, self.reset_then_reuse_values) {
+            (true, _, _) => Values::Reset,
+            (_, true, _) => Values::Reuse,
+            (_, _, true) => Values::ResetThenReuse,
+            _ => Values::Auto,
+        }
+    }
 }
 
 pub fn run(args: &UpgradeArgs, global: &Global, io: &mut Streams<'_>) -> Result<(), Failure> {
@@ -109,12 +127,6 @@ fn perform(
     let loaded = chart.load(chart_ref, global, None, io)?;
     let kube_version = chart.kube_version()?;
     let explainer = loaded.explainer();
-    let values = match (args.reset_values, args.reuse_values, args.reset_then_reuse_values) {
-        (true, _, _) => Values::Reset,
-        (_, true, _) => Values::Reuse,
-        (_, _, true) => Values::ResetThenReuse,
-        _ => Values::Auto,
-    };
     let prefix = "UPGRADE FAILED: ";
     let mode = server_side_of(&args.server_side, name, &format!("{name:?} has no deployed releases"), global);
     let what = Upgrade {
@@ -122,7 +134,7 @@ fn perform(
         options,
         dry_run,
         server_side: mode.map_err(|f| Failure { message: format!("{prefix}{}", f.message), ..f })?,
-        values,
+        values: args.reuse.values(),
         take_ownership: chart.take_ownership,
         disable_openapi_validation: chart.disable_openapi_validation,
         cleanup_on_fail: args.cleanup_on_fail,

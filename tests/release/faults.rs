@@ -191,7 +191,7 @@ async fn check(place: &Place, versions: &[&str], at: &str) {
 const ALL: usize = usize::MAX;
 
 /// Runs a case: counts the points, then kills at each and goes on with each next command.
-/// `nexts`: how many of the next commands are tried.
+/// `nexts`: how many of the next commands are tried at each point, in turn.
 fn run(case: &Case, nexts: usize, place: &(dyn Fn(&Runtime) -> Place + Sync)) {
     let runtime = || tokio::runtime::Builder::new_current_thread().enable_all().build().unwrap();
     let count = {
@@ -208,8 +208,11 @@ fn run(case: &Case, nexts: usize, place: &(dyn Fn(&Runtime) -> Place + Sync)) {
         lines.lines().count()
     };
     assert!(count >= 10, "{}: {count} fault points", case.name);
-    let jobs: Vec<(usize, usize)> =
-        (1..=count).flat_map(|point| (0..case.next.len().min(nexts)).map(move |next| (point, next))).collect();
+    // In turn, so that every next command follows on some point where not all follow on each.
+    let all = case.next.len();
+    let jobs: Vec<(usize, usize)> = (1..=count)
+        .flat_map(|point| (0..all.min(nexts)).map(move |n| (point, (point * nexts.min(all) + n) % all)))
+        .collect();
     let at = AtomicUsize::new(0);
     std::thread::scope(|scope| {
         for _ in 0..6 {

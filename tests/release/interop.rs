@@ -175,6 +175,30 @@ fn table(chart: &str) {
     }
 }
 
+/// Each step in other hands; pintle comes to every place once.
+#[test]
+fn three_tools_in_turn() {
+    let chart = chart("tiny");
+    for (a, b, c) in [(Pintle, Helm3, Helm4), (Helm4, Pintle, Helm3), (Helm3, Helm4, Pintle)] {
+        let ns = cluster::namespace(&format!("turn-{a:?}-{b:?}-{c:?}").to_lowercase());
+        let steps: [(Tool, &[&str]); 5] = [
+            (a, &["install", "turn", &chart, "--set", "greeting=one"]),
+            (b, &["upgrade", "turn", &chart, "--set", "greeting=two"]),
+            (c, &["rollback", "turn", "1"]),
+            (a, &["upgrade", "turn", &chart, "--reuse-values", "--set", "n=3"]),
+            (b, &["rollback", "turn"]),
+        ];
+        for (i, (tool, words)) in steps.iter().enumerate() {
+            tool.must(&ns, words);
+            let history = agree(&ns, "turn", &format!("{a:?} {b:?} {c:?} {}", words[0]));
+            let deployed = history.iter().filter(|h| h.1 == "deployed").count();
+            assert_eq!((history.len(), deployed), (i + 1, 1), "{history:?}");
+        }
+        c.must(&ns, &["uninstall", "turn"]);
+        assert!(live(&ns).is_empty(), "{:?}", live(&ns));
+    }
+}
+
 #[test]
 fn a_rich_chart_is_shared() {
     table("app");

@@ -5,6 +5,7 @@ mod support;
 
 mod api_faults;
 mod applying;
+mod differences;
 mod directory;
 mod drifting;
 mod faults;
@@ -16,5 +17,6 @@ mod plans;
 mod post_rendering;
 mod reading;
 mod refusals;
+mod running;
 mod storage;
 mod waiting;

@@ -116,6 +116,37 @@ pub async fn upgrade(ctx: &Context, upgrade: Upgrade, source: Source) -> Result<
     result
 }
 
+/// The deployed revision, and the one that an upgrade would make, without a write. With `install` an empty record stands for a release that is
+/// not there.
+///
+/// # Errors
+/// As [`upgrade`], before its first write.
+pub async fn compared(
+    ctx: &Context,
+    given: Upgrade,
+    install: bool,
+    source: Source,
+) -> Result<(Record, Record), ActionError> {
+    let entries = history::entries(ctx.storage.as_ref(), &given.name).await.map_err(super::first_word)?;
+    if entries.is_empty() && install {
+        let given = super::install::Install {
+            name: given.name,
+            dry_run: DryRun::Server,
+            take_ownership: given.take_ownership,
+            disable_openapi_validation: given.disable_openapi_validation,
+            offline: given.offline,
+            ..super::install::Install::default()
+        };
+        let record = super::install::install(ctx, given, source).await?;
+        return Ok((Record { namespace: record.namespace.clone(), ..Record::default() }, record));
+    }
+    if entries.is_empty() {
+        return Err(no_deployed(&given.name));
+    }
+    let prepared = prepare(ctx, &entries, &[], true, &given, source).await?;
+    Ok((prepared.current, prepared.record))
+}
+
 pub(super) fn no_deployed(name: &str) -> ActionError {
     ActionError::new(format!("{} has no deployed releases", crate::golang::strconv::quote(name.as_bytes())))
 }
