@@ -36,7 +36,7 @@ resource! {
 ]))]
 pub struct GitRepositorySpec {
     /// Address of the repository: `https`, `http` or `ssh`.
-    #[schemars(regex(pattern = r"^(http, https, ssh)://.*$"))]
+    #[schemars(regex(pattern = r"^(http|https|ssh)://.*$"))]
     pub url: String,
     /// A Secret with credentials: `username` and `password`, `bearerToken`, `identity` and `known_hosts`, certificates, or a GitHub app.
     #[serde(default, skip_serializing_if = "empty")]

@@ -95,7 +95,7 @@ pub enum Expression {
 /// # Errors
 /// It does not compile, uses other variables, or its value is none.
 pub fn evaluate(expression: &str, variables: &[(&str, &Json)]) -> Result<bool, Expression> {
-    let program = compile(expression, &variables.iter().map(|(name, _)| *name).collect::<Vec<_>>())?;
+    let program = compile(expression)?;
     let mut context = cel::Context::default().with_all();
     for (name, value) in variables {
         context
@@ -108,21 +108,19 @@ pub fn evaluate(expression: &str, variables: &[(&str, &Json)]) -> Result<bool, E
             "failed to evaluate the CEL expression '{expression}': its value is {}, not a boolean",
             other.type_of()
         ))),
+        // Told only when it is met.
+        Err(cel::ExecutionError::UndeclaredReference(name)) => Err(Expression::Compile(format!(
+            "failed to parse the CEL expression '{expression}': undeclared reference to '{name}'"
+        ))),
         Err(e) => Err(Expression::Run(format!("failed to evaluate the CEL expression '{expression}': {e}"))),
     }
 }
 
 /// # Errors
 /// As [`evaluate`].
-pub fn compile(expression: &str, variables: &[&str]) -> Result<cel::Program, Expression> {
-    let fail = |e: String| Expression::Compile(format!("failed to parse the CEL expression '{expression}': {e}"));
-    let program = cel::Program::compile(expression).map_err(|e| fail(e.to_string()))?;
-    if let Some(unknown) =
-        program.references().variables().into_iter().find(|v| !variables.is_empty() && !variables.contains(v))
-    {
-        return Err(fail(format!("undeclared reference to '{unknown}'")));
-    }
-    Ok(program)
+pub fn compile(expression: &str) -> Result<cel::Program, Expression> {
+    cel::Program::compile(expression)
+        .map_err(|e| Expression::Compile(format!("failed to parse the CEL expression '{expression}': {e}")))
 }
 
 /// The releases of a ring of dependencies that a release is part of, as they are met; empty if there is none.

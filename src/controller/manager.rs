@@ -92,21 +92,16 @@ struct Shared {
 /// What a reconciliation that is under way knows of.
 #[derive(Clone, Debug, Default, PartialEq)]
 struct Working {
-    generation: i64,
-    requested: String,
+    release: Seen,
+    /// The digest of the chart's artifact.
     artifact: String,
 }
 
 impl Working {
     fn of(object: &Json, index: &Index) -> Self {
-        let requested = object.pointer(&format!("/metadata/annotations/{}", escape(annotation::REQUESTED_AT)));
         let source = subject(object).ok().and_then(|s| sources::chart_source(&s)).and_then(|k| index.get(&k));
         let digest = source.as_ref().and_then(|s| s.pointer("/status/artifact/digest")).and_then(Json::as_str);
-        Self {
-            generation: object.pointer("/metadata/generation").and_then(Json::as_i64).unwrap_or_default(),
-            requested: requested.and_then(Json::as_str).unwrap_or_default().to_owned(),
-            artifact: digest.unwrap_or_default().to_owned(),
-        }
+        Self { release: Seen::of(object), artifact: digest.unwrap_or_default().to_owned() }
     }
 }
 
@@ -118,6 +113,28 @@ struct Handle {
     shared: Arc<Shared>,
     task: JoinHandle<()>,
     uses: Vec<Key>,
+    seen: Seen,
+}
+
+/// What of a HelmRelease is news when it changes.
+#[derive(Clone, Debug, Default, PartialEq)]
+struct Seen {
+    uid: String,
+    generation: i64,
+    requested: String,
+    deleting: bool,
+}
+
+impl Seen {
+    fn of(object: &Json) -> Self {
+        let text = |at: &str| object.pointer(at).and_then(Json::as_str).unwrap_or_default().to_owned();
+        Self {
+            uid: text("/metadata/uid"),
+            generation: object.pointer("/metadata/generation").and_then(Json::as_i64).unwrap_or_default(),
+            requested: text(&format!("/metadata/annotations/{}", escape(annotation::REQUESTED_AT))),
+            deleting: object.pointer("/metadata/deletionTimestamp").is_some(),
+        }
+    }
 }
 
 struct Manager {
@@ -201,7 +218,7 @@ impl Manager {
                 let (key, old) = self.world.index.put(object);
                 let Some(new) = self.world.index.get(&key) else { return };
                 if key.kind == "HelmRelease" {
-                    self.release_applied(&key, old.as_deref(), &new);
+                    self.release_applied(&key, &new);
                 } else if sources::is_news(old.as_deref(), &new) {
                     self.wake_users(&key, true);
                 }
@@ -217,35 +234,27 @@ impl Manager {
                     self.forget_uses(&key, &handle.uses);
                 }
             }
-            News::Referenced(key) => self.wake_users(&key, true),
+            News::Referenced(key) => self.wake_referrers(&key),
         }
     }
 
-    fn release_applied(&mut self, key: &Key, old: Option<&Json>, new: &Json) {
+    /// What was known is what the watch has told: what we wrote ourselves stands in the index already.
+    fn release_applied(&mut self, key: &Key, new: &Json) {
         if self.synced.len() < KINDS.len() {
             return;
         }
-        if !self.releases.contains_key(key) {
-            self.start(key);
-        } else {
-            let now = Working::of(new, &self.world.index);
-            let changed = old.is_none_or(|old| {
-                let before = Working::of(old, &self.world.index);
-                before.generation != now.generation
-                    || before.requested != now.requested
-                    || old.pointer("/metadata/deletionTimestamp") != new.pointer("/metadata/deletionTimestamp")
-                    || old.pointer("/metadata/uid") != new.pointer("/metadata/uid")
-            });
-            if changed {
-                self.uses(key);
-                self.wake(key, true);
+        let seen = Seen::of(new);
+        match self.releases.get_mut(key) {
+            None => self.start(key),
+            Some(handle) => {
+                if std::mem::replace(&mut handle.seen, seen.clone()) != seen {
+                    self.uses(key);
+                    self.wake(key, true);
+                }
             }
         }
         // Those that wait for it look again.
-        let status = |o: &Json| o.get("status").cloned();
-        if old.is_none_or(|old| status(old) != status(new)) {
-            self.wake_users(key, false);
-        }
+        self.wake_users(key, false);
     }
 
     fn start(&mut self, key: &Key) {
@@ -259,7 +268,8 @@ impl Manager {
         });
         shared.notify.notify_one();
         let task = tokio::spawn(work(self.world.clone(), key.clone(), shared.clone()));
-        self.releases.insert(key.clone(), Handle { shared, task, uses: Vec::new() });
+        let seen = self.world.index.get(key).map(|o| Seen::of(&o)).unwrap_or_default();
+        self.releases.insert(key.clone(), Handle { shared, task, uses: Vec::new(), seen });
         self.uses(key);
     }
 
@@ -305,6 +315,14 @@ impl Manager {
             {
                 handle.shared.notify.notify_one();
             }
+        }
+    }
+
+    /// Of what is known by name only its name is told: whoever uses it looks again, and gives up what was made of its older state.
+    fn wake_referrers(&self, used: &Key) {
+        for handle in self.users.get(used).into_iter().flatten().filter_map(|user| self.releases.get(user)) {
+            handle.shared.superseded.send_replace(true);
+            handle.shared.notify.notify_one();
         }
     }
 

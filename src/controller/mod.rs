@@ -28,5 +28,8 @@ pub mod summary;
 pub mod values;
 pub mod verify;
 
+#[cfg(test)]
+mod tests;
+
 pub use manager::{RunError, run};
 pub use options::Options;

@@ -158,7 +158,7 @@ impl Turn<'_> {
         for check in &spec.health_check_exprs {
             for expression in [&check.current, &check.in_progress, &check.failed].into_iter().filter(|e| !e.is_empty())
             {
-                if let Err(dependencies::Expression::Compile(e)) = dependencies::compile(expression, &[]) {
+                if let Err(dependencies::Expression::Compile(e)) = dependencies::compile(expression) {
                     return Err(self.invalid_cel(&e).await);
                 }
             }

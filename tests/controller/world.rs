@@ -86,7 +86,6 @@ impl World {
         }));
     }
 
-    #[allow(dead_code, reason = "for tests of restarts")]
     pub fn stop(&mut self) {
         self.stop.send_replace(true);
         if let Some(controller) = self.controller.take() {
