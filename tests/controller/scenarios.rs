@@ -290,7 +290,7 @@ fn slow_releases_keep_nobody_from_work_and_newer_specs_end_a_wait() {
     assert!(begin.elapsed() < Duration::from_secs(60), "the wait went on");
     assert_eq!(
         (r.history().as_str(), r.reason("Ready").as_str()),
-        ("2 deployed upgrade, 1 failed install", "UpgradeSucceeded")
+        ("2 deployed upgrade, 1 superseded install", "UpgradeSucceeded")
     );
     assert_eq!((r.at("/status/failures"), w.live("apps/v1", "Deployment", "slow-a")), (json!(null), None));
     assert_eq!(w.reasons("slow-a"), "HealthCheckCanceled UpgradeSucceeded");
