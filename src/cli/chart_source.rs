@@ -1,5 +1,6 @@
 //! A chart with the user's values, for the commands that make a release of it.
 
+use std::collections::BTreeMap;
 use std::sync::Arc;
 
 use clap::Args;
@@ -191,6 +192,25 @@ pub(super) struct Explainer {
 }
 
 impl Loaded {
+    /// Where the chart comes from and who vouches for it, as a release records it; nothing of a chart on disk.
+    pub fn provenance(&self) -> BTreeMap<String, String> {
+        let Some(p) = self.located.provenance() else { return BTreeMap::new() };
+        let mut out = BTreeMap::from([
+            ("pintle.dev/source".to_string(), p.source.clone()),
+            ("pintle.dev/revision".to_string(), p.revision.clone()),
+            ("pintle.dev/digest".to_string(), p.digest.to_string()),
+        ]);
+        let said = |v: &crate::source::Verification| {
+            let parts = [v.method.as_str(), v.by.as_str(), v.key.as_str()];
+            parts.into_iter().filter(|p| !p.is_empty()).collect::<Vec<_>>().join(" ")
+        };
+        let verified: Vec<String> = p.verifications.iter().map(said).collect();
+        if !verified.is_empty() {
+            out.insert("pintle.dev/verified".into(), verified.join("; "));
+        }
+        out
+    }
+
     pub(super) fn explainer(&self) -> Explainer {
         Explainer { located: self.located.clone(), values: self.values.clone() }
     }

@@ -237,7 +237,7 @@ where
                     while let Ok(next) = said.try_recv() {
                         view.show(next, io);
                     }
-                    view.end();
+                    view.end(io);
                     return result;
                 }
             }

@@ -123,6 +123,7 @@ pub(super) fn perform(
         disable_openapi_validation: chart.disable_openapi_validation,
         rollback_on_failure: chart.rolls_back(io),
         labels: labels(&chart.labels)?,
+        provenance: loaded.provenance(),
         offline: Some(Arc::new(offline)),
     };
     let quiet = apply.waiting.quiet;

@@ -82,10 +82,13 @@ impl View {
         }
     }
 
-    /// Leaves the lines as they stand.
-    pub fn end(&mut self) {
+    /// Leaves the lines as they stand, and what follows begins below them.
+    pub fn end(&mut self, io: &mut Streams<'_>) {
         for bar in self.bars.values().filter(|b| !b.is_finished()) {
             bar.abandon();
+        }
+        if !self.bars.is_empty() {
+            let _ = writeln!(io.err);
         }
     }
 }

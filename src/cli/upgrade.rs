@@ -141,6 +141,7 @@ fn perform(
         rollback_on_failure: chart.rolls_back(io),
         history_max: args.history_max,
         labels: labels(&chart.labels)?,
+        provenance: loaded.provenance(),
         offline: Some(Arc::new(Capabilities::offline(Compat::default(), kube_version.clone(), &chart.api_versions))),
     };
     let quiet = args.apply.waiting.quiet;

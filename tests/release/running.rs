@@ -78,13 +78,13 @@ fn a_terminal_shows_a_line_for_each_object() {
     let out = ns.command("script".as_ref()).args(["-qec", &inner, "/dev/null"]).env("TERM", "xterm").output().unwrap();
     let text = String::from_utf8_lossy(&out.stdout).into_owned();
     assert!(out.status.success(), "{text}");
-    assert!(text.contains("\u{1b}[") && text.contains("Deployment") && text.contains("Available: 0/1"), "{text}");
-    assert!(text.contains('✓') && text.contains("STATUS: deployed"), "{text}");
+    assert!(text.contains("\u{1b}[") && text.contains("/web InProgress: "), "{text}");
+    assert!(text.contains('✓') && text.contains("\nNAME: x\r\n") && text.contains("STATUS: deployed"), "{text}");
     // Without a terminal there are plain lines, and none with --quiet.
     let ns = cluster::namespace("no-terminal");
     let out = ns.pintle(&["install", "x", &deployment(""), "--wait"]);
     let text = String::from_utf8_lossy(&out.stderr).into_owned();
-    assert!(text.contains("InProgress: Available: 0/1\n") && !text.contains('\u{1b}'), "{text}");
+    assert!(text.contains("web: InProgress: ") && !text.contains('\u{1b}'), "{text}");
     let out = ns.pintle(&["upgrade", "x", &deployment("a: b"), "--wait", "--quiet"]);
     assert!(out.status.success() && out.stderr.is_empty(), "{}", String::from_utf8_lossy(&out.stderr));
 }

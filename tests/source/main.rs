@@ -8,6 +8,7 @@ mod servers;
 mod bucket;
 mod cache;
 mod cosign;
+mod cosign_program;
 mod dependencies;
 mod git;
 mod http_faults;

@@ -1,6 +1,7 @@
 //! Helm's provenance: what helm signs, we verify, and the reverse.
 
 use std::fs;
+use std::path::Path;
 use std::process::Command;
 
 use pintle::source::verify::{helm_provenance, pgp, sign};
@@ -81,6 +82,35 @@ fn we_sign_and_helm_verifies() {
         let error = sign(&bytes, "a", b"", &fs::read(ring).unwrap(), key, "").unwrap_err().to_string();
         assert!(error.contains(want), "{error}");
     }
+}
+
+#[test]
+fn package_signs_and_helm_verifies() {
+    let alice = keyring("alice");
+    let dir = folder("signed");
+    write_chart(&dir.join("app"), "app", "1.0.0");
+    let pintle = |key: &str, ring: &Path| {
+        let mut command = Command::new(env!("CARGO_BIN_EXE_pintle"));
+        command
+            .current_dir(&dir)
+            .args(["package", "app", "--sign", "--key", key, "--keyring"])
+            .arg(ring)
+            .output()
+            .unwrap()
+    };
+    for (key, ring, want) in [
+        ("", &alice.secret, "Error: --key is required for signing a package"),
+        ("bob", &alice.secret, "private key not found"),
+        ("alice", &alice.public, "provided key is not a private key"),
+    ] {
+        let out = pintle(key, ring);
+        let error = String::from_utf8_lossy(&out.stderr).into_owned();
+        assert!(!out.status.success() && error.contains(want), "{error}");
+        assert!(!dir.join("app-1.0.0.tgz").exists(), "what could not be signed was written");
+    }
+    let out = pintle("alice", &alice.secret);
+    assert!(out.status.success(), "{}", String::from_utf8_lossy(&out.stderr));
+    run(Command::new(helm()).current_dir(&dir).args(["verify", "app-1.0.0.tgz", "--keyring"]).arg(&alice.public));
 }
 
 #[test]

@@ -36,6 +36,8 @@ pub struct Install {
     /// A failed install is uninstalled.
     pub rollback_on_failure: bool,
     pub labels: BTreeMap<String, String>,
+    /// Where the chart comes from and who vouches for it: put into the recorded chart's annotations, which Helm keeps.
+    pub provenance: BTreeMap<String, String>,
     /// `.Capabilities` for a client-side dry run.
     pub offline: Option<Arc<Capabilities>>,
 }
@@ -227,7 +229,7 @@ fn new_record(
             notes,
             ..Info::default()
         },
-        chart: Some(StoredChart::new(chart)),
+        chart: Some(StoredChart::new(chart).annotated(&install.provenance)),
         config: Some(config),
         manifest,
         hooks,

@@ -52,6 +52,8 @@ pub struct Upgrade {
     pub history_max: usize,
     /// Merged into the last revision's; the value `null` removes a label.
     pub labels: BTreeMap<String, String>,
+    /// See [`super::install::Install::provenance`].
+    pub provenance: BTreeMap<String, String>,
     /// `.Capabilities` for a client-side dry run.
     pub offline: Option<Arc<Capabilities>>,
 }
@@ -231,7 +233,7 @@ pub(super) async fn prepare(
             notes: r.notes,
             ..Info::default()
         },
-        chart: Some(StoredChart::new(&r.release.chart)),
+        chart: Some(StoredChart::new(&r.release.chart).annotated(&upgrade.provenance)),
         config: Some(r.config),
         manifest: r.manifest,
         hooks: r.hooks,

@@ -79,6 +79,15 @@ impl StoredChart {
         }
     }
 
+    /// With these annotations beside the chart's own.
+    #[must_use]
+    pub fn annotated(mut self, more: &std::collections::BTreeMap<String, String>) -> Self {
+        if let Some(metadata) = self.metadata.as_mut().filter(|_| !more.is_empty()) {
+            metadata.annotations.get_or_insert_default().extend(more.clone());
+        }
+        self
+    }
+
     pub fn name(&self) -> &str {
         self.metadata.as_ref().map_or("", |m| &m.name)
     }

@@ -57,6 +57,11 @@ pub fn helm() -> &'static Path {
     HELM.get_or_init(|| Path::new(&script("tests/peers.sh", &["helm"])).join("helm"))
 }
 
+/// The folder of a pinned program; it is built when missing.
+pub fn peer(name: &str) -> PathBuf {
+    PathBuf::from(script("tests/peers.sh", &[name]))
+}
+
 /// Runs one of the repository's scripts and returns the last line that it prints.
 fn script(path: &str, args: &[&str]) -> String {
     let path = Path::new(env!("CARGO_MANIFEST_DIR")).join(path);
