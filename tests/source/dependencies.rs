@@ -1,19 +1,9 @@
 //! `dependency build` and `update` beside Helm's: the same versions, lock, digest and archives.
 
 use std::fs;
-use std::path::Path;
 
 use crate::servers::nginx::Site;
-use crate::world::{World, fails, ok};
-
-/// The files of `charts/`, and Chart.lock without its time.
-fn state(dir: &Path) -> (Vec<String>, String) {
-    let entries = fs::read_dir(dir.join("charts")).unwrap();
-    let mut names: Vec<String> = entries.map(|e| e.unwrap().file_name().to_string_lossy().into_owned()).collect();
-    names.sort();
-    let lock = fs::read_to_string(dir.join("Chart.lock")).unwrap();
-    (names, lock.lines().filter(|l| !l.starts_with("generated:")).collect::<Vec<_>>().join("\n"))
-}
+use crate::world::{World, fails, ok, state};
 
 const VERSIONS: &[&str] = &[
     "0.1.0",

@@ -7,6 +7,7 @@ mod servers;
 
 mod bucket;
 mod cache;
+mod canaries;
 mod cosign;
 mod cosign_program;
 mod dependencies;
@@ -14,6 +15,7 @@ mod git;
 mod http_faults;
 mod login;
 mod oci;
+mod oci_dependencies;
 mod provenance;
 mod repositories;
 mod same_bytes;

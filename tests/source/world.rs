@@ -67,6 +67,15 @@ impl World {
     }
 }
 
+/// The files of `charts/`, and Chart.lock without its time.
+pub fn state(dir: &Path) -> (Vec<String>, String) {
+    let entries = std::fs::read_dir(dir.join("charts")).unwrap();
+    let mut names: Vec<String> = entries.map(|e| e.unwrap().file_name().to_string_lossy().into_owned()).collect();
+    names.sort();
+    let lock = std::fs::read_to_string(dir.join("Chart.lock")).unwrap();
+    (names, lock.lines().filter(|l| !l.starts_with("generated:")).collect::<Vec<_>>().join("\n"))
+}
+
 /// Runs to success; what was printed.
 pub fn ok(command: &mut Command) -> String {
     crate::servers::run(command)
