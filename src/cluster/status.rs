@@ -82,6 +82,11 @@ impl Status {
         Self { state, message: message.into(), conditions: Vec::new() }
     }
 
+    /// It has failed, and does not recover by itself.
+    pub fn stalled(reason: &str, message: impl Into<String>) -> Self {
+        Self::with(State::Failed, ConditionKind::Stalled, reason, message)
+    }
+
     fn with(state: State, kind: ConditionKind, reason: &str, message: impl Into<String>) -> Self {
         let message = message.into();
         let condition = Condition { kind, reason: reason.to_owned(), message: message.clone() };

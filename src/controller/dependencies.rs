@@ -95,7 +95,14 @@ pub enum Expression {
 /// # Errors
 /// It does not compile, uses other variables, or its value is none.
 pub fn evaluate(expression: &str, variables: &[(&str, &Json)]) -> Result<bool, Expression> {
-    let program = compile(expression)?;
+    run(&compile(expression)?, expression, variables)
+}
+
+/// As [`evaluate`], of a program that was compiled before.
+///
+/// # Errors
+/// As there.
+pub fn run(program: &cel::Program, expression: &str, variables: &[(&str, &Json)]) -> Result<bool, Expression> {
     let mut context = cel::Context::default().with_all();
     for (name, value) in variables {
         context

@@ -11,6 +11,7 @@ pub mod artifact;
 pub mod chart_version;
 pub mod crds;
 pub mod dependencies;
+pub mod health;
 pub mod history;
 pub mod index;
 pub mod inventory;

@@ -33,7 +33,7 @@ use super::observe::Observed;
 use super::record::{self, About, Event, Gone, Recorded, Severity};
 use super::state::Drifted;
 use super::subject::Subject;
-use super::{crds, history, inventory, message};
+use super::{crds, health, history, inventory, message};
 
 /// Whose the written fields are: Flux's, so that a switch leaves no field without an owner.
 pub const MANAGER: &str = "helm-controller";
@@ -130,6 +130,7 @@ impl Bench {
             timeout: action.timeout(subject),
             field_manager: MANAGER.into(),
             superseded: self.superseded.clone(),
+            health: health::judge(&subject.spec.health_check_exprs),
             ..Options::default()
         }
     }

@@ -29,7 +29,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use crate::cluster::apply::{ApplyOptions, Method};
-use crate::cluster::wait::{OnProgress, Progress, Unready, WaitError, WaitOptions};
+use crate::cluster::wait::{Health, OnProgress, Progress, Unready, WaitError, WaitOptions};
 use crate::cluster::{Cluster, Gvk};
 use crate::diagnostic::LogLine;
 use crate::release::Record;
@@ -216,6 +216,8 @@ pub struct Options {
     /// Turns true when the wait for readiness is no longer worth its while, for something newer is to be released: the revision fails,
     /// with [`SUPERSEDED`] as its error. What is being written is written to its end.
     pub superseded: Option<tokio::sync::watch::Receiver<bool>>,
+    /// Judges objects of custom kinds while they are waited for.
+    pub health: Option<Health>,
 }
 
 /// The error of a wait that was given up for something newer.
@@ -234,6 +236,7 @@ impl Default for Options {
             foreign_timeout: FOREIGN,
             field_manager: "helm".into(),
             superseded: None,
+            health: None,
         }
     }
 }
@@ -245,6 +248,7 @@ impl Options {
             jobs: self.wait_for_jobs,
             legacy,
             progress: Some(ctx.progress()),
+            health: self.health.clone(),
             ..WaitOptions::new(self.timeout)
         }
     }

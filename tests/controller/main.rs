@@ -6,4 +6,5 @@ mod support;
 mod api;
 mod releases;
 mod scenarios;
+mod switching;
 mod world;

@@ -91,7 +91,7 @@ pub(super) async fn follow(
             () = tokio::time::sleep_until(next_poll), if polled => {
                 for entry in entries.iter_mut().filter(|e| groups.get(e.group).is_some_and(|g| g.polled)) {
                     match cluster.get(&entry.id).await {
-                        Ok(Some(object)) => settle(entry, judge(&object), Some(object), options),
+                        Ok(Some(object)) => settle(entry, options.judged(&object, judge), Some(object), options),
                         Ok(None) => settle(entry, absent(), None, options),
                         Err(e) if e.reason == Reason::Unreachable => {}
                         Err(e) => return (entries, End::Broken(e)),
@@ -152,7 +152,7 @@ fn note(entries: &mut [Entry], group: usize, event: WatchEvent, judge: fn(&Json)
     if gone {
         settle(entry, absent(), None, options);
     } else {
-        settle(entry, judge(&object), Some(object), options);
+        settle(entry, options.judged(&object, judge), Some(object), options);
     }
 }
 

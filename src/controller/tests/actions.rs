@@ -21,6 +21,8 @@ fn drifted() -> State {
     State::Drifted(Drifted { summary: "ConfigMap/ns/a removed".into() })
 }
 
+type Row = (&'static str, State, Json, Json, bool, Result<Next, Exhausted>);
+
 #[test]
 fn actions() {
     use Action::{CorrectDrift, Install, Test, UninstallRemediation, Unlock, Upgrade};
@@ -35,7 +37,7 @@ fn actions() {
     let warn = json!({"driftDetection": {"mode": "warn"}});
     let enabled = json!({"driftDetection": {"mode": "enabled"}});
     let disabled = json!({"driftDetection": {"mode": "disabled"}});
-    let rows: Vec<(&str, State, Json, Json, bool, Result<Next, Exhausted>)> = vec![
+    let rows: Vec<Row> = vec![
         ("in sync", State::InSync, json!({}), json!({}), false, Ok(Next::Nothing)),
         ("in sync, forced", State::InSync, json!({}), json!({}), true, act(Upgrade)),
         ("locked", State::Locked, json!({}), json!({}), false, act(Unlock)),

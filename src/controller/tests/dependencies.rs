@@ -17,11 +17,13 @@ fn dependency(generation: i64, observed: i64, ready: &str) -> Json {
             "lastTransitionTime": "2026-01-01T00:00:00Z"}]}})
 }
 
+type Row = (&'static str, Json, Option<Json>, bool, Result<(), NotReady>);
+
 #[test]
 fn dependencies_are_ready() {
     let own = json!({"metadata": {"name": "web", "labels": {"v": "2"}}, "spec": {}});
     let wait = |text: &str| Err(NotReady::Wait(text.to_owned()));
-    let rows: Vec<(&str, Json, Option<Json>, bool, Result<(), NotReady>)> = vec![
+    let rows: Vec<Row> = vec![
         ("ready", json!({}), Some(dependency(1, 1, "True")), false, Ok(())),
         (
             "not there",

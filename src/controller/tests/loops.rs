@@ -10,6 +10,8 @@ use crate::api::condition::{FALSE, READY, RECONCILING, STALLED, TEST_SUCCESS, TR
 use crate::controller::action::{Action, End, Exhausted, Kind, Rules, retry, stalled, stop_after, stop_before};
 use crate::controller::summary::summarize;
 
+type Row = (&'static str, Json, Vec<Json>, Option<(&'static str, &'static str)>);
+
 #[test]
 fn each_kind_of_action_runs_once() {
     use Action::{Install, Rollback, Test, UninstallRemediation, Unlock, Upgrade};
@@ -125,7 +127,7 @@ fn ready_is_a_summary() {
         json!({"type": kind, "status": status, "reason": reason, "message": reason, "observedGeneration": generation,
             "lastTransitionTime": "2026-01-01T00:00:00Z"})
     };
-    let rows: Vec<(&str, Json, Vec<Json>, Option<(&str, &str)>)> = vec![
+    let rows: Vec<Row> = vec![
         ("nothing to say", json!({}), vec![], None),
         ("released", json!({}), vec![c("Released", TRUE, "InstallSucceeded", 1)], Some((TRUE, "InstallSucceeded"))),
         ("failed", json!({}), vec![c("Released", FALSE, "InstallFailed", 1)], Some((FALSE, "InstallFailed"))),
