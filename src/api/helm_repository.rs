@@ -32,7 +32,7 @@ resource! {
 #[serde(rename_all = "camelCase")]
 pub struct HelmRepositorySpec {
     /// Address of the repository: `http`, `https`, or `oci` with the type `oci`.
-    #[schemars(regex(pattern = r"^(http, https, oci)://.*$"))]
+    #[schemars(regex(pattern = r"^(http|https|oci)://.*$"))]
     pub url: String,
     /// A Secret with `username` and `password`, or for `oci` one of the type kubernetes.io/dockerconfigjson.
     #[serde(default, skip_serializing_if = "empty")]

@@ -23,6 +23,7 @@ pub fn files(tar: &[u8]) -> Result<Vec<File>, String> {
             continue;
         }
         let name = String::from_utf8(header.name).map_err(|_| "a file's name is not UTF-8")?;
+        let name = name.strip_prefix("./").map_or(name.clone(), String::from);
         if name.is_empty() || name.starts_with('/') || name.split('/').any(|p| matches!(p, "" | "." | "..")) {
             return Err(format!("the tree has a file {name:?}, which is not inside it"));
         }

@@ -8,7 +8,7 @@ use clap::Args;
 use tokio::sync::watch;
 
 use crate::controller::options::Gates;
-use crate::controller::{self, Options};
+use crate::controller::{self, Options, native};
 use crate::values::digest::Algorithm;
 
 use super::Failure;
@@ -75,6 +75,30 @@ pub struct ControllerArgs {
     /// One more attempt of a release that is out of retries (not with --compat=flux)
     #[arg(long, default_value = "15m", value_name = "DURATION")]
     pub exhausted_retry: String,
+    /// Who reconciles HelmRepositories, GitRepositories and the like: this controller, or Flux's source-controller beside it
+    #[arg(long, default_value = "native", value_name = "WHO", value_parser = ["native", "flux"])]
+    pub sources: String,
+    /// Where artifacts are stored (with --sources=native)
+    #[arg(long, default_value = "/data", env = "STORAGE_PATH", value_name = "DIR")]
+    pub storage_path: PathBuf,
+    /// Where artifacts are served
+    #[arg(long, default_value = ":9090", env = "STORAGE_ADDR", value_name = "ADDRESS")]
+    pub storage_addr: String,
+    /// The address of artifacts as others see it; that of this host by default
+    #[arg(long, default_value = "", env = "STORAGE_ADV_ADDR", value_name = "HOST")]
+    pub storage_adv_addr: String,
+    /// How long an artifact stays after another took its place
+    #[arg(long, default_value = "60s", value_name = "DURATION")]
+    pub artifact_retention_ttl: String,
+    /// How many artifacts of an object stay
+    #[arg(long, default_value_t = 2, value_name = "N")]
+    pub artifact_retention_records: usize,
+    /// Bytes that the index of a chart repository may have
+    #[arg(long, default_value_t = 50 << 20, value_name = "BYTES")]
+    pub helm_index_max_size: u64,
+    /// Bytes that a packed chart may have
+    #[arg(long, default_value_t = 10 << 20, value_name = "BYTES")]
+    pub helm_chart_max_size: u64,
     /// Where charts are kept by digest; the user's cache by default
     #[arg(long, value_name = "DIR")]
     pub cache_dir: Option<PathBuf>,
@@ -102,6 +126,26 @@ impl ControllerArgs {
             false => Some(std::env::var("RUNTIME_NAMESPACE").ok().filter(|n| !n.is_empty()).ok_or_else(|| {
                 Failure::new("--watch-all-namespaces=false needs the environment variable RUNTIME_NAMESPACE")
             })?),
+        };
+        let sources = match self.sources.as_str() {
+            "native" => Some(native::Options {
+                store: native::StoreOptions {
+                    path: self.storage_path.clone(),
+                    advertised: self.storage_adv_addr.clone(),
+                    ttl: duration("artifact-retention-ttl", &self.artifact_retention_ttl)?,
+                    records: self.artifact_retention_records,
+                },
+                address: self.storage_addr.clone(),
+                namespace: namespace.clone(),
+                concurrent: self.concurrent,
+                min_retry_delay: duration("min-retry-delay", &self.min_retry_delay)?,
+                max_retry_delay: duration("max-retry-delay", &self.max_retry_delay)?,
+                interval_jitter_percentage: self.interval_jitter_percentage,
+                max_index: self.helm_index_max_size,
+                max_chart: self.helm_chart_max_size,
+                compat_flux: self.compat.is_some(),
+            }),
+            _ => None,
         };
         let algorithm = &self.snapshot_digest_algo;
         Ok(Options {
@@ -131,6 +175,7 @@ impl ControllerArgs {
             cache_dir: self.cache_dir.clone(),
             events_addr: self.events_addr.clone(),
             limits: global.limits.limits(),
+            sources,
         })
     }
 }

@@ -55,6 +55,8 @@ pub enum RunError {
     Config(#[from] crate::cluster::kube::ConfigError),
     #[error("{0}")]
     Cluster(#[from] crate::cluster::ClusterError),
+    #[error("artifacts can't be stored and served: {0}")]
+    Storage(#[from] std::io::Error),
 }
 
 /// The kinds whose objects are all watched.
@@ -155,6 +157,13 @@ struct Manager {
 pub async fn run(options: Options, shutdown: watch::Receiver<bool>) -> Result<(), RunError> {
     let kube = Kube::connect(&options.connection).await?;
     kube.reachable().await?;
+    let sources = match options.sources.clone() {
+        Some(sources) => {
+            let sources = super::native::Sources::start(sources, kube.clone()).await?;
+            Some(tokio::spawn(sources.run(shutdown.clone())))
+        }
+        None => None,
+    };
     let instance = std::env::var("HOSTNAME").unwrap_or_else(|_| "pintle".into());
     let world = Arc::new(World {
         artifacts: Artifacts::new(options.http_retry, options.http_timeout, options.cache_dir.clone()),
@@ -175,6 +184,9 @@ pub async fn run(options: Options, shutdown: watch::Receiver<bool>) -> Result<()
         synced: BTreeSet::new(),
     };
     manager.run(incoming, shutdown).await;
+    if let Some(sources) = sources {
+        let _ = sources.await;
+    }
     Ok(())
 }
 

@@ -17,6 +17,7 @@ pub mod index;
 pub mod inventory;
 pub mod manager;
 pub mod message;
+pub mod native;
 pub mod observe;
 pub mod options;
 pub mod perform;

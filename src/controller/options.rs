@@ -47,6 +47,8 @@ pub struct Options {
     pub events_addr: String,
     /// Of each render.
     pub limits: Limits,
+    /// Reconcile the sources too (`--sources=native`); `None`: source-controller does.
+    pub sources: Option<super::native::Options>,
 }
 
 /// helm-controller's feature gates that change what is done here.
@@ -116,6 +118,7 @@ impl Default for Options {
             cache_dir: None,
             events_addr: String::new(),
             limits: Limits::default(),
+            sources: None,
         }
     }
 }

@@ -561,7 +561,7 @@ impl Turn<'_> {
 const NOTE: &str = "Attempts: ";
 
 /// RFC 7386: what makes `new` of `old`; none if they are equal.
-fn merge_patch(old: &Json, new: &Json) -> Option<Json> {
+pub(super) fn merge_patch(old: &Json, new: &Json) -> Option<Json> {
     let (Json::Object(before), Json::Object(after)) = (old, new) else {
         return (old != new).then(|| new.clone());
     };

@@ -3,7 +3,11 @@
 #[path = "../support/mod.rs"]
 mod support;
 
+#[path = "../support/servers/mod.rs"]
+mod servers;
+
 mod api;
+mod native;
 mod releases;
 mod scenarios;
 mod switching;

@@ -5,6 +5,7 @@
 //! user's agent, keys and configuration with it. Repositories on the local disk are read where they lie.
 //! Revisions are written as Flux writes them: `main@sha1:…`.
 
+mod checkout;
 mod http;
 mod objects;
 mod refs;
@@ -22,6 +23,7 @@ use super::secret::redact;
 use super::{
     Content, Context, Credentials, Fetch, GitRef, Kind, Options, Reason, Resolved, SourceError, Verification, tree,
 };
+pub use checkout::{Checkout, Entry, EntryKind, Signed};
 use objects::Found;
 use refs::{Picked, RemoteRef};
 

@@ -14,7 +14,7 @@ use crate::source::{Reason, SourceError};
 /// Steps through links for one file.
 const MAX_LINKS: usize = 40;
 /// Folders within folders.
-const MAX_DEPTH: usize = 100;
+pub const MAX_DEPTH: usize = 100;
 
 /// What a path leads to.
 pub enum Found {
@@ -67,6 +67,32 @@ pub fn read(
     }
 }
 
+/// The entries of a tree, their names checked.
+pub fn entries(
+    repository: &gix::Repository,
+    id: ObjectId,
+    place: &str,
+) -> Result<Vec<(String, EntryKind, ObjectId)>, SourceError> {
+    let bad = |why: String| SourceError::new(Reason::Malformed, place, why);
+    let tree = repository.find_tree(id).map_err(|e| bad(format!("a tree can't be read: {e}")))?;
+    let mut out = Vec::new();
+    for entry in tree.iter() {
+        let entry = entry.map_err(|e| bad(format!("a tree can't be read: {e}")))?;
+        let name = std::str::from_utf8(entry.filename().as_ref())
+            .map_err(|_| bad(format!("a file's name is not UTF-8: {:?}", entry.filename())))?;
+        let odd = name.is_empty()
+            || name == "."
+            || name == ".."
+            || name.eq_ignore_ascii_case(".git")
+            || name.contains(|c: char| c == '/' || c == '\\' || c.is_control());
+        if odd {
+            return Err(bad(format!("the tree holds a file with the name {name:?}, which no checkout may have")));
+        }
+        out.push((name.to_string(), entry.mode().kind(), entry.oid().to_owned()));
+    }
+    Ok(out)
+}
+
 #[derive(Clone, Copy, PartialEq, Eq)]
 enum Kind {
     File,
@@ -97,25 +123,7 @@ impl Reader<'_> {
 
     /// The entries of a tree, their names checked.
     fn entries(&self, id: ObjectId) -> Result<Vec<(String, EntryKind, ObjectId)>, SourceError> {
-        let tree = self.repository.find_tree(id).map_err(|e| self.bad(format!("a tree can't be read: {e}")))?;
-        let mut out = Vec::new();
-        for entry in tree.iter() {
-            let entry = entry.map_err(|e| self.bad(format!("a tree can't be read: {e}")))?;
-            let name = std::str::from_utf8(entry.filename().as_ref())
-                .map_err(|_| self.bad(format!("a file's name is not UTF-8: {:?}", entry.filename())))?;
-            let odd = name.is_empty()
-                || name == "."
-                || name == ".."
-                || name.eq_ignore_ascii_case(".git")
-                || name.contains(|c: char| c == '/' || c == '\\' || c.is_control());
-            if odd {
-                return Err(
-                    self.bad(format!("the tree holds a file with the name {name:?}, which no checkout may have"))
-                );
-            }
-            out.push((name.to_string(), entry.mode().kind(), entry.oid().to_owned()));
-        }
-        Ok(out)
+        entries(self.repository, id, self.place)
     }
 
     /// Goes down a path from a folder whose own path is `base`; links on the way are followed.

@@ -19,28 +19,44 @@ pub fn verify(
     keys: &[Vec<u8>],
     place: &str,
 ) -> Result<Vec<Verification>, SourceError> {
-    let refuse = |why: String| SourceError::new(Reason::Unverified, place, why);
     let mut unsigned = Vec::new();
     let mut objects = vec![("commit", commit)];
     if want != commit {
         objects.insert(0, ("tag", want));
     }
     for (kind, id) in objects {
-        let data = raw(repository, id).map_err(&refuse)?;
-        let Some((payload, signature)) = (if kind == "tag" { of_tag(&data, commit) } else { of_commit(&data) }) else {
-            unsigned.push(format!("{kind} {id}"));
-            continue;
-        };
-        let text = String::from_utf8_lossy(&signature);
-        let found = if text.starts_with("-----BEGIN SSH SIGNATURE-----") {
-            ssh::verify(&payload, &text, "git", keys).map(|(by, key)| ("git-ssh", by, key))
-        } else {
-            pgp::verify_detached(&payload, &signature, keys).map(|(by, key)| ("git-pgp", by, key))
-        };
-        let (method, by, key) = found.map_err(|e| refuse(format!("the signature of {kind} {id}: {e}")))?;
-        return Ok(vec![Verification { method: method.into(), by, key }]);
+        match of_object(repository, (kind, id), commit, keys, place)? {
+            Some(found) => return Ok(vec![found]),
+            None => unsigned.push(format!("{kind} {id}")),
+        }
     }
-    Err(refuse(format!("not signed: {}", unsigned.join(", "))))
+    Err(SourceError::new(Reason::Unverified, place, format!("not signed: {}", unsigned.join(", "))))
+}
+
+/// Checks the signature of one object, `commit` or `tag` with its id; `None` without a signature.
+///
+/// # Errors
+/// [`Reason::Unverified`]: what is wrong.
+pub fn of_object(
+    repository: &gix::Repository,
+    (kind, id): (&str, &str),
+    commit: &str,
+    keys: &[Vec<u8>],
+    place: &str,
+) -> Result<Option<Verification>, SourceError> {
+    let refuse = |why: String| SourceError::new(Reason::Unverified, place, why);
+    let data = raw(repository, id).map_err(&refuse)?;
+    let Some((payload, signature)) = (if kind == "tag" { of_tag(&data, commit) } else { of_commit(&data) }) else {
+        return Ok(None);
+    };
+    let text = String::from_utf8_lossy(&signature);
+    let found = if text.starts_with("-----BEGIN SSH SIGNATURE-----") {
+        ssh::verify(&payload, &text, "git", keys).map(|(by, key)| ("git-ssh", by, key))
+    } else {
+        pgp::verify_detached(&payload, &signature, keys).map(|(by, key)| ("git-pgp", by, key))
+    };
+    let (method, by, key) = found.map_err(|e| refuse(format!("the signature of {kind} {id}: {e}")))?;
+    Ok(Some(Verification { method: method.into(), by, key }))
 }
 
 fn raw(repository: &gix::Repository, id: &str) -> Result<Vec<u8>, String> {
