@@ -99,6 +99,26 @@ def nginx(root, work):
             time.sleep(0.01)
 
 
+def registry(work):
+    """Debian's docker-registry, without TLS."""
+    with socket.socket() as s:
+        s.bind(("127.0.0.1", 0))
+        port = s.getsockname()[1]
+    with open(f"{work}/registry.yml", "w") as f:
+        f.write(
+            f"version: 0.1\nlog: {{level: error}}\nstorage: {{filesystem: {{rootdirectory: {work}/registry}}}}\n"
+            f"http: {{addr: '127.0.0.1:{port}'}}\n"
+        )
+    with open(f"{work}/registry.log", "w") as log:
+        server = subprocess.Popen(["docker-registry", "serve", f"{work}/registry.yml"], stdout=log, stderr=log)
+    while True:
+        try:
+            socket.create_connection(("127.0.0.1", port)).close()
+            return server, f"oci://127.0.0.1:{port}"
+        except OSError:
+            time.sleep(0.01)
+
+
 def table(title, rows):
     print(f"\n{title}\n")
     (_, base_time, base_memory) = rows[0]
@@ -181,6 +201,22 @@ def main():
         rows = [("helm", *measure([args.helm, *build], again)), ("pintle, empty cache", *measure([args.pintle, *build], first))]
         rows.append(("pintle, charts in the cache", *measure([args.pintle, *build], again)))
         table("`dependency build` with 12 dependencies of one repository", rows)
+
+        server2, oci = registry(work)
+        try:
+            archive = f"{work}/small/dep-00-1.2.3.tgz"
+            run([args.helm, "push", archive, f"{oci}/charts", "--plain-http"], env, work)
+            chart = f"{oci}/charts/dep-00:1.2.3"
+            local = measure([args.pintle, "template", "x", archive], lambda: None)
+            run([args.pintle, "template", "x", chart, "--plain-http"], env, work)
+            warm = measure([args.pintle, "template", "x", chart, "--plain-http"], lambda: None)
+            rows = [("helm, from the registry", *measure([args.helm, "template", "x", chart, "--plain-http"], lambda: None))]
+            rows += [("pintle, local archive", *local), ("pintle, from the registry, warm", *warm)]
+            table("Render of a chart in a registry", rows)
+            print(f"\n  a warm reference costs {(warm[0] - local[0]) * 1000:.1f} ms more than the local archive")
+        finally:
+            server2.send_signal(signal.SIGTERM)
+            server2.wait()
     finally:
         server.send_signal(signal.SIGTERM)
         server.wait()

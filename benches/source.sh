@@ -1,5 +1,6 @@
 #!/usr/bin/env bash
-# Sources beside the real Helm, in one run on loopback: one version out of a large index.yaml, and `dependency build` with 12 dependencies.
+# Sources beside the real Helm, in one run on loopback: one version out of a large index.yaml, `dependency build` with 12 dependencies, and a
+# render of a chart in a registry that the cache knows, beside the local archive.
 # Prints medians, ratios and peak memory of whole processes.
 #
 #   benches/source.sh [RUNS]      by default 5; PINTLE=program measures that one instead of building

@@ -67,10 +67,11 @@ for name in "$@"; do
   kustomize) go_program kustomize 5.8.1 sigs.k8s.io/kustomize/kustomize/v5 ;;
   sops) go_program sops 3.13.3 github.com/getsops/sops/v3/cmd/sops ;;
   cosign) go_program cosign 3.1.3 github.com/sigstore/cosign/v3/cmd/cosign ;;
+  fake-gcs-server) go_program fake-gcs-server 1.56.1 github.com/fsouza/fake-gcs-server ;;
   kwok) go_program kwok 0.8.0 sigs.k8s.io/kwok/cmd/kwok ;;
   cluster) cluster ;;
   *)
-    echo "usage: tests/peers.sh tools|helm|helm3|kustomize|sops|cosign|kwok|cluster …" >&2
+    echo "usage: tests/peers.sh tools|helm|helm3|kustomize|sops|cosign|fake-gcs-server|kwok|cluster …" >&2
     exit 2
     ;;
   esac

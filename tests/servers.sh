@@ -1,9 +1,9 @@
 #!/usr/bin/env bash
-# Installs the real servers that the source tests start on loopback, from Debian and PyPI, where they are missing, and prints the folder
-# of the S3 server's programs. Quick when everything is there. Usage: tests/servers.sh
+# Installs the real servers that the source tests start on loopback, from Debian, PyPI and npm, where they are missing, and prints the folder
+# of the bucket servers' programs. Quick when everything is there. Usage: tests/servers.sh
 set -euo pipefail
 cache=${PINTLE_CACHE:-$HOME/.cache/pintle}
-moto=5.2.5
+moto=5.2.5 azurite=3.37.0
 
 missing=()
 need() { # need PROGRAM PACKAGE: also looked for where only root's PATH looks
@@ -19,6 +19,7 @@ need htpasswd apache2-utils
 need openssl openssl
 need git git
 need gpg gnupg
+need npm npm
 if [ ${#missing[@]} -gt 0 ]; then
   sudo=; [ "$(id -u)" = 0 ] || sudo=sudo
   $sudo apt-get update -qq >&2
@@ -45,4 +46,17 @@ if [ ! -e "$dir/done" ]; then
     touch "$dir/done"
   fi
 fi
+
+# An emulator of Azure Blob Storage, linked beside the S3 server.
+more=$cache/servers/azurite-$azurite
+if [ ! -e "$more/done" ]; then
+  exec 8>"$cache/servers/.more.lock"
+  flock 8
+  if [ ! -e "$more/done" ]; then
+    rm -rf "$more" && mkdir -p "$more"
+    npm install --silent --no-fund --no-audit --prefix "$more" "azurite@$azurite" >&2
+    touch "$more/done"
+  fi
+fi
+ln -sfn "$more/node_modules/.bin/azurite-blob" "$dir/bin/azurite-blob"
 echo "$dir/bin"

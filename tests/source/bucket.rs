@@ -4,8 +4,11 @@ use std::fs;
 
 use pintle::source::{Kind, Reason};
 
+use crate::faults::{Faults, Reply};
+use crate::servers::clouds::{self, Azure, Gcs};
+use crate::servers::folder;
 use crate::servers::s3::{self, S3};
-use crate::setup::{basic, context, fetch, package, unpack};
+use crate::setup::{basic, context, fetch, package, pintle_in, unpack, write_chart};
 
 #[tokio::test]
 async fn objects_and_folders() {
@@ -66,4 +69,76 @@ async fn strangers_are_refused() {
     let error = fetch(&reference, &context(|o| o.credentials = basic("stranger", "canary-secret"))).await.unwrap_err();
     assert!(matches!(error.reason, Reason::Forbidden | Reason::Unauthorized), "{error}");
     assert!(!error.to_string().contains("canary"));
+}
+
+#[tokio::test]
+async fn of_azure() {
+    let azure = Azure::start();
+    let archive = fs::read(package("app", "1.0.0")).unwrap();
+    azure.put("charts", "", b"").await;
+    azure.put("charts", "stable/app-1.0.0.tgz", &archive).await;
+    azure.put("charts", "tree/app/Chart.yaml", b"name: app").await;
+    let at = |key: &str| format!("az://charts/{key}?endpoint={}", azure.endpoint());
+    let context = context(|o| o.credentials = basic(clouds::ACCOUNT, clouds::KEY));
+    let one = fetch(&at("stable/app-1.0.0.tgz"), &context).await.unwrap();
+    assert!(one.kind == Kind::Archive && *one.bytes == archive && !one.cached);
+    assert!(fetch(&at("stable/app-1.0.0.tgz"), &context).await.unwrap().cached);
+    let folder = fetch(&at("tree/app/"), &context).await.unwrap();
+    assert_eq!(unpack(&folder.bytes), [("Chart.yaml".to_string(), b"name: app".to_vec())]);
+    azure.put("charts", "stable/app-1.0.0.tgz", b"\x1f\x8bother").await;
+    assert!(!fetch(&at("stable/app-1.0.0.tgz"), &context).await.unwrap().cached);
+    assert_eq!(fetch(&at("none.tgz"), &context).await.unwrap_err().reason, Reason::NotFound);
+    let stranger = crate::setup::context(|o| o.credentials = basic(clouds::ACCOUNT, "Y2FuYXJ5LXNlY3JldA=="));
+    let error = fetch(&at("stable/app-1.0.0.tgz"), &stranger).await.unwrap_err();
+    assert!(matches!(error.reason, Reason::Forbidden | Reason::Unauthorized), "{error}");
+    assert!(!error.to_string().contains("Y2FuYXJ5"), "{error}");
+}
+
+#[tokio::test]
+async fn of_google() {
+    let gcs = Gcs::start("charts");
+    let archive = fs::read(package("app", "1.0.0")).unwrap();
+    gcs.put("charts", "app-1.0.0.tgz", &archive).await;
+    let at = |key: &str| format!("gs://charts/{key}?endpoint={}", gcs.endpoint());
+    let context = context(|_| {});
+    let one = fetch(&at("app-1.0.0.tgz"), &context).await.unwrap();
+    assert!(one.kind == Kind::Archive && *one.bytes == archive && !one.cached);
+    assert_eq!(fetch(&at("none.tgz"), &context).await.unwrap_err().reason, Reason::NotFound);
+}
+
+/// The keys of S3 as Amazon's own tools find them, in a process of its own for its environment; what is sent is signed with them.
+#[test]
+fn the_ambient_chain_of_s3() {
+    let server = Faults::start(|_| {
+        let headers =
+            vec![("etag", "\"1\"".to_string()), ("last-modified", "Thu, 01 Jan 2026 00:00:00 GMT".to_string())];
+        Reply::Answer(200, headers, b"greeting: from the bucket\n".to_vec())
+    });
+    let home = folder("home");
+    write_chart(&home.join("app"), "app", "1.0.0");
+    fs::create_dir_all(home.join(".aws")).unwrap();
+    let profiles = "[default]\naws_access_key_id = AKIDDEFAULT\naws_secret_access_key = canary-secret\n\
+                    [work]\naws_access_key_id = AKIDWORK\naws_secret_access_key = canary-secret\naws_session_token = the-session\n";
+    fs::write(home.join(".aws/credentials"), profiles).unwrap();
+    let values = format!("s3://charts/values.yaml?endpoint={}&region=us-east-1", server.url);
+    let environment = [("AWS_ACCESS_KEY_ID", "AKIDENV"), ("AWS_SECRET_ACCESS_KEY", "canary-secret")];
+    let cases: [(&str, &str, &[(&str, &str)]); 3] = [
+        ("AKIDENV", "", &environment),
+        ("AKIDDEFAULT", "", &[]),
+        ("AKIDWORK", "the-session", &[("AWS_PROFILE", "work")]),
+    ];
+    for (id, session, environment) in cases {
+        let before = server.asked().len();
+        let mut command = pintle_in(&home, &["template", "x", "app", "-f", &values]);
+        let out = command.envs(environment.iter().copied()).env("PINTLE_CACHE_DIR", folder("cache")).output().unwrap();
+        let text = String::from_utf8_lossy(&out.stdout).into_owned() + &String::from_utf8_lossy(&out.stderr);
+        assert!(text.contains("greeting: from the bucket") && !text.contains("canary"), "{id}: {text}");
+        let asked = server.asked();
+        assert!(asked.len() > before);
+        for request in &asked[before..] {
+            let header = |name: &str| request.headers.get(name).map(String::as_str).unwrap_or_default();
+            assert!(header("authorization").contains(&format!("Credential={id}/")), "{request:?}");
+            assert_eq!(header("x-amz-security-token"), session);
+        }
+    }
 }

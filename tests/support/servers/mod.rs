@@ -6,6 +6,7 @@
 
 #![allow(dead_code)]
 
+pub mod clouds;
 pub mod git;
 pub mod nginx;
 pub mod registry;
