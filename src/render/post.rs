@@ -12,14 +12,14 @@ use super::manifest::{split, trim_space};
 
 const FILENAME: &str = "postrenderer.helm.sh/postrender-filename";
 
+/// From the stream of objects to what shall be used in its place, or why not.
+pub type Program<'p> = dyn Fn(&[u8]) -> Result<Vec<u8>, String> + 'p;
+
 /// Runs rendered files through a program, which gets the stream of objects and gives what shall be used in its place.
 ///
 /// # Errors
 /// Helm's texts around the program's.
-pub fn through(
-    files: &BTreeMap<String, Vec<u8>>,
-    program: &dyn Fn(&[u8]) -> Result<Vec<u8>, String>,
-) -> Result<BTreeMap<String, Vec<u8>>, String> {
+pub fn through(files: &BTreeMap<String, Vec<u8>>, program: &Program<'_>) -> Result<BTreeMap<String, Vec<u8>>, String> {
     let merged = merge(files).map_err(|e| format!("error merging manifests: {e}"))?;
     let text = program(&merged).map_err(|e| format!("error while running post render on files: {e}"))?;
     divide(&text).map_err(|e| format!("error while parsing post rendered output: {e}"))

@@ -64,7 +64,7 @@ pub fn judge(o: &Json, below: &[Json]) -> Status {
 
 type Verdict = Result<(), String>;
 
-fn conditions<'a>(o: &'a Json) -> impl Iterator<Item = (&'a str, &'a str)> {
+fn conditions(o: &Json) -> impl Iterator<Item = (&str, &str)> {
     let list = o.pointer("/status/conditions").and_then(Json::as_array);
     list.into_iter().flatten().map(|c| (text(c, &["type"], ""), text(c, &["status"], "")))
 }

@@ -21,9 +21,9 @@ pub enum Tree {
     /// `*name`
     Alias(Vec<u8>),
     /// A collection in brackets; comments inside are left out.
-    Flow(Box<Tree>),
+    Flow(Box<Self>),
     /// A node with an anchor (`&name`), a tag, or both before it.
-    Marked(Vec<u8>, Box<Tree>),
+    Marked(Vec<u8>, Box<Self>),
 }
 
 impl Tree {

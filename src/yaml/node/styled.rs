@@ -21,8 +21,9 @@ impl Scalar {
         let tag = if node.tag.is_empty() { String::new() } else { short(node.tag.as_bytes()) };
         let string = tag == "!!str";
         let (mut keep, mut force) = (node.tagged, false);
-        if !node.tagged && !tag.is_empty() && !(string && node.style != Written::Plain) && plain_tag(&node.value) != tag
-        {
+        let quoted = string && node.style != Written::Plain;
+        // A tag that was found from the text is not written if the text alone would be read so again; a string is quoted instead.
+        if !(node.tagged || tag.is_empty() || quoted) && plain_tag(&node.value) != tag {
             force = string;
             keep = !string;
         }
