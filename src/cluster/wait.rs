@@ -49,7 +49,10 @@ pub struct WaitOptions {
 
 /// The status of an object of a kind that the user has given rules for; `None` for all others.
 #[derive(Clone)]
-pub struct Health(pub Arc<dyn Fn(&Json) -> Option<Status> + Send + Sync>);
+pub struct Health(pub Arc<Judge>);
+
+/// See [`Health`].
+pub type Judge = dyn Fn(&Json) -> Option<Status> + Send + Sync;
 
 impl std::fmt::Debug for Health {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {

@@ -62,6 +62,9 @@ pub struct Wanted {
     pub chart_version: String,
     /// See [`crate::values::digest::encoded`].
     pub values: Vec<u8>,
+    /// The last attempt had these very values, and the release has them merged into older ones (`upgrade.preserveValues`): what is stored is
+    /// another digest, and no reason to upgrade for ever, as Flux does.
+    pub merged: bool,
 }
 
 impl Wanted {
@@ -82,7 +85,8 @@ pub fn differs(record: &Record, taken: &Snapshot, wanted: &Wanted) -> Option<&'s
     if !same {
         return Some("release chart changed");
     }
-    (!wanted.has_values(&taken.config_digest)).then_some("release config values changed")
+    let merged = wanted.merged && matches!(taken.action.as_str(), "install" | "upgrade");
+    (!merged && !wanted.has_values(&taken.config_digest)).then_some("release config values changed")
 }
 
 /// Whether the release lives elsewhere than the spec wants it; then it must be uninstalled there first.

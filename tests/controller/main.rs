@@ -10,5 +10,6 @@ mod api;
 mod native;
 mod releases;
 mod scenarios;
+mod settings;
 mod switching;
 mod world;

@@ -103,5 +103,6 @@ fn wanted(chart_version: &str, values: &str) -> Wanted {
         chart_name: "chart".into(),
         chart_version: chart_version.into(),
         values: encoded(&mut heap, Some(map)).unwrap(),
+        merged: false,
     }
 }
