@@ -349,10 +349,14 @@ impl Cluster for Kube {
         let call = Call::get(Verb::List, &query.after(&path)).about(&about).accept(METADATA_LIST);
         let mut list: Json = self.inner.http.send(&call).await?.json(Verb::List)?;
         let more = list.pointer("/metadata/continue").and_then(Json::as_str).is_some_and(|t| !t.is_empty());
-        match list.get_mut("items").map(Json::take) {
-            Some(Json::Array(items)) if !more => Ok(Some(items)),
-            _ => Ok(None),
+        if more {
+            return Ok(None);
         }
+        // An empty list has `null` for its items.
+        Ok(match list.get_mut("items").map(Json::take) {
+            Some(Json::Array(items)) => Some(items),
+            _ => Some(Vec::new()),
+        })
     }
 
     async fn table(

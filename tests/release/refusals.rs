@@ -244,3 +244,34 @@ fn server_side_apply_fails_in_helms_words() {
     both("a mode that is none, back", &|p| vec!["rollback".into(), p.into(), "1".into(), "--server-side=maybe".into()]);
     both("no release, back", &|_| vec!["rollback".into(), "none".into(), "1".into(), "--server-side=maybe".into()]);
 }
+
+/// Many objects of a kind are looked up by one list: what is there of others is found all the same, and few requests are made.
+#[test]
+fn many_objects_are_looked_up_at_once() {
+    let ns = cluster::namespace("many-objects");
+    let objects: String = (0..12).map(|i| format!("---\n{}", config_map(&format!("c{i}")))).collect();
+    let chart = small(&[("templates/all.yaml", &objects)]);
+    let foreign: Json =
+        json!({"apiVersion": "v1", "kind": "ConfigMap", "metadata": {"name": "c7", "namespace": ns.name()}});
+    let id = ObjectId::of(&foreign);
+    ns.run(async |cluster| cluster.create(&foreign, &cluster::write_options()).await.unwrap());
+    let proxy = crate::support::proxy::Proxy::start(ns.plane());
+    let url = proxy.connection(&ns.connection()).api_server.unwrap();
+    let install = ["install", "web", chart.to_str().unwrap(), "--kube-apiserver", &url];
+    let refused = ns.pintle(&install);
+    assert!(
+        text(&refused).contains("ConfigMap \"c7\" in namespace") && text(&refused).contains("cannot be imported"),
+        "{}",
+        text(&refused)
+    );
+    assert_eq!(
+        (proxy.seen("GET", "/configmaps?"), proxy.seen("GET", "/configmaps/"), proxy.seen("PATCH", "")),
+        (1, 0, 0)
+    );
+    ns.run(async |cluster| cluster.delete(&id, pintle::cluster::Propagation::Background, None).await.unwrap());
+    let done = ns.pintle(&install);
+    assert!(done.status.success(), "{}", text(&done));
+    assert_eq!((proxy.seen("GET", "/configmaps?"), proxy.seen("GET", "/configmaps/")), (2, 0));
+    let done = ns.pintle(&["history", "web", "--kube-apiserver", &url]);
+    assert!(done.status.success(), "{}", text(&done));
+}

@@ -169,7 +169,7 @@ impl Http {
         match response.into_body().collect_bytes().await {
             Ok(body) => {
                 self.state.met.store(true, Ordering::Relaxed);
-                Outcome::Answered(status, after, body.to_vec())
+                Outcome::Answered(status, after, body.into())
             }
             Err(e) => Outcome::Lost(with_sources(&e)),
         }
