@@ -114,9 +114,14 @@ fn what_build_does_not_handle_is_named_with_file_and_line() {
             release,
             "kind: GitRepository",
             "kind: HelmRepository",
-            "release.yaml:11: sourceRef: charts from a HelmRepository are not supported",
+            "was not found in environment dev: add it to what the environment applies",
         ),
-        (release, "  interval: 10m\n", "  interval: 10m\n  postRenderers: []\n", "release.yaml:7: postRenderers: "),
+        (
+            release,
+            "  interval: 10m\n",
+            "  interval: 10m\n  postRenderers: [{exec: {}}]\n",
+            "release.yaml:7: postRenderers: ",
+        ),
         (
             release,
             "./k8s/helm-charts/web",

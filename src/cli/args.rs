@@ -142,7 +142,7 @@ commands! {
     /// Look into the cache of fetched charts, or prune it
     Cache(super::cache::CacheArgs) = "cache",
     /// Render an environment of a deployment repository, release by release
-    Build(Build) = "build",
+    Build(super::build::BuildArgs) = "build",
     /// Build overlays as kustomize does
     Kustomize(super::kustomize::KustomizeArgs) = "kustomize",
     /// Install a chart
@@ -298,27 +298,6 @@ pub enum ShowWhat {
     Readme,
     /// Custom resource definitions
     Crds,
-}
-
-#[derive(Args, Debug, Clone)]
-pub struct Build {
-    /// The deployment repository
-    #[arg(default_value = ".")]
-    pub path: PathBuf,
-    /// The environment: a directory under k8s/gitops
-    #[arg(short = 'e', long, value_name = "ENV")]
-    pub env: String,
-    /// Only this service's release
-    #[arg(long, value_name = "SERVICE")]
-    pub service: Option<String>,
-    /// Kubernetes version used for Capabilities.KubeVersion
-    #[arg(long, value_name = "VERSION")]
-    pub kube_version: Option<String>,
-    /// Kubernetes API versions used for Capabilities.APIVersions
-    #[arg(short = 'a', long, value_name = "VERSION", value_delimiter = ',')]
-    pub api_versions: Vec<String>,
-    #[command(flatten)]
-    pub keys: super::keys::KeyArgs,
 }
 
 #[derive(Args, Debug, Clone)]

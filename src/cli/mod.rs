@@ -11,6 +11,7 @@ mod chart_path;
 mod chart_source;
 mod controller;
 mod dependency;
+mod deployment;
 mod diff;
 mod drift;
 mod driving;

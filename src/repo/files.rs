@@ -10,7 +10,8 @@ use crate::diagnostic::LogLine;
 use crate::golang::errno;
 use crate::kustomize::{Entry, Tree};
 
-use super::git_tree::GitTree;
+use super::diff::touched::{Touch, Touched};
+use super::git_tree::{GitTree, Store};
 use super::tree_chart;
 
 /// The files of one state of a repository.
@@ -19,6 +20,8 @@ pub struct Checkout {
     /// As the user named it.
     root: PathBuf,
     files: Files,
+    /// Takes note of what is looked at, if somebody wants to know.
+    touched: Option<Arc<Touched>>,
 }
 
 #[derive(Clone)]
@@ -43,18 +46,38 @@ impl Checkout {
     pub fn new(root: &Path) -> Result<Self, String> {
         if root.is_dir() {
             let real = root.canonicalize().unwrap_or_else(|_| root.to_path_buf());
-            return Ok(Self { root: root.to_path_buf(), files: Files::Disk(real) });
+            return Ok(Self { root: root.to_path_buf(), files: Files::Disk(real), touched: None });
         }
         Err(format!("{}: not a directory: give the root of a deployment repository", root.display()))
     }
 
     /// A commit's files; `root` is the repository as the user named it.
     pub fn of_commit(root: &Path, tree: GitTree) -> Self {
-        Self { root: root.to_path_buf(), files: Files::Commit(Arc::new(tree)) }
+        Self { root: root.to_path_buf(), files: Files::Commit(Arc::new(tree)), touched: None }
+    }
+
+    /// The same files, and what will be looked at from now on.
+    pub fn watched(&self) -> (Self, Arc<Touched>) {
+        let touched = Arc::<Touched>::default();
+        (Self { touched: Some(touched.clone()), ..self.clone() }, touched)
+    }
+
+    fn touch(&self, path: &str, how: Touch) {
+        if let Some(touched) = &self.touched {
+            touched.add(path.trim_matches('/'), how);
+        }
     }
 
     pub fn root(&self) -> &Path {
         &self.root
+    }
+
+    /// The address that the repository was cloned from, if it is a Git repository with one.
+    pub fn remote(&self) -> Option<String> {
+        match &self.files {
+            Files::Disk(root) => Store::open(root).ok()?.0.remote(),
+            Files::Commit(tree) => tree.remote(),
+        }
     }
 
     /// A path as objects write it (`./k8s/helm-charts/web`), relative to the root and clean.
@@ -90,6 +113,7 @@ impl Checkout {
     /// # Errors
     /// `PATH: no such file or directory` and the like.
     pub fn read(&self, path: &str) -> Result<Vec<u8>, String> {
+        self.touch(path, Touch::Itself);
         match &self.files {
             Files::Disk(real) => directory::read_file(self.locate(real, path)?).map_err(|e| match e.kind() {
                 std::io::ErrorKind::NotFound => format!("{path}: no such file in the repository"),
@@ -104,6 +128,7 @@ impl Checkout {
 
     /// Names in a directory, sorted; directories end with `/`.
     pub fn list(&self, path: &str) -> Result<Vec<String>, String> {
+        self.touch(path, Touch::Names);
         let mut names = Vec::new();
         match &self.files {
             Files::Disk(real) => {
@@ -142,6 +167,12 @@ impl Checkout {
 
     /// What lies at a path; `None` if nothing, or outside.
     pub fn kind(&self, path: &str) -> Option<Entry> {
+        let found = self.find(path);
+        self.touch(path, if found.is_none() { Touch::Missing } else { Touch::Itself });
+        found
+    }
+
+    fn find(&self, path: &str) -> Option<Entry> {
         match &self.files {
             Files::Disk(real) => {
                 let meta = self.locate(real, path).ok()?.metadata().ok()?;
@@ -156,6 +187,7 @@ impl Checkout {
     /// # Errors
     /// Helm's text.
     pub fn chart(&self, path: &str, log: &mut Vec<LogLine>) -> Result<Chart, LoadError> {
+        self.touch(path, Touch::Everything);
         match &self.files {
             Files::Disk(real) => {
                 self.locate(real, path)?;
@@ -170,21 +202,16 @@ impl Checkout {
 /// Kustomizations see the checkout alone: its root is `/`, and links that lead out of it lead nowhere.
 impl Tree for Checkout {
     fn resolve(&self, path: &str) -> Option<(String, Entry)> {
-        match &self.files {
-            Files::Disk(root) => {
-                let real = root.join(path.trim_start_matches('/')).canonicalize().ok()?;
-                let inside = real.strip_prefix(root).ok()?.to_str()?;
-                let entry = if real.is_dir() { Entry::Directory } else { Entry::File };
-                Some((format!("/{inside}"), entry))
-            }
-            Files::Commit(tree) => {
-                let (real, entry) = tree.find(&Self::relative(path).ok()?)?;
-                Some((format!("/{real}"), entry))
-            }
+        let found = self.resolved(path);
+        self.touch(path, if found.is_none() { Touch::Missing } else { Touch::Itself });
+        if let Some((real, _)) = &found {
+            self.touch(real, Touch::Itself);
         }
+        found
     }
 
     fn read(&self, path: &str) -> Result<Cow<'_, [u8]>, String> {
+        self.touch(path, Touch::Itself);
         match &self.files {
             Files::Disk(real) => {
                 let full = self.locate(real, path)?;
@@ -205,6 +232,23 @@ impl Tree for Checkout {
             None => (n, Entry::File),
         };
         names.into_iter().map(entry).collect()
+    }
+}
+
+impl Checkout {
+    fn resolved(&self, path: &str) -> Option<(String, Entry)> {
+        match &self.files {
+            Files::Disk(root) => {
+                let real = root.join(path.trim_start_matches('/')).canonicalize().ok()?;
+                let inside = real.strip_prefix(root).ok()?.to_str()?;
+                let entry = if real.is_dir() { Entry::Directory } else { Entry::File };
+                Some((format!("/{inside}"), entry))
+            }
+            Files::Commit(tree) => {
+                let (real, entry) = tree.find(&Self::relative(path).ok()?)?;
+                Some((format!("/{real}"), entry))
+            }
+        }
     }
 }
 

@@ -134,6 +134,16 @@ impl Store {
         }
     }
 
+    /// The address of the remote that is fetched from.
+    pub fn remote(&self) -> Option<String> {
+        self.with(|r| {
+            let remote = r.find_fetch_remote(None).map_err(|e| e.to_string())?;
+            let url = remote.url(gix::remote::Direction::Fetch).map(|url| url.to_bstring().to_string());
+            url.ok_or_else(|| "no address".to_owned())
+        })
+        .ok()
+    }
+
     fn items(&self, id: ObjectId) -> Result<Arc<Items>, String> {
         if let Some(items) = self.trees.lock().unwrap_or_else(PoisonError::into_inner).get(&id) {
             return Ok(items.clone());
@@ -168,6 +178,10 @@ pub struct GitTree {
 }
 
 impl GitTree {
+    pub(super) fn remote(&self) -> Option<String> {
+        self.store.remote()
+    }
+
     /// The commit's short id.
     pub fn name(&self) -> &str {
         &self.name
@@ -248,6 +262,23 @@ impl GitTree {
     pub fn changed(&self, other: &Self) -> Result<BTreeSet<String>, String> {
         let mut out = BTreeSet::new();
         self.compare(Some(self.root), Some(other.root), "", &mut out)?;
+        Ok(out)
+    }
+
+    /// All files and links below, with their ids.
+    pub(super) fn all(&self) -> Result<BTreeMap<String, ObjectId>, String> {
+        let mut out = BTreeMap::new();
+        let mut left = vec![(String::new(), self.root)];
+        while let Some((below, id)) = left.pop() {
+            for (name, (kind, id)) in self.store.items(id)?.iter() {
+                let path = if below.is_empty() { name.clone() } else { format!("{below}/{name}") };
+                match kind {
+                    EntryKind::Tree => left.push((path, *id)),
+                    EntryKind::Commit => {}
+                    _ => drop(out.insert(path, *id)),
+                }
+            }
+        }
         Ok(out)
     }
 

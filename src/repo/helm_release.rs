@@ -4,14 +4,30 @@
 
 use sha2::{Digest, Sha256};
 
+use crate::kustomize::flux::{PostRenderer, Strategy};
+
 use super::document::{Document, Node};
 use super::objects::{Place, Problem};
+use super::post_render;
 
-/// `spec.chart.spec` of a chart in the same repository.
+/// An object that a chart comes from.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct SourceRef {
+    pub kind: String,
+    pub name: String,
+    /// Nothing: the release's own.
+    pub namespace: Option<String>,
+    pub line: usize,
+}
+
+/// `spec.chart.spec`, or `spec.chartRef`.
 #[derive(Clone, Debug)]
 pub struct ChartRef {
-    /// As written: a path from the repository's root.
+    /// As written: a path from the root of a Git repository, or a name in a chart repository; empty with `chartRef`.
     pub path: String,
+    /// A version or range; empty for the newest.
+    pub version: String,
+    pub source: SourceRef,
     pub place: Place,
     pub values_files: Vec<(String, usize)>,
     pub ignore_missing_values_files: bool,
@@ -45,9 +61,17 @@ pub struct HelmRelease {
     pub include_crds: bool,
     pub skip_schema_validation: bool,
     pub suspended: bool,
+    /// `spec.postRenderers` and `spec.commonMetadata`, in the controller's order.
+    pub post_renderers: Vec<PostRenderer>,
+    pub post_render_strategy: Strategy,
 }
 
 impl HelmRelease {
+    /// A release belongs to the service whose directory it lies in; its own name is taken too.
+    pub fn belongs_to(&self, service: &str) -> bool {
+        self.name == service || self.place.path.contains(&format!("/{service}/"))
+    }
+
     /// Reads an object. What keeps it from being rendered goes to `problems`, and nothing is returned then.
     pub fn read(
         document: &Document,
@@ -68,15 +92,15 @@ impl HelmRelease {
             problem(doc.line(), "a HelmRelease without spec".into());
             return None;
         };
-        for (key, why) in [
-            ("chartRef", "charts by chartRef are not supported yet: only spec.chart with a path in this repository"),
-            ("postRenderers", "post-renderers are not supported yet"),
-            ("commonMetadata", "commonMetadata is not supported yet"),
-        ] {
-            if let Some(n) = spec.entry(key) {
-                problem(n.0.line(), format!("{key}: {why}"));
+        let post_renderers = post_render::read(spec, &mut problem);
+        let strategy = spec.get("postRenderStrategy").filter(|n| !n.is_null());
+        let post_render_strategy = strategy.map_or(Some(Strategy::default()), |n| {
+            let parsed = n.as_str().and_then(Strategy::parse);
+            if parsed.is_none() {
+                problem(n.line(), "postRenderStrategy must be combined, nohooks or separate".into());
             }
-        }
+            parsed
+        });
         let chart = read_chart(spec, &place, &mut problem);
         let values_from = spec.get("valuesFrom").map_or(&[][..], Node::items);
         let values_from = values_from.iter().filter_map(|n| read_values_from(n, &mut problem)).collect();
@@ -102,6 +126,8 @@ impl HelmRelease {
             include_crds: install.and_then(|i| i.get("crds")).and_then(Node::as_str) != Some("Skip"),
             skip_schema_validation: install.and_then(|i| i.get("disableSchemaValidation")).is_some_and(is_true),
             suspended: spec.get("suspend").is_some_and(is_true),
+            post_renderers,
+            post_render_strategy: post_render_strategy.unwrap_or_default(),
             place,
         })
     }
@@ -142,42 +168,84 @@ pub fn short_name(name: &str) -> String {
     format!("{}-{digest}", &name[..cut])
 }
 
-fn is_true(n: &Node) -> bool {
+pub(super) fn is_true(n: &Node) -> bool {
     n.as_str().is_some_and(|s| s.eq_ignore_ascii_case("true"))
 }
 
 fn read_chart(spec: &Node, place: &Place, problem: &mut impl FnMut(usize, String)) -> Option<ChartRef> {
+    if let Some((key, reference)) = spec.entry("chartRef").filter(|(_, n)| !n.is_null()) {
+        if spec.get("chart").is_some_and(|n| !n.is_null()) {
+            problem(key.line(), "chart and chartRef exclude each other: give one".into());
+            return None;
+        }
+        let source = read_source(reference);
+        if !matches!(source.kind.as_str(), "OCIRepository" | "HelmChart") {
+            problem(
+                key.line(),
+                format!(
+                    "chartRef: charts from {:?} can't be built here: only OCIRepository and HelmChart",
+                    source.kind
+                ),
+            );
+            return None;
+        }
+        return Some(ChartRef {
+            path: String::new(),
+            version: String::new(),
+            source,
+            place: Place { path: place.path.clone(), line: key.line() },
+            values_files: Vec::new(),
+            ignore_missing_values_files: false,
+        });
+    }
     let Some(chart) = spec.get("chart").and_then(|c| c.get("spec")) else {
-        if spec.get("chartRef").is_none() {
-            problem(spec.line(), "spec.chart.spec is missing: it names the chart".into());
-        }
+        problem(spec.line(), "spec.chart.spec is missing: it names the chart".into());
         return None;
     };
-    let Some(path) = chart.get("chart") else {
-        problem(chart.line(), "spec.chart.spec.chart is missing: it names the chart".into());
+    chart_spec(chart, place, problem)
+}
+
+/// `spec.chart.spec` of a HelmRelease; the `spec` of a HelmChart has the same fields.
+pub fn chart_spec(chart: &Node, place: &Place, problem: &mut impl FnMut(usize, String)) -> Option<ChartRef> {
+    let Some(path) = chart.get("chart").filter(|n| n.as_str().is_some_and(|s| !s.is_empty())) else {
+        problem(chart.line(), "spec.chart.spec.chart is missing: a path in the repository, or a chart's name".into());
         return None;
     };
-    let source = chart.get("sourceRef");
-    let kind = source.and_then(|s| s.get("kind"));
-    match kind.and_then(Node::as_str) {
-        Some("GitRepository") => {}
-        Some(other) => problem(
-            kind.map_or(chart.line(), Node::line),
+    let Some(source) = chart.get("sourceRef").filter(|n| n.is_map()) else {
+        problem(chart.line(), "spec.chart.spec.sourceRef is missing: it says where the chart comes from".into());
+        return None;
+    };
+    let reference = read_source(source);
+    if !matches!(reference.kind.as_str(), "GitRepository" | "HelmRepository") {
+        let line = source.get("kind").map_or(reference.line, Node::line);
+        problem(
+            line,
             format!(
-                "sourceRef: charts from a {other} are not supported yet: only a GitRepository that is this repository"
+                "sourceRef: charts from a {} are not supported: only GitRepository and HelmRepository",
+                reference.kind
             ),
-        ),
-        None => {
-            problem(chart.line(), "spec.chart.spec.sourceRef is missing: it says where the chart comes from".into())
-        }
+        );
+        return None;
     }
     let files = chart.get("valuesFiles").map_or(&[][..], Node::items);
     Some(ChartRef {
         path: path.as_str().unwrap_or_default().into(),
+        version: chart.get("version").and_then(Node::as_str).unwrap_or_default().into(),
+        source: reference,
         place: Place { path: place.path.clone(), line: path.line() },
         values_files: files.iter().filter_map(|f| Some((f.as_str()?.to_string(), f.line()))).collect(),
         ignore_missing_values_files: chart.get("ignoreMissingValuesFiles").is_some_and(is_true),
     })
+}
+
+fn read_source(n: &Node) -> SourceRef {
+    let text = |key: &str| n.get(key).and_then(Node::as_str).filter(|s| !s.is_empty()).map(String::from);
+    SourceRef {
+        kind: text("kind").unwrap_or_default(),
+        name: text("name").unwrap_or_default(),
+        namespace: text("namespace"),
+        line: n.line(),
+    }
 }
 
 fn read_values_from(n: &Node, problem: &mut impl FnMut(usize, String)) -> Option<ValuesFrom> {

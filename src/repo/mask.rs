@@ -38,6 +38,17 @@ impl Masker {
         }
     }
 
+    /// Takes a whole text that was encrypted before, with every value in it.
+    pub fn learn_text(&mut self, text: &str) {
+        self.hide(text, 0);
+        for (_, value) in text.lines().filter_map(|l| l.split_once('=')) {
+            self.hide(value, 1);
+        }
+        if let Ok(documents) = super::document::parse(text.as_bytes()) {
+            documents.iter().for_each(|d| self.leaves(&d.root, 1));
+        }
+    }
+
     fn hide(&mut self, text: &str, depth: usize) {
         let engine = &base64::engine::general_purpose::STANDARD;
         let whole = text.trim();

@@ -7,21 +7,30 @@
 //! What is not understood yet is never passed over: it becomes a [`Problem`] with file and line, and nothing is printed for that release.
 
 pub mod bump;
+mod charts;
+pub mod diff;
 mod disk;
 mod document;
 mod files;
+mod flux_kustomization;
 mod generated;
 mod git_tree;
 mod helm_release;
 pub mod mask;
 mod objects;
+mod open;
+mod post_render;
 mod render;
+mod render_all;
 pub mod secrets;
+mod sops_tree;
 mod tree_chart;
 
+pub use charts::Charts;
 pub use disk::DiskTree;
 pub use files::Checkout;
 pub use git_tree::{GitTree, Store};
-pub use helm_release::{ChartRef, HelmRelease, ValuesFrom, composed_name, short_name};
-pub use objects::{Built, ENVIRONMENTS, Environment, Place, Problem, ValuesObject};
+pub use helm_release::{ChartRef, HelmRelease, SourceRef, ValuesFrom, composed_name, short_name};
+pub use objects::{Built, Environment, Place, Problem, SourceObject, ValuesObject};
+pub use open::ENVIRONMENTS;
 pub use render::{Rendered, Settings};

@@ -1,4 +1,4 @@
-//! One HelmRelease → its documents: the chart from the checkout, values in the controller's order, the same render as everywhere.
+//! One HelmRelease → its documents: its chart, values in the controller's order, the same render as everywhere, post-renderers.
 //!
 //! Values, later over earlier: the chart's `values.yaml`, or the merge of `valuesFiles` in its place (source-controller); then `valuesFrom` and
 //! `values` as `crate::values::compose` has it (helm-controller).
@@ -10,14 +10,17 @@ use base64::Engine as _;
 use crate::chart::{Chart, Table, values_file};
 use crate::diagnostic::LogLine;
 use crate::gotmpl::{Limits, State, SystemHost};
+use crate::kustomize::flux;
 use crate::render::{self, Capabilities, Release, ReleaseOptions, Request};
 use crate::value::{Heap, MapId, Value};
 use crate::values::compose::{ObjectData, ValuesReference, compose};
 
+use super::charts::Location;
 use super::document::Node;
 use super::files::Checkout;
-use super::helm_release::HelmRelease;
+use super::helm_release::{ChartRef, HelmRelease};
 use super::objects::{Environment, Place, Problem};
+use super::post_render;
 
 /// What holds for all releases of a build.
 #[derive(Clone, Debug)]
@@ -44,7 +47,7 @@ impl Environment {
     pub fn render(&self, checkout: &Checkout, hr: &HelmRelease, settings: &Settings) -> Result<Rendered, Problem> {
         let at = |line: usize, message: String| Problem { place: Place { path: hr.place.path.clone(), line }, message };
         let mut log = Vec::new();
-        let chart = load_chart(checkout, hr, &mut log)?;
+        let chart = self.load_chart(checkout, hr, &mut log)?;
         let mut st = State::new(Arc::new(SystemHost { enable_dns: false }), settings.limits);
         let values = self.values(&mut st.heap, hr, &mut log)?;
         render::check_installable(&chart, &mut log).map_err(|e| at(hr.chart.place.line, e))?;
@@ -59,7 +62,13 @@ impl Environment {
             capabilities: settings.capabilities.clone(),
             skip_schema_validation: hr.skip_schema_validation,
         };
-        let mut release = render::release(&mut st, chart, values, &request, &mut log)
+        let mut steps = hr.post_renderers.clone();
+        if self.origin_labels {
+            steps.push(post_render::origin(hr.namespace.as_deref().unwrap_or("default"), &hr.name));
+        }
+        let run = |files| flux::post_render_files(&files, hr.post_render_strategy, &steps);
+        let run = (!steps.is_empty()).then_some(&run as render::PostRender<'_>);
+        let mut release = render::release_with(&mut st, chart, values, &request, run, &mut log)
             .map_err(|f| at(hr.place.line, format!("HelmRelease {}: {}", hr.name, f.message)))?;
         if !hr.include_crds {
             release.crds.clear();
@@ -68,7 +77,33 @@ impl Environment {
         Ok(Rendered { name, namespace, release, log })
     }
 
-    fn values(&self, heap: &mut Heap, hr: &HelmRelease, log: &mut Vec<LogLine>) -> Result<MapId, Problem> {
+    /// The chart of a release, with its `valuesFiles` merged in place of its own values.
+    ///
+    /// # Errors
+    /// The chart or a values file is missing or can't be read.
+    pub(super) fn load_chart(
+        &self,
+        checkout: &Checkout,
+        hr: &HelmRelease,
+        log: &mut Vec<LogLine>,
+    ) -> Result<Chart, Problem> {
+        let (mut chart, location, spec) = self.chart(checkout, hr, log)?;
+        if spec.values_files.is_empty() {
+            return Ok(chart);
+        }
+        let mut merged = Table::new();
+        for (file, line) in &spec.values_files {
+            let at = |message: String| Problem { place: Place { path: spec.place.path.clone(), line: *line }, message };
+            let Some(text) = values_text(checkout, &chart, &location, file, &spec).map_err(at)? else { continue };
+            let table = values_file::read_one(&text).map_err(|e| at(format!("valuesFiles: {file}: {e}")))?;
+            values_file::merge(&mut merged, table);
+        }
+        chart.values = Some(Arc::new(merged));
+        Ok(chart)
+    }
+
+    /// The values that a release gives its chart.
+    pub(super) fn values(&self, heap: &mut Heap, hr: &HelmRelease, log: &mut Vec<LogLine>) -> Result<MapId, Problem> {
         let at = |line: usize, message: String| Problem { place: Place { path: hr.place.path.clone(), line }, message };
         // An object that is there but can't be read is not a missing one.
         for r in &hr.values_from {
@@ -114,6 +149,40 @@ impl Environment {
     }
 }
 
+/// A values file of a release: from the root of the chart's repository, or from the chart where it comes as an archive. `None` for one that
+/// may be missing and is.
+fn values_text(
+    checkout: &Checkout,
+    chart: &Chart,
+    location: &Location,
+    file: &str,
+    spec: &ChartRef,
+) -> Result<Option<Vec<u8>>, String> {
+    let missing = spec.ignore_missing_values_files;
+    let elsewhere = match location {
+        Location::Here(_) if missing && !checkout.is_file(file) => return Ok(None),
+        Location::Here(_) => return checkout.read(file).map(Some).map_err(|e| format!("valuesFiles: {e}")),
+        Location::Elsewhere(elsewhere) => elsewhere,
+    };
+    let path = Checkout::relative(file).map_err(|e| format!("valuesFiles: {e}"))?;
+    let inner = match &elsewhere.within {
+        None => path.as_str(),
+        Some(dir) => match path.strip_prefix(dir.as_str()).and_then(|rest| rest.strip_prefix('/')) {
+            Some(rest) => rest,
+            None => {
+                return Err(format!(
+                    "valuesFiles: {file} lies outside the chart {dir} of another repository: only the chart is fetched"
+                ));
+            }
+        },
+    };
+    match chart.raw.iter().find(|f| f.name == inner) {
+        Some(found) => Ok(Some(found.data.to_vec())),
+        None if missing => Ok(None),
+        None => Err(format!("valuesFiles: {file}: no such file in chart {}", chart.name())),
+    }
+}
+
 /// `spec.values`, read as Helm reads a values file.
 fn inline_values(heap: &mut Heap, hr: &HelmRelease) -> Result<Option<MapId>, String> {
     let document = crate::yaml::to_map(heap, &hr.text)?;
@@ -125,7 +194,7 @@ fn inline_values(heap: &mut Heap, hr: &HelmRelease) -> Result<Option<MapId>, Str
 }
 
 /// The data of a ConfigMap, or of a Secret decoded, with `stringData` over `data` as the API server merges them.
-fn object_data(kind: &str, object: &Node) -> Result<ObjectData, String> {
+pub(super) fn object_data(kind: &str, object: &Node) -> Result<ObjectData, String> {
     let mut out = ObjectData::new();
     for (key, value) in object.get("data").map_or(&[][..], Node::entries) {
         let (Some(key), Some(text)) = (key.as_str(), value.as_str()) else {
@@ -148,32 +217,4 @@ fn object_data(kind: &str, object: &Node) -> Result<ObjectData, String> {
         }
     }
     Ok(out)
-}
-
-/// The chart of a release, with its `valuesFiles` merged in place of its own values.
-fn load_chart(checkout: &Checkout, hr: &HelmRelease, log: &mut Vec<LogLine>) -> Result<Chart, Problem> {
-    let at = |line: usize, message: String| Problem { place: Place { path: hr.place.path.clone(), line }, message };
-    let line = hr.chart.place.line;
-    let path = Checkout::relative(&hr.chart.path).map_err(|e| at(line, e))?;
-    if checkout.kind(&path).is_none() {
-        let message = format!(
-            "chart {path} is not in this repository: only charts of the GitRepository that is this checkout can be rendered yet"
-        );
-        return Err(at(line, message));
-    }
-    let mut chart = checkout.chart(&path, log).map_err(|e| at(line, format!("chart {path}: {e}")))?;
-    if hr.chart.values_files.is_empty() {
-        return Ok(chart);
-    }
-    let mut merged = Table::new();
-    for (file, line) in &hr.chart.values_files {
-        if hr.chart.ignore_missing_values_files && !checkout.is_file(file) {
-            continue;
-        }
-        let text = checkout.read(file).map_err(|e| at(*line, format!("valuesFiles: {e}")))?;
-        let table = values_file::read_one(&text).map_err(|e| at(*line, format!("valuesFiles: {file}: {e}")))?;
-        values_file::merge(&mut merged, table);
-    }
-    chart.values = Some(Arc::new(merged));
-    Ok(chart)
 }

@@ -189,7 +189,7 @@ impl MasterKey {
 pub type KeyError = String;
 
 /// Something that holds private keys, or can reach them.
-pub trait KeyService {
+pub trait KeyService: Sync {
     /// The data key, or the share of it, that a master key holds.
     fn decrypt(&self, key: &MasterKey) -> Result<DataKey, KeyError>;
 

@@ -1,0 +1,86 @@
+//! Opening environments of a deployment repository: what `build`, `diff`, `values` and `explain` have in common.
+
+use std::sync::Arc;
+
+use clap::Args;
+
+use crate::diagnostic::Diagnostic;
+use crate::render::{Capabilities, Compat, KubeVersion};
+use crate::repo::{Checkout, Environment, HelmRelease, Settings};
+use crate::source::Context;
+
+use super::args::Global;
+use super::chart_path::AccessArgs;
+use super::keys::{KeyArgs, Keys};
+use super::output::Streams;
+use super::{Failure, runtime};
+
+/// How an environment is rendered.
+#[derive(Args, Debug, Clone)]
+pub struct DeploymentArgs {
+    /// Kubernetes version used for Capabilities.KubeVersion
+    #[arg(long, value_name = "VERSION")]
+    pub kube_version: Option<String>,
+    /// Kubernetes API versions used for Capabilities.APIVersions
+    #[arg(short = 'a', long, value_name = "VERSION", value_delimiter = ',')]
+    pub api_versions: Vec<String>,
+    #[command(flatten)]
+    pub keys: KeyArgs,
+    #[command(flatten)]
+    pub access: AccessArgs,
+}
+
+/// What a command opens environments with.
+pub struct Opener<'a> {
+    args: &'a DeploymentArgs,
+    keys: Keys,
+    pub settings: Settings,
+}
+
+impl<'a> Opener<'a> {
+    /// # Errors
+    /// A flag that can't be understood, a key file that can't be read.
+    pub fn new(args: &'a DeploymentArgs, global: &Global) -> Result<Self, Failure> {
+        let kube_version = match args.kube_version.as_deref() {
+            Some(v) => Some(KubeVersion::parse(v).map_err(|e| format!("invalid kube version '{v}': {e}"))?),
+            None => None,
+        };
+        let settings = Settings {
+            capabilities: Arc::new(Capabilities::offline(Compat::default(), kube_version, &args.api_versions)),
+            limits: global.limits.limits(),
+        };
+        Ok(Self { args, keys: Keys::open(&args.keys)?, settings })
+    }
+
+    /// Opens an environment, and fetches the charts that the wanted releases need from elsewhere.
+    ///
+    /// # Errors
+    /// There is no such environment. What is wrong in it is in its `problems`.
+    pub fn open(
+        &self,
+        checkout: &Checkout,
+        name: &str,
+        wanted: impl Fn(&HelmRelease) -> bool,
+        io: &mut Streams<'_>,
+    ) -> Result<Environment, Failure> {
+        let services = self.keys.services();
+        let mut environment = Environment::open(checkout, name, (!self.keys.is_empty()).then_some(&services))?;
+        for warning in &environment.warnings {
+            io.warn(&Diagnostic::warning(warning.clone()));
+        }
+        if environment.needs_charts(checkout, &wanted) {
+            let context = Context::new(self.args.access.options()?);
+            runtime::block_on(async {
+                environment.fetch_charts(checkout, &context, &wanted).await;
+                Ok(())
+            })?;
+        }
+        Ok(environment)
+    }
+}
+
+/// What is said where a service is not found: the problems that may be the reason, else the names that there are.
+pub fn no_service(environment: &Environment, service: &str) -> String {
+    let names: Vec<&str> = environment.releases.iter().map(|r| r.name.as_str()).collect();
+    format!("no service {service} in environment {}: there are {}", environment.name, names.join(", "))
+}

@@ -1,0 +1,107 @@
+//! Two states of a repository: commits straight from the object store, or the working tree.
+
+use std::collections::BTreeSet;
+use std::path::Path;
+
+use gix::ObjectId;
+
+use crate::repo::{Checkout, Store};
+
+/// What is compared.
+#[derive(Debug)]
+pub struct Range {
+    pub base: Checkout,
+    pub head: Checkout,
+    /// For headings: a short id, `working tree`.
+    pub base_name: String,
+    pub head_name: String,
+    /// The files that are not the same.
+    pub changed: BTreeSet<String>,
+}
+
+impl Range {
+    /// `BASE..HEAD`; `BASE...HEAD` begins where the two parted; `BASE` alone or with `..` ends at the working tree. Without a range it
+    /// begins where HEAD parted from the default branch, and ends at the working tree.
+    ///
+    /// # Errors
+    /// There is no Git repository, a name is of no commit, the commits have nothing in common.
+    pub fn open(path: &Path, range: Option<&str>) -> Result<Self, String> {
+        let (store, below) = Store::open(path)?;
+        let (base, head) = match range {
+            None => {
+                let Some((_, branch)) = store.default_branch() else {
+                    return Err(
+                        "no default branch is known here (origin/HEAD, main, master): name a range as BASE..HEAD"
+                            .into(),
+                    );
+                };
+                (store.merge_base(branch, store.commit("HEAD")?)?, None)
+            }
+            Some(text) => match (text.split_once("..."), text.split_once("..")) {
+                (Some((a, b)), _) => {
+                    let head = store.commit(or_head(b))?;
+                    (store.merge_base(store.commit(or_head(a))?, head)?, Some(head))
+                }
+                (None, Some((a, ""))) => (store.commit(or_head(a))?, None),
+                (None, Some((a, b))) => (store.commit(or_head(a))?, Some(store.commit(b)?)),
+                (None, None) => (store.commit(text)?, None),
+            },
+        };
+        let base_tree = store.tree(base, &below)?;
+        let name = |id: ObjectId| id.to_hex_with_len(12).to_string();
+        let base_name = name(base);
+        let (head_checkout, head_name, changed) = match head {
+            Some(id) => {
+                let tree = store.tree(id, &below)?;
+                let changed = base_tree.changed(&tree)?;
+                (Checkout::of_commit(path, tree), name(id), changed)
+            }
+            None => {
+                if store.work_tree().is_none() {
+                    return Err("a bare repository has no working tree: name a range as BASE..HEAD".into());
+                }
+                let checkout = Checkout::new(path)?;
+                let mut left = base_tree.all()?;
+                let mut changed = BTreeSet::new();
+                walk(path, "", &mut |file, content| {
+                    let hash = |bytes: &[u8]| gix::objs::compute_hash(base.kind(), gix::objs::Kind::Blob, bytes).ok();
+                    if left.remove(file) != hash(content) {
+                        changed.insert(file.to_owned());
+                    }
+                })?;
+                changed.extend(left.into_keys());
+                (checkout, "working tree".to_owned(), changed)
+            }
+        };
+        Ok(Self { base: Checkout::of_commit(path, base_tree), head: head_checkout, base_name, head_name, changed })
+    }
+}
+
+fn or_head(name: &str) -> &str {
+    if name.is_empty() { "HEAD" } else { name }
+}
+
+/// Every file and link of a working tree with its content as Git keeps it. Line endings are taken as they are.
+fn walk(root: &Path, below: &str, visit: &mut impl FnMut(&str, &[u8])) -> Result<(), String> {
+    let dir = root.join(below);
+    let failed = |e: std::io::Error| format!("{}: {e}", dir.display());
+    for entry in std::fs::read_dir(&dir).map_err(failed)? {
+        let entry = entry.map_err(failed)?;
+        let Ok(name) = entry.file_name().into_string() else { continue };
+        if name == ".git" {
+            continue;
+        }
+        let path = if below.is_empty() { name } else { format!("{below}/{name}") };
+        let kind = entry.file_type().map_err(failed)?;
+        if kind.is_dir() {
+            walk(root, &path, visit)?;
+        } else if kind.is_symlink() {
+            let target = std::fs::read_link(entry.path()).map_err(failed)?;
+            visit(&path, target.to_string_lossy().as_bytes());
+        } else if kind.is_file() {
+            let text = std::fs::read(entry.path()).map_err(|e| format!("{path}: {e}"))?;
+            visit(&path, &text);
+        }
+    }
+    Ok(())
+}

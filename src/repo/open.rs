@@ -1,0 +1,417 @@
+//! How an environment is opened: from its directory to all objects that Flux would apply.
+//!
+//! An environment is a directory, `k8s/gitops/ENV` in the layout of this project or `clusters/ENV` in Flux's own examples, or any other that is
+//! named by its path. Its kustomization is built, or one that names everything below where there is none. Flux `Kustomization` objects in
+//! it are followed as kustomize-controller follows them: what they depend on first, then their directory with their fields merged in,
+//! decrypted, variables expanded, metadata set.
+
+use std::collections::{BTreeMap, BTreeSet};
+
+use crate::kustomize::{self, Build, LoadRestrictions, Options, flux};
+use crate::sops::{self, Format, Services, Store};
+
+use super::document::{self, Document, Node};
+use super::files::Checkout;
+use super::flux_kustomization::FluxKustomization;
+use super::generated::{self, Generated};
+use super::helm_release::HelmRelease;
+use super::mask::Masker;
+use super::objects::{Built, Environment, Place, Problem, SourceObject, ValuesObject};
+use super::sops_tree::{self, Decrypting};
+
+/// Where environments lie in the layout of this project.
+pub const ENVIRONMENTS: &str = "k8s/gitops";
+
+/// Where else directories of environments are looked for.
+const ROOTS: [&str; 5] = [ENVIRONMENTS, "clusters", "kubernetes/clusters", "k8s/clusters", "environments"];
+
+/// So many Flux Kustomizations are followed.
+const MAX_KUSTOMIZATIONS: usize = 10_000;
+
+/// The kinds of objects that charts come from.
+const SOURCES: [&str; 6] =
+    ["GitRepository", "HelmRepository", "OCIRepository", "HelmChart", "Bucket", "ExternalArtifact"];
+
+impl Environment {
+    /// The directory that holds the environments.
+    ///
+    /// # Errors
+    /// There is none.
+    fn root(checkout: &Checkout) -> Result<&'static str, String> {
+        ROOTS.into_iter().find(|root| checkout.is_dir(root)).ok_or_else(|| {
+            format!(
+                "{}: no directory {ENVIRONMENTS} in it, nor one of {}: name the directory that a cluster applies with --env PATH",
+                checkout.root().display(),
+                ROOTS[1..].join(", ")
+            )
+        })
+    }
+
+    /// The names of a repository's environments.
+    ///
+    /// # Errors
+    /// There is no directory of environments.
+    pub fn names(checkout: &Checkout) -> Result<Vec<String>, String> {
+        let names = checkout.list(Self::root(checkout)?)?;
+        let names = names.iter().filter_map(|n| n.strip_suffix('/'));
+        Ok(names.filter(|n| !n.starts_with('.')).map(String::from).collect())
+    }
+
+    /// The directory of an environment: by its name, or any path with a slash in it.
+    ///
+    /// # Errors
+    /// There is none; the message lists those that there are.
+    pub fn directory(checkout: &Checkout, name: &str) -> Result<String, String> {
+        if name.contains('/') {
+            let path = Checkout::relative(name)?;
+            if checkout.is_dir(&path) {
+                return Ok(path);
+            }
+        }
+        let root = Self::root(checkout)?;
+        let dir = format!("{root}/{name}");
+        if name.is_empty() || name.contains(['/', '\\']) || name.starts_with('.') || !checkout.is_dir(&dir) {
+            let known = Self::names(checkout)?;
+            return Err(format!("no environment {name} under {root}: there are {}", known.join(", ")));
+        }
+        Ok(dir)
+    }
+
+    /// Builds an environment. Without `keys` that fit, encrypted values become placeholders.
+    ///
+    /// # Errors
+    /// There is no such environment; the message lists those that there are.
+    pub fn open(checkout: &Checkout, name: &str, keys: Option<&Services<'_>>) -> Result<Self, String> {
+        let dir = Self::directory(checkout, name)?;
+        let mut env = Self { name: name.into(), dir: dir.clone(), ..Self::default() };
+        let root = format!("/{dir}");
+        let generated = generated::kustomization(checkout, &root).is_none().then(|| Generated::new(checkout, &root));
+        let tree: &dyn kustomize::Tree = match &generated {
+            Some(tree) => tree,
+            None => checkout,
+        };
+        env.open_tree(checkout, tree, keys);
+        Ok(env)
+    }
+
+    /// Builds the environment's directory from a tree that may differ from the checkout in its kustomizations.
+    pub(super) fn open_tree(&mut self, checkout: &Checkout, tree: &dyn kustomize::Tree, keys: Option<&Services<'_>>) {
+        let options = Options { load_restrictions: LoadRestrictions::None, ..Options::default() };
+        let root = format!("/{}", self.dir);
+        let mut opening = Opening { env: self, checkout, keys, sources: BTreeMap::new(), waiting: Vec::new() };
+        let built = opening.decrypting(tree, |tree| kustomize::build(tree, &root, &options));
+        opening.take(built, &root, None);
+        opening.follow();
+    }
+}
+
+struct Opening<'o> {
+    env: &'o mut Environment,
+    checkout: &'o Checkout,
+    keys: Option<&'o Services<'o>>,
+    /// Source documents, each file parsed once.
+    sources: BTreeMap<String, Vec<Document>>,
+    /// Flux Kustomizations that were found and not built yet.
+    waiting: Vec<FluxKustomization>,
+}
+
+impl Opening<'_> {
+    /// Builds from a tree in which generators' files are decrypted.
+    fn decrypting(
+        &mut self,
+        tree: &dyn kustomize::Tree,
+        build: impl FnOnce(&dyn kustomize::Tree) -> kustomize::Result<Build>,
+    ) -> kustomize::Result<Build> {
+        let Some(keys) = self.keys else { return build(tree) };
+        let tree = Decrypting::new(tree, keys);
+        let built = build(&tree);
+        for text in tree.into_plain() {
+            self.env.masker.learn_text(&text);
+        }
+        built
+    }
+
+    fn problem(&mut self, place: Place, message: impl Into<String>) {
+        self.env.problems.push(Problem { place, message: message.into() });
+    }
+
+    /// Builds the Kustomizations that were found, each after those it depends on.
+    fn follow(&mut self) {
+        let mut done: BTreeSet<String> = BTreeSet::new();
+        while !self.waiting.is_empty() {
+            let ids: BTreeSet<String> = self.waiting.iter().map(FluxKustomization::id).collect();
+            let free = |k: &FluxKustomization| {
+                let id = k.id();
+                k.dependencies().iter().all(|d| *d == id || !ids.contains(d))
+            };
+            let next = self.waiting.iter().position(free);
+            if next.is_none() {
+                let names: Vec<String> = ids.into_iter().collect();
+                let place = self.waiting[0].place.clone();
+                self.problem(
+                    place,
+                    format!("dependsOn: these Kustomizations wait for each other: {}", names.join(", ")),
+                );
+            }
+            let next = self.waiting.remove(next.unwrap_or(0));
+            if !done.insert(next.id()) {
+                continue;
+            }
+            if done.len() > MAX_KUSTOMIZATIONS {
+                self.problem(next.place, format!("more than {MAX_KUSTOMIZATIONS} Flux Kustomizations"));
+                return;
+            }
+            self.build(&next);
+        }
+    }
+
+    fn build(&mut self, k: &FluxKustomization) {
+        let at = Place { path: k.place.path.clone(), line: k.path_line };
+        let path = match Checkout::relative(&k.path) {
+            Ok(path) => path,
+            Err(e) => return self.problem(at, format!("path: {e}")),
+        };
+        if path == self.env.dir {
+            // The object that applies this very directory, as `flux bootstrap` makes it.
+            if !k.plain {
+                self.problem(
+                    at,
+                    format!(
+                        "Kustomization {} applies this environment's own directory with changes: that is not followed",
+                        k.name
+                    ),
+                );
+            }
+            return;
+        }
+        if !self.checkout.is_dir(&path) {
+            let message = format!(
+                "path: {} is not a directory of this repository; Kustomizations of other repositories are not followed",
+                k.path
+            );
+            return self.problem(at, message);
+        }
+        let Some(variables) = self.variables(k) else { return };
+        if k.suspended {
+            self.env
+                .warnings
+                .push(format!("{}: Kustomization {} is suspended: Flux applies no change of it", k.place, k.name));
+        }
+        let root = format!("/{path}");
+        let checkout = self.checkout;
+        let built = self.decrypting(checkout, |tree| k.overlay.build(tree, &root));
+        let substitution = flux::Substitution { variables, strict: false, always: k.always };
+        self.take(built, &root, Some((k, substitution)));
+    }
+
+    /// The variables of a Kustomization: from objects in their order, then its own.
+    fn variables(&mut self, k: &FluxKustomization) -> Option<BTreeMap<String, String>> {
+        let mut out = BTreeMap::new();
+        let mut complete = true;
+        for from in &k.substitute_from {
+            let found = self.env.find(&from.kind, &from.name, k.namespace.as_deref());
+            let data = found.map(|object| super::render::object_data(&from.kind, &object.node));
+            let message = match data {
+                Some(Ok(data)) => {
+                    for (key, value) in data {
+                        out.insert(key, String::from_utf8_lossy(&value).replace('\n', ""));
+                    }
+                    continue;
+                }
+                Some(Err(e)) => format!("substituteFrom: {} {}: {e}", from.kind, from.name),
+                None if from.optional => continue,
+                None => format!(
+                    "substituteFrom: {} {} is not in what was built before this Kustomization: add it to the repository, order it with dependsOn, or set optional: true",
+                    from.kind, from.name
+                ),
+            };
+            complete = false;
+            let place = Place { path: k.place.path.clone(), line: from.line };
+            self.problem(place, message);
+        }
+        out.extend(k.substitute.clone());
+        complete.then_some(out)
+    }
+
+    /// Takes over what a build gave, in Flux's order: decrypted, variables expanded, metadata set.
+    fn take(
+        &mut self,
+        built: kustomize::Result<Build>,
+        dir: &str,
+        of: Option<(&FluxKustomization, flux::Substitution)>,
+    ) {
+        let failed = |e: kustomize::Error| {
+            let path = e.file.as_deref().unwrap_or(dir).trim_start_matches('/').to_owned();
+            Problem { place: Place { path, line: (e.line as usize).max(1) }, message: e.message }
+        };
+        let mut build = match built {
+            Ok(build) => build,
+            Err(e) => return self.env.problems.push(failed(e)),
+        };
+        self.env.warnings.append(&mut build.warnings);
+        let mut encrypted = Vec::with_capacity(build.objects.len());
+        let mut good = Vec::with_capacity(build.objects.len());
+        for mut object in build.objects {
+            let path = object.source.file.trim_start_matches('/').to_owned();
+            let place = Place { path, line: (object.source.line as usize).max(1) };
+            match decrypted(&object.text, self.keys, &mut self.env.masker) {
+                Ok(done) => {
+                    if done.text.is_some()
+                        && let Some((k, _)) = &of
+                        && !k.decrypts
+                    {
+                        let message = format!(
+                            "{place}: encrypted with SOPS, but Kustomization {} has no decryption: Flux would apply the ciphertext",
+                            k.name
+                        );
+                        self.env.warnings.push(message);
+                    }
+                    encrypted.push((done.text.is_some(), done.opaque));
+                    if let Some(text) = done.text {
+                        object.text = text;
+                    }
+                    good.push(object);
+                }
+                Err(message) => self.problem(place, message),
+            }
+        }
+        build.objects = good;
+        if let Some((k, substitution)) = &of {
+            let changed = if substitution.variables.is_empty() && !substitution.always {
+                Ok(build)
+            } else {
+                flux::substitute(build, substitution)
+            };
+            let changed = changed.and_then(|build| {
+                if k.labels.is_empty() && k.annotations.is_empty() {
+                    return Ok(build);
+                }
+                flux::add_metadata(build, &k.labels, &k.annotations)
+            });
+            build = match changed {
+                Ok(build) => build,
+                Err(e) => return self.env.problems.push(failed(e)),
+            };
+        }
+        let owner = of.map_or_else(String::new, |(k, _)| k.id());
+        for (i, object) in build.objects.into_iter().enumerate() {
+            // Expansion keeps the number of objects, but for lists in texts, which nobody encrypts.
+            let (was, opaque) = encrypted.get(i).copied().unwrap_or_default();
+            self.object(object, &owner, was, opaque);
+        }
+    }
+
+    fn object(&mut self, object: kustomize::Object, owner: &str, encrypted: bool, opaque: bool) {
+        let path = object.source.file.trim_start_matches('/').to_owned();
+        let place = Place { path, line: (object.source.line as usize).max(1) };
+        let kustomize::Object { api_version, kind, name, namespace, text, .. } = object;
+        let group = api_version.split('/').next().unwrap_or_default();
+        let wanted = match kind.as_str() {
+            "HelmRelease" => group == "helm.toolkit.fluxcd.io",
+            "ConfigMap" | "Secret" => api_version == "v1",
+            "Kustomization" => group == "kustomize.toolkit.fluxcd.io",
+            kind => group == "source.toolkit.fluxcd.io" && SOURCES.contains(&kind),
+        };
+        if wanted {
+            self.known((&kind, &name, &namespace), &text, &place, opaque);
+        }
+        let owner = owner.to_owned();
+        self.env.built.push(Built { api_version, kind, name, namespace, place, text, owner, encrypted });
+    }
+
+    /// Reads an object that has a meaning here.
+    fn known(&mut self, (kind, name, namespace): (&str, &str, &str), text: &str, place: &Place, opaque: bool) {
+        let document = document::parse(text.as_bytes()).map_err(|e| format!("line {}: {}", e.line, e.message));
+        let document = document.and_then(|mut d| d.pop().ok_or_else(|| "is empty".to_owned()));
+        let mut document = match document {
+            Ok(document) => document,
+            Err(e) => {
+                return self.problem(place.clone(), format!("{kind} {name}: the built object can't be read: {e}"));
+            }
+        };
+        document.root.take_lines(self.source(place), place.line);
+        let namespace = Some(namespace.to_owned()).filter(|n| !n.is_empty());
+        match kind {
+            "HelmRelease" => {
+                let release = HelmRelease::read(&document, place.clone(), name, namespace, &mut self.env.problems);
+                self.env.releases.extend(release);
+            }
+            "ConfigMap" | "Secret" => {
+                // A generated Secret may hold a whole encrypted file.
+                let opaque = opaque || kind == "Secret" && holds_sops(&document.root);
+                self.env.objects.push(ValuesObject {
+                    kind: kind.into(),
+                    name: name.into(),
+                    namespace,
+                    place: place.clone(),
+                    encrypted: opaque,
+                    node: document.root,
+                });
+            }
+            "Kustomization" => {
+                let text = document.text.clone();
+                let problems = &mut self.env.problems;
+                let found = FluxKustomization::read(&document.root, &text, place.clone(), name, namespace, problems);
+                self.waiting.extend(found);
+            }
+            _ => self.env.sources.push(SourceObject {
+                kind: kind.into(),
+                name: name.into(),
+                namespace,
+                place: place.clone(),
+                node: document.root,
+            }),
+        }
+    }
+
+    /// The document that an object was read from.
+    fn source(&mut self, place: &Place) -> Option<&Node> {
+        let checkout = self.checkout;
+        let documents = self.sources.entry(place.path.clone()).or_insert_with(|| {
+            let text = checkout.read(&place.path).unwrap_or_default();
+            document::parse(&text).unwrap_or_default()
+        });
+        documents.iter().map(|d| &d.root).rfind(|root| root.line() <= place.line)
+    }
+}
+
+/// What became of an object's ciphertexts.
+#[derive(Default)]
+struct Decrypted {
+    /// The new text; `None` if there is nothing of SOPS in it.
+    text: Option<String>,
+    /// No key was at hand: values are placeholders.
+    opaque: bool,
+}
+
+/// An object's text without SOPS: decrypted if a key fits, with placeholders if not.
+///
+/// The MAC is of the file before the build, which has added a namespace or labels since: it is left to `pintle secrets check`, as Flux leaves it.
+fn decrypted(text: &str, keys: Option<&Services<'_>>, masker: &mut Masker) -> Result<Decrypted, String> {
+    if !text.contains("\nsops:") {
+        return Ok(Decrypted::default());
+    }
+    let store = Store { yaml_indent: 2, ..Store::from(Format::Yaml) };
+    if let Some(keys) = keys
+        && let Ok(plain) = sops::decrypt(&store, &store, text.as_bytes(), keys, true)
+    {
+        let (before, after) = (document::parse(text.as_bytes()), document::parse(&plain));
+        for (before, after) in before.iter().flatten().zip(after.iter().flatten()) {
+            masker.learn(&before.root, &after.root);
+        }
+        return Ok(Decrypted { text: Some(String::from_utf8_lossy(&plain).into_owned()), opaque: false });
+    }
+    let masked = sops::mask::placeholders(&store, text.as_bytes());
+    let masked = masked.map_err(|e| format!("encrypted with SOPS, but not readable as such: {e}"))?;
+    Ok(Decrypted { text: Some(String::from_utf8_lossy(&masked).into_owned()), opaque: true })
+}
+
+/// A Secret one of whose values is an encrypted file.
+fn holds_sops(secret: &Node) -> bool {
+    use base64::Engine as _;
+    let data = secret.get("data").map_or(&[][..], Node::entries);
+    data.iter().filter_map(|(_, v)| v.as_str()).any(|text| {
+        let compact: String = text.split_whitespace().collect();
+        base64::engine::general_purpose::STANDARD.decode(compact).is_ok_and(|bytes| sops_tree::has_marker(&bytes))
+    })
+}

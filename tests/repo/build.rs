@@ -1,0 +1,138 @@
+//! `pintle build`: Flux's objects around charts: Kustomizations that are followed, post-renderers, charts that lie elsewhere.
+
+use super::support::{Folder, git, pintle};
+
+const CHART: &str = "apiVersion: v2\nname: app\nversion: 1.2.3\n";
+const TEMPLATE: &str = "apiVersion: v1\nkind: ConfigMap\nmetadata:\n  name: {{ .Release.Name }}\n  namespace: {{ .Release.Namespace }}\ndata:\n  zone: {{ .Values.zone | quote }}\n  image: {{ .Values.image | quote }}\n";
+
+/// Two clusters' worth of Flux: a cluster directory with Kustomizations, an app that they apply.
+fn flux() -> Folder {
+    let f = Folder::new();
+    f.write("charts/app/Chart.yaml", CHART);
+    f.write("charts/app/values.yaml", "zone: none\nimage: base\n");
+    f.write("charts/app/templates/cm.yaml", TEMPLATE);
+    f.write(
+        "clusters/prod/apps.yaml",
+        "apiVersion: kustomize.toolkit.fluxcd.io/v1\nkind: Kustomization\nmetadata:\n  name: apps\n  namespace: flux-system\nspec:\n  interval: 1h\n  \
+         path: ./apps/app\n  prune: true\n  targetNamespace: shop\n  dependsOn:\n  - name: config\n  sourceRef: {kind: GitRepository, name: flux-system}\n  \
+         postBuild:\n    substitute:\n      image: app:2\n    substituteFrom:\n    - kind: ConfigMap\n      name: cluster-vars\n  \
+         commonMetadata:\n    labels:\n      team: shop\n",
+    );
+    f.write(
+        "clusters/prod/config.yaml",
+        "apiVersion: kustomize.toolkit.fluxcd.io/v1\nkind: Kustomization\nmetadata:\n  name: config\n  namespace: flux-system\nspec:\n  interval: 1h\n  \
+         path: ./config\n  prune: true\n  sourceRef: {kind: GitRepository, name: flux-system}\n",
+    );
+    f.write(
+        "config/vars.yaml",
+        "apiVersion: v1\nkind: ConfigMap\nmetadata:\n  name: cluster-vars\n  namespace: flux-system\ndata:\n  zone: eu-1\n",
+    );
+    f.write("apps/app/kustomization.yaml", "resources: [release.yaml]\n");
+    f.write(
+        "apps/app/release.yaml",
+        "apiVersion: helm.toolkit.fluxcd.io/v2\nkind: HelmRelease\nmetadata:\n  name: app\nspec:\n  interval: 1h\n  chart:\n    spec:\n      \
+         chart: ./charts/app\n      sourceRef: {kind: GitRepository, name: flux-system, namespace: flux-system}\n  \
+         values:\n    zone: ${zone}\n    image: ${image}\n",
+    );
+    f
+}
+
+fn build(f: &Folder, args: &[&str]) -> (bool, String, String) {
+    let out = pintle().current_dir(f.path()).args(["build", "--no-keys", "--env"]).args(args).output().unwrap();
+    let text = |bytes: &[u8]| String::from_utf8_lossy(bytes).into_owned();
+    (out.status.success(), text(&out.stdout), text(&out.stderr))
+}
+
+#[test]
+fn kustomizations_are_followed_in_order() {
+    let f = flux();
+    let (ok, out, err) = build(&f, &["prod"]);
+    assert!(ok, "{err}");
+    for want in [
+        "# Release: shop/app (apps/app/release.yaml:1)\n",
+        "  zone: \"eu-1\"\n  image: \"app:2\"\n",
+        "# Environment: prod (clusters/prod)\n",
+        "# Kustomization: flux-system/config\n",
+        "# Kustomization: flux-system/apps\n",
+        "    team: shop\n",
+    ] {
+        assert!(out.contains(want), "{want}\n{out}");
+    }
+    // Any directory that a cluster applies is an environment.
+    assert_eq!(build(&f, &["clusters/prod"]).1.replace("clusters/prod (", "prod ("), out);
+    // What is not there is said, with its place.
+    f.write(
+        "config/vars.yaml",
+        "apiVersion: v1\nkind: ConfigMap\nmetadata:\n  name: other\n  namespace: flux-system\n",
+    );
+    let (ok, _, err) = build(&f, &["prod"]);
+    assert!(
+        !ok && err.contains("clusters/prod/apps.yaml:") && err.contains("substituteFrom: ConfigMap cluster-vars"),
+        "{err}"
+    );
+}
+
+#[test]
+fn post_renderers_and_common_metadata_come_last() {
+    let f = flux();
+    let release = f.read("apps/app/release.yaml");
+    let more = "  postRenderers:\n  - kustomize:\n      patches:\n      - target: {kind: ConfigMap}\n        patch: |\n          \
+                - {op: replace, path: /data/zone, value: patched}\n  commonMetadata:\n    annotations: {owner: me}\n";
+    f.write("apps/app/release.yaml", format!("{release}{more}"));
+    let (ok, out, err) = build(&f, &["prod", "--origin-labels"]);
+    assert!(ok, "{err}");
+    let want = "data:\n  image: app:2\n  zone: patched\nkind: ConfigMap\nmetadata:\n  annotations:\n    owner: me\n  labels:\n    \
+                helm.toolkit.fluxcd.io/name: app\n    helm.toolkit.fluxcd.io/namespace: shop\n  name: app\n  namespace: shop\n";
+    assert!(out.contains(want), "{out}");
+}
+
+#[test]
+fn output_for_programs_and_as_files() {
+    let f = flux();
+    let (ok, out, err) = build(&f, &["prod", "-o", "json"]);
+    assert!(ok, "{err}");
+    let json: serde_json::Value = serde_json::from_str(&out).unwrap();
+    assert_eq!(json["releases"][0]["chartVersion"], "1.2.3");
+    assert_eq!(json["releases"][0]["objects"][0]["object"]["data"]["zone"], "eu-1");
+    assert!(json["objects"].as_array().unwrap().iter().any(|o| o["kustomization"] == "flux-system/apps"));
+    let (ok, out, err) = build(&f, &["prod", "--output-dir", "out"]);
+    assert!(ok && out.contains("wrote out/shop/app/app/templates/cm.yaml\n"), "{out}{err}");
+    assert!(f.read("out/shop/app/app/templates/cm.yaml").contains("zone: \"eu-1\""));
+    assert!(f.read("out/objects/shop/helmrelease.helm.toolkit.fluxcd.io-app.yaml").contains("team: shop"));
+}
+
+#[test]
+fn charts_of_other_repositories_are_fetched_and_offline_says_what_is_missing() {
+    let f = flux();
+    let other = Folder::new();
+    other.write("deploy/app/Chart.yaml", CHART);
+    other.write("deploy/app/ci.yaml", "image: from-ci\n");
+    other.write("deploy/app/templates/cm.yaml", TEMPLATE);
+    git(other.path(), &["init", "--quiet", "--initial-branch=main"]);
+    git(other.path(), &["add", "--all"]);
+    git(other.path(), &["commit", "--quiet", "--message=chart"]);
+    let source = format!(
+        "apiVersion: source.toolkit.fluxcd.io/v1\nkind: GitRepository\nmetadata:\n  name: other\n  namespace: flux-system\nspec:\n  interval: 1h\n  \
+         url: file://{}\n  ref: {{branch: main}}\n",
+        other.path().display()
+    );
+    f.write("config/source.yaml", source);
+    let release = f.read("apps/app/release.yaml").replace("name: flux-system,", "name: other,");
+    let release = release.replace("./charts/app\n", "./deploy/app\n      valuesFiles: [./deploy/app/ci.yaml]\n");
+    f.write("apps/app/release.yaml", release.replace("    image: ${image}\n", ""));
+    let cache = f.join("cache");
+    let with = |args: &[&str]| {
+        let out = pintle()
+            .current_dir(f.path())
+            .env("XDG_CACHE_HOME", &cache)
+            .args(["build", "--no-keys"])
+            .args(args)
+            .output()
+            .unwrap();
+        (out.status.success(), String::from_utf8_lossy(&[out.stdout, out.stderr].concat()).into_owned())
+    };
+    let (ok, out) = with(&["--env", "prod", "--offline"]);
+    assert!(!ok && out.contains("apps/app/release.yaml:9: chart ") && out.contains("deploy/app"), "{out}");
+    let (ok, out) = with(&["--env", "prod"]);
+    assert!(ok && out.contains("  zone: \"eu-1\"\n  image: \"from-ci\"\n"), "{out}");
+}
