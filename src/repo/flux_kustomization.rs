@@ -122,7 +122,7 @@ impl FluxKustomization {
             path: path.and_then(Node::as_str).unwrap_or_default().into(),
             path_line: path.map_or(place.line, Node::line),
             overlay,
-            plain: !BUILD.iter().any(|f| set(&f)) && substitute.is_empty() && from.is_empty() && labels.is_empty(),
+            plain: !BUILD.iter().any(set) && substitute.is_empty() && from.is_empty() && labels.is_empty(),
             depends_on: depends_on.collect(),
             substitute,
             substitute_from: substitute_from.collect(),
