@@ -29,6 +29,11 @@ go_program() {
   echo "$dir"
 }
 
+# The files of a module from the Go module proxy, where Go keeps them.
+go_module() {
+  GOFLAGS='' go mod download -json "$1" | sed -n 's/^[[:space:]]*"Dir": "\(.*\)",*$/\1/p'
+}
+
 # The control plane that tests run on: etcd, kube-apiserver, kube-controller-manager and a binder of pods in one program, from tests/cluster.
 cluster() {
   local src dir version flags v=k8s.io/component-base/version
@@ -70,8 +75,11 @@ for name in "$@"; do
   fake-gcs-server) go_program fake-gcs-server 1.56.1 github.com/fsouza/fake-gcs-server ;;
   kwok) go_program kwok 0.8.0 sigs.k8s.io/kwok/cmd/kwok ;;
   cluster) cluster ;;
+  # Flux's modules, for the CustomResourceDefinitions in them.
+  helm-controller) go_module github.com/fluxcd/helm-controller@v1.6.3 ;;
+  source-controller) go_module github.com/fluxcd/source-controller@v1.9.1 ;;
   *)
-    echo "usage: tests/peers.sh tools|helm|helm3|kustomize|sops|cosign|fake-gcs-server|kwok|cluster …" >&2
+    echo "usage: tests/peers.sh tools|helm|helm3|kustomize|sops|cosign|fake-gcs-server|kwok|cluster|helm-controller|source-controller …" >&2
     exit 2
     ;;
   esac

@@ -60,6 +60,19 @@ pub fn definitions() -> Vec<(String, serde_json::Value)> {
     ]
 }
 
+/// The files of `crds/`: their names and texts, keys in order.
+///
+/// # Errors
+/// None in practice: schemas are not nested deeper than YAML can be written.
+pub fn definition_files() -> Result<Vec<(String, Vec<u8>)>, String> {
+    let mut files = Vec::new();
+    for (name, definition) in definitions() {
+        let (plural, group) = name.split_once('.').unwrap_or((&name, ""));
+        files.push((format!("{group}_{plural}.yaml"), crate::cluster::manifest::yaml(&definition)?));
+    }
+    Ok(files)
+}
+
 /// Whether a field is left out: Go's `omitempty`.
 pub(crate) fn empty<T: Default + PartialEq>(value: &T) -> bool {
     *value == T::default()

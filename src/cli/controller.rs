@@ -7,8 +7,10 @@ use std::path::PathBuf;
 use clap::Args;
 use tokio::sync::watch;
 
+use crate::controller::lease::Options as Lease;
+use crate::controller::operate::{Operating, operate};
 use crate::controller::options::Gates;
-use crate::controller::{self, Options, native};
+use crate::controller::{Options, native};
 use crate::values::digest::Algorithm;
 
 use super::Failure;
@@ -18,6 +20,8 @@ use super::output::Streams;
 
 #[derive(Args, Debug, Clone)]
 pub struct ControllerArgs {
+    #[command(flatten)]
+    pub operating: OperatingArgs,
     /// How many releases are worked on at a time; those that wait for objects to become ready do not count
     #[arg(long, default_value_t = 4, value_name = "N")]
     pub concurrent: usize,
@@ -104,6 +108,72 @@ pub struct ControllerArgs {
     pub cache_dir: Option<PathBuf>,
 }
 
+/// How the controller is operated, beside what it does.
+#[derive(Args, Debug, Clone)]
+pub struct OperatingArgs {
+    /// Where metrics are served; 0: nowhere
+    #[arg(long, default_value = ":8080", value_name = "ADDRESS")]
+    pub metrics_addr: String,
+    /// Where the probes /healthz and /readyz are served; 0: nowhere
+    #[arg(long, default_value = ":9440", value_name = "ADDRESS")]
+    pub health_addr: String,
+    /// Of several replicas one reconciles, the others stand by
+    #[arg(long)]
+    pub enable_leader_election: bool,
+    /// Give the lead up at the end, so that the next replica need not wait
+    #[arg(long, default_value_t = true, action = clap::ArgAction::Set, num_args = 0..=1, default_missing_value = "true", value_name = "BOOL")]
+    pub leader_election_release_on_cancel: bool,
+    /// How long others wait before they take the lead from a silent leader
+    #[arg(long, default_value = "35s", value_name = "DURATION")]
+    pub leader_election_lease_duration: String,
+    /// How long a leader tries to renew before it gives up
+    #[arg(long, default_value = "30s", value_name = "DURATION")]
+    pub leader_election_renew_deadline: String,
+    /// Between tries
+    #[arg(long, default_value = "5s", value_name = "DURATION")]
+    pub leader_election_retry_period: String,
+}
+
+impl OperatingArgs {
+    /// `selector` is that of the shard: each has a leader of its own, by Flux's name for it.
+    fn operating(&self, selector: &str) -> Result<Operating, Failure> {
+        let mut operating = Operating {
+            metrics_addr: self.metrics_addr.clone(),
+            health_addr: self.health_addr.clone(),
+            election: None,
+        };
+        if self.enable_leader_election {
+            let set = |name: &str| std::env::var(name).ok().filter(|v| !v.is_empty());
+            let namespace = set("RUNTIME_NAMESPACE").unwrap_or_else(|| "flux-system".into());
+            let host = set("POD_NAME").or_else(|| set("HOSTNAME")).unwrap_or_else(|| "pintle".into());
+            let identity = format!("{host}_{:016x}", rand::random::<u64>());
+            let mut lease = Lease::new(&namespace, &lease_name(selector), &identity);
+            lease.lease_duration = duration("leader-election-lease-duration", &self.leader_election_lease_duration)?;
+            lease.renew_deadline = duration("leader-election-renew-deadline", &self.leader_election_renew_deadline)?;
+            lease.retry_period = duration("leader-election-retry-period", &self.leader_election_retry_period)?;
+            lease.release_on_cancel = self.leader_election_release_on_cancel;
+            if lease.lease_duration <= lease.renew_deadline || lease.renew_deadline <= lease.retry_period {
+                return Err(Failure::new(
+                    "leader election: the lease duration must be longer than the renew deadline, and that longer than the retry period",
+                ));
+            }
+            operating.election = Some(lease);
+        }
+        Ok(operating)
+    }
+}
+
+/// As Flux names it, so that helm-controller and pintle never lead together.
+fn lease_name(selector: &str) -> String {
+    use sha2::{Digest, Sha256};
+    let name = "helm-controller-leader-election";
+    if selector.is_empty() {
+        return name.into();
+    }
+    let digest: String = Sha256::digest(selector.as_bytes()).iter().map(|b| format!("{b:02x}")).collect();
+    format!("{name}-{}", digest.get(..8).unwrap_or_default())
+}
+
 impl ControllerArgs {
     fn options(&self, global: &Global) -> Result<Options, Failure> {
         let mut gates = Gates::default();
@@ -182,6 +252,7 @@ impl ControllerArgs {
 
 pub fn run(args: &ControllerArgs, global: &Global, _io: &mut Streams<'_>) -> Result<(), Failure> {
     let options = args.options(global)?;
+    let operating = args.operating.operating(&args.watch_label_selector)?;
     logging();
     let runtime = tokio::runtime::Builder::new_multi_thread()
         .worker_threads(2)
@@ -191,7 +262,7 @@ pub fn run(args: &ControllerArgs, global: &Global, _io: &mut Streams<'_>) -> Res
     runtime.block_on(async {
         let (stop, stopped) = watch::channel(false);
         let mut signals = Signals::new();
-        let mut running = std::pin::pin!(controller::run(options, stopped));
+        let mut running = std::pin::pin!(operate(options, operating, stopped));
         loop {
             tokio::select! {
                 done = &mut running => return done.map_err(|e| Failure::new(e.to_string())),

@@ -3,4 +3,5 @@
 
 pub mod chart;
 pub mod cluster;
+pub mod crds;
 pub mod proxy;
