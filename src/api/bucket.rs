@@ -113,7 +113,7 @@ pub struct BucketSts {
     #[schemars(extend("enum" = ["aws", "ldap"]))]
     pub provider: String,
     /// Address of the service.
-    #[schemars(regex(pattern = r"^(http, https)://.*$"))]
+    #[schemars(regex(pattern = r"^(http|https)://.*$"))]
     pub endpoint: String,
     /// A Secret with `username` and `password`, for `ldap`.
     #[serde(default, skip_serializing_if = "empty")]

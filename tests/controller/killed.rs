@@ -17,7 +17,14 @@ const NEVER: (&str, &str) = (
 fn program(w: &World) -> Child {
     let mut command = w.ns.command(std::path::Path::new(env!("CARGO_BIN_EXE_pintle")));
     command
-        .args(["controller", "--sources=flux", "--watch-all-namespaces=false", "--min-retry-delay=200ms"])
+        .args([
+            "controller",
+            "--metrics-addr=0",
+            "--health-addr=0",
+            "--sources=flux",
+            "--watch-all-namespaces=false",
+            "--min-retry-delay=200ms",
+        ])
         .env("RUNTIME_NAMESPACE", w.name())
         .env("PINTLE_CACHE_DIR", std::env::temp_dir().join(format!("pintle-killed-{}", std::process::id())))
         .stdout(Stdio::null())
