@@ -143,6 +143,8 @@ commands! {
     Cache(super::cache::CacheArgs) = "cache",
     /// Render an environment of a deployment repository, release by release
     Build(super::build::BuildArgs) = "build",
+    /// Check a deployment repository or a chart before it is merged
+    Check(super::check::CheckArgs) = "check",
     /// Build overlays as kustomize does
     Kustomize(super::kustomize::KustomizeArgs) = "kustomize",
     /// Install a chart

@@ -9,6 +9,8 @@ mod bump;
 mod cache;
 mod chart_path;
 mod chart_source;
+mod check;
+mod check;
 mod controller;
 mod dependency;
 mod deployment;
@@ -102,6 +104,7 @@ pub fn run(args: impl IntoIterator<Item = OsString>, io: &mut Streams<'_>) -> u8
         args::Command::Versions(a) => versions::run(&a, io),
         args::Command::Cache(a) => cache::run(&a, io),
         args::Command::Build(a) => build::run(&a, &cli.global, io),
+        args::Command::Check(a) => check::run(&a, &cli.global, io),
         args::Command::Kustomize(a) => kustomize::run(&a, io),
         args::Command::Install(a) => install::run(&a, &cli.global, io),
         args::Command::Upgrade(a) => upgrade::run(&a, &cli.global, io),

@@ -1,5 +1,6 @@
 //! YAML documents of a repository as trees that know their lines.
 
+use crate::yaml::resolve::{self, Scalar};
 use crate::yaml::tree::{self, NodeId, NodeKind, Tree};
 
 /// A node of a document.
@@ -7,6 +8,34 @@ use crate::yaml::tree::{self, NodeId, NodeKind, Tree};
 pub struct Node {
     line: usize,
     value: Content,
+    kind: Kind,
+}
+
+/// What a node is to Kubernetes, which reads YAML 1.1 as Helm does.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Kind {
+    Null,
+    Bool,
+    Int,
+    Float,
+    Text,
+    List,
+    Map,
+}
+
+impl Kind {
+    /// The word for people.
+    pub const fn as_str(self) -> &'static str {
+        match self {
+            Self::Null => "null",
+            Self::Bool => "boolean",
+            Self::Int => "integer",
+            Self::Float => "number",
+            Self::Text => "string",
+            Self::List => "list",
+            Self::Map => "map",
+        }
+    }
 }
 
 #[derive(Clone, Debug)]
@@ -22,6 +51,8 @@ enum Content {
 pub struct Document {
     pub root: Node,
     pub text: Vec<u8>,
+    /// How many lines of the file stand before the text.
+    pub before: usize,
 }
 
 /// A text that is not YAML: the line in the file and what the parser says.
@@ -38,6 +69,10 @@ impl Node {
     /// 1-based line in the file.
     pub const fn line(&self) -> usize {
         self.line
+    }
+
+    pub const fn kind(&self) -> Kind {
+        self.kind
     }
 
     /// A scalar's text, whatever its type.
@@ -118,7 +153,7 @@ pub fn parse(text: &[u8]) -> Result<Vec<Document>, Unreadable> {
                 message: format!("nested deeper than {MAX_DEPTH} levels"),
             })?;
             if !root.is_null() {
-                out.push(Document { root, text: part.to_vec() });
+                out.push(Document { root, text: part.to_vec(), before: line });
             }
         }
         line += part.iter().filter(|b| **b == b'\n').count();
@@ -156,8 +191,10 @@ fn node(tree: &Tree<'_>, id: NodeId, line: usize, depth: usize) -> Option<Node> 
     }
     let id = tree.target(id);
     let n = tree.node(id);
+    let mut kind = Kind::Null;
     let value = match n.kind {
         NodeKind::Mapping => {
+            kind = Kind::Map;
             let mut entries = Vec::new();
             for (k, v) in tree.entries(id) {
                 entries.push((node(tree, k, line, depth + 1)?, node(tree, v, line, depth + 1)?));
@@ -165,11 +202,21 @@ fn node(tree: &Tree<'_>, id: NodeId, line: usize, depth: usize) -> Option<Node> 
             Content::Map(entries)
         }
         NodeKind::Sequence => {
+            kind = Kind::List;
             let items: Option<Vec<Node>> = tree.children(id).map(|c| node(tree, c, line, depth + 1)).collect();
             Content::List(items?)
         }
         _ if n.implicit && matches!(&*n.value, b"" | b"~" | b"null" | b"Null" | b"NULL") => Content::Null,
-        _ => Content::Scalar(String::from_utf8_lossy(&n.value).into_owned()),
+        _ => {
+            kind = match resolve::scalar(&n.tag, n.implicit, &n.value) {
+                Ok(Scalar::Null) => Kind::Null,
+                Ok(Scalar::Bool(_)) => Kind::Bool,
+                Ok(Scalar::Int(_) | Scalar::Uint(_)) => Kind::Int,
+                Ok(Scalar::Float(_)) => Kind::Float,
+                Ok(Scalar::Str(_)) | Err(_) => Kind::Text,
+            };
+            Content::Scalar(String::from_utf8_lossy(&n.value).into_owned())
+        }
     };
-    Some(Node { line: line + n.start.line as usize + 1, value })
+    Some(Node { line: line + n.start.line as usize + 1, value, kind })
 }

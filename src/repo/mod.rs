@@ -8,6 +8,7 @@
 
 pub mod bump;
 mod charts;
+pub mod check;
 pub mod diff;
 mod disk;
 mod document;

@@ -1,0 +1,38 @@
+//! Two things of one name: objects that come from two places, HelmReleases that make the same Helm release.
+
+use std::collections::HashMap;
+
+use super::environments::Built;
+use super::rules;
+use crate::report::Finding;
+
+pub fn check(built: &Built, out: &mut Vec<Finding>) {
+    let mut seen: HashMap<(String, &str, &str, &str), (String, usize)> = HashMap::new();
+    for object in built.objects.iter().filter(|o| !o.hook && !o.name.is_empty()) {
+        let group = object.api_version.split_once('/').map_or("", |(g, _)| g).to_owned();
+        let key = (group, object.kind.as_str(), object.namespace.as_str(), object.name.as_str());
+        let here = object.here();
+        match seen.get(&key) {
+            None => {
+                seen.insert(key, here);
+            }
+            Some((path, line)) => {
+                let message = format!("{} {} is also made by {path}:{line}", object.kind, object.name);
+                let fix = "each of the two overwrites the other: rename or remove one";
+                let finding = Finding::new(&rules::DUPLICATE_OBJECT, here.0, here.1, message);
+                out.push(finding.with_fix(fix).in_environment(&built.name));
+            }
+        }
+    }
+    let mut releases: HashMap<(String, String), usize> = HashMap::new();
+    for (i, hr) in built.releases.iter().enumerate() {
+        let key = (hr.helm_name(), hr.helm_namespace());
+        let Some(first) = releases.insert(key.clone(), i).and_then(|f| built.releases.get(f)) else { continue };
+        let message =
+            format!("makes the Helm release {}/{} as HelmRelease {} does ({})", key.1, key.0, first.name, first.place);
+        let finding = Finding::new(&rules::DUPLICATE_RELEASE, hr.place.path.clone(), hr.place.line, message);
+        out.push(
+            finding.with_fix("set spec.releaseName or spec.targetNamespace in one of them").in_environment(&built.name),
+        );
+    }
+}

@@ -1,0 +1,277 @@
+//! Environments: built and rendered, each failure a finding, none hiding another.
+//!
+//! A kustomization that fails takes everything down that a cluster would get from it. To see what else is wrong, each of its resources is built
+//! alone, with all that the kustomization does to them, and the environment is then built from those that succeed.
+
+use std::borrow::Cow;
+
+use super::judge::{Known, judge};
+use super::objects::{self, Object};
+use super::scan::{Scan, parent};
+use super::{Options, rules, values_files};
+use crate::kustomize::{Entry, Tree};
+use crate::repo::document::{Kind, Node};
+use crate::repo::files::Checkout;
+use crate::repo::{ENVIRONMENTS, Environment, HelmRelease, Problem, Settings, generated};
+use crate::report::Finding;
+
+/// What every theme looks at.
+pub struct View<'a> {
+    pub scan: &'a Scan,
+    pub checkout: &'a Checkout,
+    pub known: &'a Known<'a>,
+    pub settings: &'a Settings,
+}
+
+/// One environment, built and rendered as far as it goes.
+pub struct Built {
+    pub name: String,
+    pub releases: Vec<HelmRelease>,
+    /// Of files and releases.
+    pub objects: Vec<Object>,
+    /// Everything was built and rendered: what is not there now is not there at all.
+    pub complete: bool,
+    pub environment: Environment,
+}
+
+/// The names of the environments that were not asked for.
+pub fn others(checkout: &Checkout, options: &Options<'_>) -> Vec<String> {
+    if options.environments.is_empty() {
+        return Vec::new();
+    }
+    let names = Environment::names(checkout).unwrap_or_default();
+    names.into_iter().filter(|n| !options.environments.contains(n)).collect()
+}
+
+/// Builds the environments that were asked for.
+///
+/// # Errors
+/// One that was asked for by name is not there.
+pub fn build(view: &View<'_>, options: &Options<'_>, out: &mut Vec<Finding>) -> Result<Vec<Built>, String> {
+    let names = if options.environments.is_empty() {
+        Environment::names(view.checkout).unwrap_or_default()
+    } else {
+        options.environments.clone()
+    };
+    let mut built = Vec::new();
+    for name in names {
+        built.push(one(view, &name, options, out)?);
+    }
+    Ok(built)
+}
+
+fn one(view: &View<'_>, name: &str, options: &Options<'_>, out: &mut Vec<Finding>) -> Result<Built, String> {
+    let opened = Environment::open(view.checkout, name, options.keys)?;
+    let mut problems = Vec::new();
+    let environment = if opened.built.is_empty() && !opened.problems.is_empty() {
+        in_parts(view, opened, options, &mut problems)
+    } else {
+        opened
+    };
+    let failed = !problems.is_empty();
+    let mut found: Vec<Finding> = problems.iter().map(|p| kustomize_finding(view, p, name)).collect();
+    if environment.built.is_empty() && !failed && environment.problems.is_empty() {
+        let place = generated::kustomization(view.checkout, &format!("/{ENVIRONMENTS}/{name}"));
+        let place = place.map_or_else(|| format!("{ENVIRONMENTS}/{name}"), |p| p.trim_start_matches('/').to_owned());
+        let finding = Finding::new(&rules::BUILD_EMPTY, place, 0, format!("environment {name} has no objects"));
+        found.push(finding.with_fix("name its services in resources, or remove the directory"));
+    }
+    found.extend(environment.problems.iter().map(|p| problem_finding(p, name)));
+    let mut objects = objects::of_files(view.scan, &environment.built);
+    let mut releases = Vec::new();
+    let mut complete = !failed && environment.problems.is_empty();
+    for hr in &environment.releases {
+        if options.service.as_ref().is_some_and(|s| hr.name != *s && !hr.place.path.contains(&format!("/{s}/"))) {
+            complete = false;
+            continue;
+        }
+        match environment.render(view.checkout, hr, view.settings) {
+            Ok(r) => {
+                let chart = chart_path(hr);
+                let own = objects::of_release(view.checkout, hr, &chart, &r);
+                judge_rendered(view, &own, name, &mut found);
+                objects.extend(own);
+            }
+            Err(problem) => {
+                complete = false;
+                render_findings(view, &environment, hr, &problem, &mut found);
+            }
+        }
+        releases.push(hr.clone());
+    }
+    let hidden = |text: &str| String::from_utf8_lossy(&environment.masker.apply(text.as_bytes())).into_owned();
+    out.extend(found.into_iter().map(|f| Finding { message: hidden(&f.message), fix: hidden(&f.fix), ..f }));
+    Ok(Built { name: name.into(), releases, objects, complete, environment })
+}
+
+/// The chart's directory in the checkout.
+pub fn chart_path(hr: &HelmRelease) -> String {
+    Checkout::relative(&hr.chart.path).unwrap_or_default()
+}
+
+/// Rendered objects beside their schemas.
+fn judge_rendered(view: &View<'_>, objects: &[Object], environment: &str, out: &mut Vec<Finding>) {
+    for object in objects {
+        for j in judge(&object.node, view.known) {
+            let (path, line) = object.place(&j.steps, j.line);
+            out.push(Finding::new(j.rule, path, line, j.message).with_fix(j.fix).in_environment(environment));
+        }
+    }
+}
+
+/// Builds what can be built of an environment whose kustomization fails.
+fn in_parts(view: &View<'_>, failed: Environment, options: &Options<'_>, problems: &mut Vec<Problem>) -> Environment {
+    let name = failed.name.clone();
+    let dir = format!("/{}", failed.dir);
+    let path = generated::kustomization(view.checkout, &dir);
+    let root = path.as_ref().and_then(|p| view.scan.document(p.trim_start_matches('/'), usize::MAX));
+    let (Some(path), Some(root)) = (path, root) else {
+        problems.extend(failed.problems.iter().cloned());
+        return Environment { name, ..Environment::default() };
+    };
+    let resources: Vec<&str> =
+        root.get("resources").map_or(&[][..], Node::items).iter().filter_map(Node::as_str).collect();
+    let open = |resources: &[&str]| {
+        let tree = Replaced { tree: view.checkout, path: path.clone(), text: with_resources(root, resources) };
+        let mut env = Environment { name: name.clone(), dir: failed.dir.clone(), ..Environment::default() };
+        env.open_tree(view.checkout, &tree, options.keys);
+        env
+    };
+    let mut good = Vec::new();
+    for resource in resources {
+        let alone = open(&[resource]);
+        if alone.built.is_empty() && !alone.problems.is_empty() {
+            problems.extend(alone.problems);
+        } else {
+            good.push(resource);
+        }
+    }
+    let together = open(&good);
+    if problems.is_empty() || (together.built.is_empty() && !together.problems.is_empty()) {
+        problems.extend(failed.problems);
+    }
+    if together.built.is_empty() {
+        return Environment { name, ..Environment::default() };
+    }
+    together
+}
+
+/// The kustomization with other resources, as JSON, which is YAML too.
+fn with_resources(root: &Node, resources: &[&str]) -> String {
+    let mut map = serde_json::Map::new();
+    for (key, value) in root.entries() {
+        let key = key.as_str().unwrap_or_default();
+        let value = if key == "resources" { resources.into() } else { json(value) };
+        map.insert(key.into(), value);
+    }
+    serde_json::Value::Object(map).to_string()
+}
+
+fn json(n: &Node) -> serde_json::Value {
+    use serde_json::Value as Json;
+    let text = n.as_str().unwrap_or_default();
+    match n.kind() {
+        Kind::Null => Json::Null,
+        Kind::Bool => Json::Bool(matches!(text.to_ascii_lowercase().as_str(), "true" | "yes" | "on" | "y")),
+        Kind::Int => text.parse::<i64>().map_or_else(|_| text.into(), Json::from),
+        Kind::Float => text.parse::<f64>().map_or_else(|_| text.into(), Json::from),
+        Kind::Text => text.into(),
+        Kind::List => n.items().iter().map(json).collect(),
+        Kind::Map => {
+            let entry = |(k, v): &(Node, Node)| (k.as_str().unwrap_or_default().to_owned(), json(v));
+            Json::Object(n.entries().iter().map(entry).collect())
+        }
+    }
+}
+
+/// A checkout in which one file reads differently.
+struct Replaced<'c> {
+    tree: &'c Checkout,
+    path: String,
+    text: String,
+}
+
+impl Tree for Replaced<'_> {
+    fn resolve(&self, path: &str) -> Option<(String, Entry)> {
+        self.tree.resolve(path)
+    }
+
+    fn read(&self, path: &str) -> Result<Cow<'_, [u8]>, String> {
+        if path == self.path { Ok(Cow::Borrowed(self.text.as_bytes())) } else { Tree::read(self.tree, path) }
+    }
+
+    fn list(&self, path: &str) -> Vec<(String, Entry)> {
+        Tree::list(self.tree, path)
+    }
+}
+
+fn kustomize_finding(view: &View<'_>, p: &Problem, environment: &str) -> Finding {
+    let (mut path, mut line) = (p.place.path.clone(), p.place.line);
+    if !view.scan.all.contains(&path) {
+        // A directory: its kustomization says more.
+        if let Some(file) = generated::kustomization(view.checkout, &format!("/{path}")) {
+            path = file.trim_start_matches('/').to_owned();
+            line = 1;
+        }
+    }
+    Finding::new(&rules::BUILD_KUSTOMIZE, path, line, p.message.clone())
+        .with_fix("kustomize build fails for the same reason: correct the file")
+        .in_environment(environment)
+}
+
+fn problem_finding(p: &Problem, environment: &str) -> Finding {
+    let unsupported = p.message.contains("supported yet") || p.message.contains("followed yet");
+    let rule = if unsupported { &rules::BUILD_UNSUPPORTED } else { &rules::BUILD_RENDER };
+    Finding::new(rule, p.place.path.clone(), p.place.line, p.message.clone()).in_environment(environment)
+}
+
+/// What kept a release from being rendered.
+fn render_findings(view: &View<'_>, env: &Environment, hr: &HelmRelease, p: &Problem, out: &mut Vec<Finding>) {
+    let at = |rule, path: &str, line: usize, message: &str| {
+        Finding::new(rule, path, line, message).in_environment(&env.name)
+    };
+    let (path, line) = (&p.place.path, p.place.line);
+    let message = p.message.strip_prefix(&format!("HelmRelease {}: ", hr.name)).unwrap_or(&p.message);
+    if message.contains("is encrypted with SOPS and no key") {
+        let fix = "give a key to check this release too; without one it is not rendered";
+        out.push(at(&rules::BUILD_ENCRYPTED, path, line, message).with_fix(fix));
+        return;
+    }
+    // Said more exactly by another theme.
+    if message.starts_with("valuesFrom: ") && message.contains("was not found")
+        || message.starts_with("valuesFiles: ") && message.contains("no such file")
+    {
+        return;
+    }
+    if let Some((_, list)) =
+        message.split_once("values don't meet the specifications of the schema(s) in the following chart(s):\n")
+    {
+        values_files::schema_findings(view, env, hr, list, out);
+        return;
+    }
+    if message.starts_with("chart ") || message.contains("missing in charts/ directory") {
+        out.push(at(&rules::BUILD_CHART, path, line, message).with_fix("correct spec.chart.spec.chart, or the chart"));
+        return;
+    }
+    if let Some((template, line)) = template_place(message) {
+        let file = objects::template_path(&chart_path(hr), &template);
+        if view.checkout.is_file(&file) {
+            let text = format!("{} can't be rendered: {message}", hr.name);
+            let fix = format!("correct the template, or the values that {}/{} gives it", parent(path), hr.name);
+            out.push(at(&rules::BUILD_RENDER, &file, line, &text).with_fix(fix));
+            return;
+        }
+    }
+    out.push(at(&rules::BUILD_RENDER, path, line, message).with_fix("run pintle build for the whole explanation"));
+}
+
+/// The template and line that Helm's text of an error names first: `web/templates/x.yaml:3:5`.
+pub fn template_place(message: &str) -> Option<(String, usize)> {
+    let words = message.split(|c: char| c.is_whitespace() || matches!(c, '(' | ')' | '<' | '>' | '"' | ','));
+    words.filter(|w| w.contains("/templates/")).find_map(|word| {
+        let mut parts = word.split(':');
+        let path = parts.next()?;
+        let line = parts.next().and_then(|l| l.parse().ok());
+        Some((path.to_owned(), line.unwrap_or(1)))
+    })
+}

@@ -1,0 +1,171 @@
+//! A deployment repository before it is merged: everything that is wrong with it, each thing with its rule, file, line and what to do.
+//!
+//! Two kinds of themes work side by side. Some read files as they lie there (`files`, `kustomizations`, `sources`, `charts`); they need no build and
+//! hold for all environments. Others look at what an environment comes to (`environments` builds it, then `references`, `workloads`, `duplicates`,
+//! `values_files`, `unread`, `compare`). A file that breaks a build hides nothing else: its environment is built again without it.
+//!
+//! A theme only adds [`Finding`]s. [`check`] puts them together: what is more exact wins over the error of the build that it caused, what
+//! the repository ignores is taken out ([`config`]), and no text of a finding holds a value of a Secret.
+
+mod apis;
+mod charts;
+mod compare;
+mod config;
+mod duplicates;
+mod environments;
+mod files;
+mod flux;
+mod images;
+mod judge;
+mod kustomizations;
+mod locate;
+mod objects;
+mod references;
+pub mod rules;
+mod scan;
+mod schema;
+mod sources;
+mod suggest;
+mod unread;
+mod values_files;
+mod workloads;
+
+use std::sync::Arc;
+
+use super::files::Checkout;
+use crate::gotmpl::Limits;
+use crate::render::{Capabilities, Compat, KubeVersion};
+use crate::report::{self, Finding, Level};
+use crate::sops::Services;
+
+pub use suggest::nearest;
+
+/// What is checked.
+pub struct Options<'k> {
+    /// Only these environments; all if empty.
+    pub environments: Vec<String>,
+    /// Only what belongs to this service.
+    pub service: Option<String>,
+    /// The version of Kubernetes; else what the repository says, else the one that Helm assumes.
+    pub kube_version: Option<String>,
+    pub api_versions: Vec<String>,
+    pub keys: Option<&'k Services<'k>>,
+    pub limits: Limits,
+    /// Only these rules (ids or themes as `values/*`); all if empty.
+    pub rules: Vec<String>,
+    /// Not these.
+    pub ignore: Vec<String>,
+}
+
+/// What came of a check.
+#[derive(Debug, Default)]
+pub struct Outcome {
+    /// Sorted, each once.
+    pub findings: Vec<Finding>,
+    /// How many the repository's configuration ignored.
+    pub ignored: usize,
+    pub environments: Vec<String>,
+    pub releases: usize,
+}
+
+/// Checks a checkout.
+///
+/// # Errors
+/// The check could not run: no such environment, no such version, nothing there to check.
+pub fn check(checkout: &Checkout, options: &Options<'_>) -> Result<Outcome, String> {
+    let mut out = Vec::new();
+    let mut config = config::Config::read(checkout, &mut out);
+    let version = options.kube_version.as_ref().or(config.kube_version.as_ref());
+    let version = match version {
+        Some(v) => KubeVersion::parse(v).map_err(|e| format!("invalid kube version '{v}': {e}"))?,
+        None => Compat::default().kube_version(),
+    };
+    let minor = version.minor.parse().map_err(|_| format!("invalid kube version '{}'", version.version))?;
+    let capabilities = Arc::new(Capabilities::offline(Compat::default(), Some(version), &options.api_versions));
+    let scan = scan::Scan::read(checkout, &mut out)?;
+    if scan.files.is_empty() && out.is_empty() {
+        return Err(format!(
+            "{}: no YAML file in it: give the root of a repository or a chart",
+            checkout.root().display()
+        ));
+    }
+    let custom = files::custom_kinds(&scan);
+    let known = judge::Known { minor, custom: &custom };
+    files::duplicate_keys(&scan, &mut out);
+    files::objects(&scan, &known, &mut out);
+    files::secrets(checkout, options.keys, &mut out)?;
+    kustomizations::check(&scan, &mut out);
+    sources::check(&scan, checkout, &mut out);
+    charts::check(&scan, checkout, &mut out);
+    let settings = super::Settings { capabilities, limits: options.limits };
+    let view = environments::View { scan: &scan, checkout, known: &known, settings: &settings };
+    let built = environments::build(&view, options, &mut out)?;
+    for environment in &built {
+        references::check(&view, environment, &mut out);
+        workloads::check(environment, &mut out);
+        images::check(environment, &mut out);
+        duplicates::check(environment, &mut out);
+        values_files::missing(&view, environment, &mut out);
+    }
+    values_files::unused(&view, &built, &mut out);
+    values_files::uneven(&view, &built, &mut out);
+    unread::check(&view, &built, &mut out);
+    compare::check(&view, &built, &mut out);
+    let mut outcome = Outcome {
+        environments: built.iter().map(|e| e.name.clone()).collect(),
+        releases: built.iter().map(|e| e.releases.len()).sum(),
+        ..Outcome::default()
+    };
+    let others = environments::others(checkout, options);
+    out.retain(|f| belongs(f, options, &others) && wanted(f, options));
+    settle(&mut out);
+    outcome.findings = Vec::with_capacity(out.len());
+    for finding in out {
+        if config.ignores(&finding) {
+            outcome.ignored += 1;
+        } else {
+            outcome.findings.push(finding);
+        }
+    }
+    if options.environments.is_empty() && options.service.is_none() && options.rules.is_empty() {
+        outcome.findings.extend(config.stale());
+    }
+    report::sort(&mut outcome.findings);
+    Ok(outcome)
+}
+
+/// True if a finding is about what was asked for.
+fn belongs(finding: &Finding, options: &Options<'_>, others: &[String]) -> bool {
+    if let Some(service) = &options.service
+        && !finding.path.split('/').any(|part| part == service)
+    {
+        return false;
+    }
+    if finding.environments.is_empty() {
+        let file = finding.path.rsplit('/').next().unwrap_or_default();
+        return !others.iter().any(|e| {
+            finding.path.starts_with(&format!("{}/{e}/", super::ENVIRONMENTS)) || file.starts_with(&format!("{e}-"))
+        });
+    }
+    true
+}
+
+fn wanted(finding: &Finding, options: &Options<'_>) -> bool {
+    let named = |list: &[String]| list.iter().any(|p| rules::matches(p, finding.rule));
+    (options.rules.is_empty() || named(&options.rules)) && !named(&options.ignore)
+}
+
+/// The error of a build says less than the finding that explains it: where both point to one place, the build's goes.
+fn settle(findings: &mut Vec<Finding>) {
+    let general = |f: &Finding| f.rule.id.starts_with("build/");
+    let exact: Vec<(String, usize)> = findings
+        .iter()
+        .filter(|f| !general(f) && f.rule.level == Level::Error)
+        .map(|f| (f.path.clone(), f.line))
+        .collect();
+    findings.retain(|f| {
+        !general(f)
+            || f.rule.level != Level::Error
+            || !exact.iter().any(|(path, line)| *path == f.path && (*line == f.line || f.line <= 1))
+    });
+}

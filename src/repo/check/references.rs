@@ -1,0 +1,297 @@
+//! Names that lead nowhere: values, sources and dependencies of releases; ConfigMaps, Secrets, claims and Services of workloads.
+
+use std::collections::BTreeMap;
+
+use super::environments::{Built, View};
+use super::objects::Object;
+use super::rules;
+use super::scan::{at, text};
+use super::suggest::nearest;
+use super::workloads::pod;
+use crate::repo::HelmRelease;
+use crate::repo::document::Node;
+use crate::report::{Finding, Rule};
+
+pub fn check(view: &View<'_>, built: &Built, out: &mut Vec<Finding>) {
+    for hr in &built.releases {
+        values_from(built, hr, out);
+    }
+    let releases: Vec<&Object> = built
+        .objects
+        .iter()
+        .filter(|o| o.kind == "HelmRelease" && o.api_version.starts_with("helm.toolkit.fluxcd.io/"))
+        .collect();
+    for object in &releases {
+        source(view, built, object, out);
+    }
+    depends_on(built, &releases, out);
+    // Where something could not be built, what is missing may be in it.
+    if built.complete {
+        for object in built.objects.iter().filter(|o| !o.hook) {
+            pods(built, object, out);
+            others(built, object, out);
+        }
+    }
+}
+
+fn hint(near: Option<&str>, else_: &str) -> String {
+    near.map_or_else(|| else_.to_owned(), |n| format!("write {n}"))
+}
+
+fn values_from(built: &Built, hr: &HelmRelease, out: &mut Vec<Finding>) {
+    for v in hr.values_from.iter().filter(|v| !v.optional && matches!(v.kind.as_str(), "ConfigMap" | "Secret")) {
+        let mut say = |rule, message: String, fix: String| {
+            let finding = Finding::new(rule, hr.place.path.clone(), v.line, message).with_fix(fix);
+            out.push(finding.in_environment(&built.name));
+        };
+        let Some(object) = built.environment.find(&v.kind, &v.name, hr.namespace.as_deref()) else {
+            let names = built.environment.objects.iter().filter(|o| o.kind == v.kind).map(|o| o.name.as_str());
+            let fix = hint(nearest(&v.name, names), "add the object, or set optional: true");
+            say(
+                &rules::REF_VALUES_FROM,
+                format!("valuesFrom: there is no {} {} in the environment", v.kind, v.name),
+                fix,
+            );
+            continue;
+        };
+        let key = if v.values_key.is_empty() { "values.yaml" } else { &v.values_key };
+        let fields = ["data", "stringData", "binaryData"].into_iter().filter_map(|f| object.node.get(f));
+        let keys: Vec<&str> = fields.flat_map(|n| n.entries()).filter_map(|(k, _)| k.as_str()).collect();
+        if !keys.contains(&key) {
+            let fix = hint(nearest(key, keys.iter().copied()), &format!("its keys are: {}", keys.join(", ")));
+            say(&rules::REF_VALUES_KEY, format!("valuesFrom: {} {} has no key {key}", v.kind, v.name), fix);
+        }
+    }
+}
+
+/// A chart's source, where the repository has sources of that kind at all.
+fn source(view: &View<'_>, built: &Built, release: &Object, out: &mut Vec<Finding>) {
+    let spec = release.node.get("spec");
+    let reference = spec.and_then(|s| at(s, &["chart", "spec", "sourceRef"]).or_else(|| s.get("chartRef")));
+    let Some(reference) = reference else { return };
+    let (kind, name) = (text(reference, "kind"), text(reference, "name"));
+    let names: Vec<&str> = view
+        .scan
+        .objects()
+        .filter(|(_, n)| text(n, "kind") == kind && text(n, "apiVersion").starts_with("source.toolkit.fluxcd.io/"))
+        .filter_map(|(_, n)| n.get("metadata").map(|m| text(m, "name")))
+        .collect();
+    if names.is_empty() || names.contains(&name) || built.objects.iter().any(|o| o.kind == kind && o.name == name) {
+        return;
+    }
+    let place = reference.get("name").unwrap_or(reference);
+    let (path, line) = release.place(&[], place.line());
+    let message = format!("HelmRelease {}: there is no {kind} {name}", release.name);
+    let finding = Finding::new(&rules::REF_SOURCE, path, line, message);
+    out.push(
+        finding.with_fix(hint(nearest(name, names), "add the source, or correct the name")).in_environment(&built.name),
+    );
+}
+
+fn depends_on(built: &Built, releases: &[&Object], out: &mut Vec<Finding>) {
+    let mut graph: BTreeMap<(&str, &str), Vec<(&str, &str, usize)>> = BTreeMap::new();
+    for release in releases {
+        let list = at(&release.node, &["spec", "dependsOn"]).map_or(&[][..], Node::items);
+        let edges = graph.entry((&release.namespace, &release.name)).or_default();
+        for entry in list {
+            let kind = text(entry, "kind");
+            if !matches!(kind, "" | "HelmRelease") {
+                continue;
+            }
+            let name = text(entry, "name");
+            let own = text(entry, "namespace");
+            let namespace = if own.is_empty() { release.namespace.as_str() } else { own };
+            edges.push((namespace, name, entry.line()));
+            if releases.iter().any(|r| r.name == name && r.namespace == namespace) {
+                continue;
+            }
+            // Elsewhere nobody here can look.
+            if !own.is_empty() && !releases.iter().any(|r| r.namespace == own) {
+                continue;
+            }
+            let names = releases.iter().map(|r| r.name.as_str()).filter(|n| *n != release.name);
+            let (path, line) = release.place(&[], entry.line());
+            let message = format!("HelmRelease {} depends on {name}, which is not in the environment", release.name);
+            let finding = Finding::new(&rules::REF_DEPENDS_ON, path, line, message);
+            out.push(
+                finding
+                    .with_fix(hint(nearest(name, names), "add it, or take the entry out"))
+                    .in_environment(&built.name),
+            );
+        }
+    }
+    for release in releases {
+        let start = (release.namespace.as_str(), release.name.as_str());
+        let Some((trail, line)) = cycle(&graph, start) else { continue };
+        let (path, line) = release.place(&[], line);
+        let message = format!("HelmRelease {} waits for itself: {}", release.name, trail.join(" → "));
+        let finding = Finding::new(&rules::REF_CYCLE, path, line, message);
+        out.push(finding.with_fix("take one of the dependencies out").in_environment(&built.name));
+    }
+}
+
+/// The way from a release back to itself, and the line of its first step.
+fn cycle<'g>(
+    graph: &BTreeMap<(&'g str, &'g str), Vec<(&'g str, &'g str, usize)>>,
+    start: (&'g str, &'g str),
+) -> Option<(Vec<String>, usize)> {
+    let mut seen = std::collections::BTreeSet::new();
+    let mut stack: Vec<(Vec<(&str, &str)>, usize)> = vec![(vec![start], 0)];
+    while let Some((trail, first)) = stack.pop() {
+        let Some(last) = trail.last() else { continue };
+        for (namespace, name, line) in graph.get(last).into_iter().flatten() {
+            let first = if first == 0 { *line } else { first };
+            if (*namespace, *name) == start {
+                let names = trail.iter().map(|(_, n)| (*n).to_owned());
+                return Some((names.chain([start.1.to_owned()]).collect(), first));
+            }
+            if seen.insert((*namespace, *name)) {
+                let mut longer = trail.clone();
+                longer.push((namespace, name));
+                stack.push((longer, first));
+            }
+        }
+    }
+    None
+}
+
+/// What pods of one workload use.
+fn pods(built: &Built, object: &Object, out: &mut Vec<Finding>) {
+    let Some((path, template)) = pod(object) else { return };
+    let Some(spec) = template.get("spec") else { return };
+    let base: Vec<String> = path.iter().map(ToString::to_string).chain(["spec".into()]).collect();
+    let mut uses: Vec<(&'static str, &'static Rule, &Node, Option<&Node>, bool)> = Vec::new();
+    let optional = |n: &Node| n.get("optional").and_then(Node::as_str) == Some("true");
+    for list in ["initContainers", "containers"] {
+        for container in spec.get(list).map_or(&[][..], Node::items) {
+            for from in container.get("envFrom").map_or(&[][..], Node::items) {
+                for (field, kind, rule) in
+                    [("configMapRef", "ConfigMap", &rules::REF_CONFIG_MAP), ("secretRef", "Secret", &rules::REF_SECRET)]
+                {
+                    if let Some(reference) = from.get(field) {
+                        uses.extend(reference.get("name").map(|n| (kind, rule, n, None, optional(reference))));
+                    }
+                }
+            }
+            for variable in container.get("env").map_or(&[][..], Node::items) {
+                for (field, kind, rule) in [
+                    ("configMapKeyRef", "ConfigMap", &rules::REF_CONFIG_MAP),
+                    ("secretKeyRef", "Secret", &rules::REF_SECRET),
+                ] {
+                    if let Some(reference) = at(variable, &["valueFrom", field]) {
+                        uses.extend(
+                            reference.get("name").map(|n| (kind, rule, n, reference.get("key"), optional(reference))),
+                        );
+                    }
+                }
+            }
+        }
+    }
+    for volume in spec.get("volumes").map_or(&[][..], Node::items) {
+        for (field, key, kind, rule) in [
+            ("configMap", "name", "ConfigMap", &rules::REF_CONFIG_MAP),
+            ("secret", "secretName", "Secret", &rules::REF_SECRET),
+            ("persistentVolumeClaim", "claimName", "PersistentVolumeClaim", &rules::REF_CLAIM),
+        ] {
+            if let Some(reference) = volume.get(field) {
+                uses.extend(reference.get(key).map(|n| (kind, rule, n, None, optional(reference))));
+            }
+        }
+    }
+    if let Some(name) = spec.get("serviceAccountName").filter(|n| !matches!(n.as_str(), None | Some("" | "default"))) {
+        uses.push(("ServiceAccount", &rules::REF_SERVICE_ACCOUNT, name, None, false));
+    }
+    for (kind, rule, name, key, optional) in uses.into_iter().filter(|u| !u.4) {
+        let _ = optional;
+        let wanted = name.as_str().unwrap_or_default();
+        if wanted.is_empty() {
+            continue;
+        }
+        let mut say = |rule, n: &Node, message: String, fix: String| {
+            let (path, line) = object.place(&base, n.line());
+            out.push(Finding::new(rule, path, line, message).with_fix(fix).in_environment(&built.name));
+        };
+        let found = built.objects.iter().find(|o| o.is(kind, wanted, &object.namespace) && !o.hook);
+        let Some(found) = found else {
+            let names = built
+                .objects
+                .iter()
+                .filter(|o| o.kind == kind && o.namespace == object.namespace)
+                .map(|o| o.name.as_str());
+            let fix = hint(nearest(wanted, names), "add it, or set optional: true where somebody else makes it");
+            say(
+                rule,
+                name,
+                format!("{} {} uses {kind} {wanted}, which is not in the environment", object.kind, object.name),
+                fix,
+            );
+            continue;
+        };
+        let Some(key) = key else { continue };
+        let fields = ["data", "stringData", "binaryData"].into_iter().filter_map(|f| found.node.get(f));
+        let keys: Vec<&str> = fields.flat_map(|n| n.entries()).filter_map(|(k, _)| k.as_str()).collect();
+        let wanted_key = key.as_str().unwrap_or_default();
+        if !keys.contains(&wanted_key) {
+            let fix = hint(nearest(wanted_key, keys.iter().copied()), &format!("its keys are: {}", keys.join(", ")));
+            say(
+                &rules::REF_KEY,
+                key,
+                format!(
+                    "{} {} uses the key {wanted_key} of {kind} {wanted}, which has none such",
+                    object.kind, object.name
+                ),
+                fix,
+            );
+        }
+    }
+}
+
+/// Ingresses and autoscalers.
+fn others(built: &Built, object: &Object, out: &mut Vec<Finding>) {
+    let mut say = |rule, n: &Node, steps: &[&str], message: String, fix: String| {
+        let steps: Vec<String> = steps.iter().map(ToString::to_string).collect();
+        let (path, line) = object.place(&steps, n.line());
+        out.push(Finding::new(rule, path, line, message).with_fix(fix).in_environment(&built.name));
+    };
+    match object.kind.as_str() {
+        "Ingress" => {
+            for rule in at(&object.node, &["spec", "rules"]).map_or(&[][..], Node::items) {
+                for path in at(rule, &["http", "paths"]).map_or(&[][..], Node::items) {
+                    let Some(service) = at(path, &["backend", "service"]) else { continue };
+                    let name = text(service, "name");
+                    let there = built.objects.iter().find(|o| o.is("Service", name, &object.namespace));
+                    let steps = ["spec", "rules", "[0]", "http", "paths", "[0]", "backend", "service"];
+                    let Some(there) = there else {
+                        let message =
+                            format!("Ingress {} names Service {name}, which is not in the environment", object.name);
+                        say(&rules::REF_SERVICE, service, &steps, message, "correct the name".into());
+                        continue;
+                    };
+                    let port = at(service, &["port", "number"]).or_else(|| at(service, &["port", "name"]));
+                    let Some(port) = port else { continue };
+                    let ports = at(&there.node, &["spec", "ports"]).map_or(&[][..], Node::items);
+                    let wanted = port.as_str().unwrap_or_default();
+                    if !ports.iter().any(|p| text(p, "port") == wanted || text(p, "name") == wanted) {
+                        let message = format!(
+                            "Ingress {} names port {wanted} of Service {name}, which has none such",
+                            object.name
+                        );
+                        say(&rules::REF_SERVICE, port, &steps, message, "name one of the Service's ports".into());
+                    }
+                }
+            }
+        }
+        "HorizontalPodAutoscaler" => {
+            let Some(target) = at(&object.node, &["spec", "scaleTargetRef"]) else { return };
+            let (kind, name) = (text(target, "kind"), text(target, "name"));
+            if !built.objects.iter().any(|o| o.is(kind, name, &object.namespace)) {
+                let message = format!(
+                    "HorizontalPodAutoscaler {} scales {kind} {name}, which is not in the environment",
+                    object.name
+                );
+                say(&rules::REF_SCALE, target, &["spec", "scaleTargetRef"], message, "correct the name".into());
+            }
+        }
+        _ => {}
+    }
+}
