@@ -10,7 +10,6 @@ mod cache;
 mod chart_path;
 mod chart_source;
 mod check;
-mod check;
 mod controller;
 mod dependency;
 mod deployment;
