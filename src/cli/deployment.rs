@@ -7,6 +7,7 @@ use clap::Args;
 use crate::diagnostic::Diagnostic;
 use crate::render::{Capabilities, Compat, KubeVersion};
 use crate::repo::{Checkout, Environment, HelmRelease, Settings};
+use crate::sops::Services;
 use crate::source::Context;
 
 use super::args::Global;
@@ -52,6 +53,11 @@ impl<'a> Opener<'a> {
         Ok(Self { args, keys: Keys::open(&args.keys)?, settings })
     }
 
+    /// The keys at hand, if there are any.
+    pub fn services(&self) -> Option<Services<'_>> {
+        (!self.keys.is_empty()).then(|| self.keys.services())
+    }
+
     /// Opens an environment, and fetches the charts that the wanted releases need from elsewhere.
     ///
     /// # Errors
@@ -63,8 +69,8 @@ impl<'a> Opener<'a> {
         wanted: impl Fn(&HelmRelease) -> bool,
         io: &mut Streams<'_>,
     ) -> Result<Environment, Failure> {
-        let services = self.keys.services();
-        let mut environment = Environment::open(checkout, name, (!self.keys.is_empty()).then_some(&services))?;
+        let services = self.services();
+        let mut environment = Environment::open(checkout, name, services.as_ref())?;
         for warning in &environment.warnings {
             io.warn(&Diagnostic::warning(warning.clone()));
         }

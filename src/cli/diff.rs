@@ -1,4 +1,5 @@
-//! `pintle diff`: what differs between stored revisions, from what is live, and from what an upgrade would make.
+//! `pintle diff`: what a change of a deployment repository does; and of releases what differs between stored revisions, from what is live, and
+//! from what an upgrade would make.
 
 use std::sync::Arc;
 
@@ -20,9 +21,12 @@ use super::upgrade::ReuseArgs;
 use super::{Failure, target};
 
 #[derive(Args, Debug, Clone)]
+#[command(args_conflicts_with_subcommands = true)]
 pub struct DiffArgs {
     #[command(subcommand)]
-    pub what: What,
+    pub what: Option<What>,
+    #[command(flatten)]
+    pub repository: Box<super::diff_repository::RepositoryDiff>,
 }
 
 #[derive(Debug, Clone, Subcommand)]
@@ -76,7 +80,8 @@ pub struct UpgradeDiff {
 }
 
 pub fn run(args: &DiffArgs, global: &Global, io: &mut Streams<'_>) -> Result<(), Failure> {
-    let (found, format, detailed) = match &args.what {
+    let Some(what) = &args.what else { return super::diff_repository::run(&args.repository, global, io) };
+    let (found, format, detailed) = match what {
         What::Release { name, live: true, detailed_exitcode, output, .. } => {
             let found = drive(name, true, io, target::open(global), |ctx| async move {
                 drift::differences(&ctx, name).await.map_err(|e| failure(e, ""))

@@ -14,6 +14,7 @@ mod controller;
 mod dependency;
 mod deployment;
 mod diff;
+mod diff_repository;
 mod drift;
 mod driving;
 mod explain;

@@ -133,6 +133,16 @@ impl Node {
         self.entries().iter().find(|(k, _)| k.as_str() == Some(key))
     }
 
+    /// The values alone, to compare.
+    pub fn plain(&self) -> String {
+        match &self.value {
+            Content::Null => "null".to_owned(),
+            Content::Scalar(text) => format!("{text:?}"),
+            Content::List(items) => items.iter().map(|n| format!("[{}]", n.plain())).collect(),
+            Content::Map(entries) => entries.iter().map(|(k, v)| format!("{{{}: {}}}", k.plain(), v.plain())).collect(),
+        }
+    }
+
     pub fn get(&self, key: &str) -> Option<&Self> {
         self.entry(key).map(|(_, v)| v)
     }

@@ -1,6 +1,204 @@
-//! What a change of files does to an environment.
+//! What a change of files does to an environment: release by release, object by object.
+//!
+//! Only what the changed files can affect is built: the newer state notes which files it looked at ([`touched`]); if none of them changed, the
+//! older state is the same. Releases are rendered on both sides only where their own inputs differ. What can't be rendered on a side is a
+//! problem, never a removal.
 
+mod objects;
 mod range;
+mod risks;
 pub mod touched;
 
+use std::collections::{BTreeMap, BTreeSet};
+
+pub use objects::ObjectChange;
 pub use range::Range;
+pub use risks::{Facts, Risk};
+
+use crate::repo::charts::Location;
+use crate::repo::mask::{self, Masker};
+use crate::repo::{Built, Checkout, Environment, HelmRelease, Rendered, Settings};
+
+/// One side of a comparison.
+#[derive(Clone, Copy)]
+pub struct Side<'s> {
+    pub checkout: &'s Checkout,
+    /// Nothing: the environment does not exist on this side.
+    pub environment: Option<&'s Environment>,
+}
+
+/// What differs in one environment.
+#[derive(Debug, Default)]
+pub struct EnvironmentDiff {
+    pub name: String,
+    /// Releases with differences, in the newer state's order.
+    pub releases: Vec<ReleaseDiff>,
+    /// Objects outside of releases.
+    pub objects: Vec<ObjectChange>,
+    /// Why the comparison is not whole.
+    pub problems: Vec<String>,
+    /// Releases that were rendered, both sides together.
+    pub rendered: usize,
+}
+
+/// What differs in one release.
+#[derive(Debug)]
+pub struct ReleaseDiff {
+    /// `NAMESPACE/NAME`, as Helm knows it.
+    pub release: String,
+    /// The HelmRelease's place, in the newer state if it is there.
+    pub place: String,
+    /// `added`, `removed`, `changed`
+    pub change: &'static str,
+    pub objects: Vec<ObjectChange>,
+}
+
+impl EnvironmentDiff {
+    pub fn is_empty(&self) -> bool {
+        self.releases.is_empty() && self.objects.is_empty()
+    }
+
+    /// All changes of objects.
+    pub fn changes(&self) -> impl Iterator<Item = &ObjectChange> {
+        self.releases.iter().flat_map(|r| &r.objects).chain(&self.objects)
+    }
+}
+
+/// Compares two states of an environment, or of one service in it.
+pub fn compare(
+    base: Side<'_>,
+    head: Side<'_>,
+    changed: &BTreeSet<String>,
+    service: Option<&str>,
+    settings: &Settings,
+) -> EnvironmentDiff {
+    let mut out = EnvironmentDiff::default();
+    let maskers: Vec<&Masker> = [base, head].iter().filter_map(|s| s.environment.map(|e| &e.masker)).collect();
+    let hide = |text: &[u8]| maskers.iter().fold(text.to_vec(), |text, m| m.apply(&text));
+    for (side, what) in [(base, "base"), (head, "head")] {
+        let Some(environment) = side.environment else { continue };
+        out.name = environment.name.clone();
+        for p in &environment.problems {
+            out.problems.push(format!("{what}: {}", String::from_utf8_lossy(&hide(p.to_string().as_bytes()))));
+        }
+    }
+    if !out.problems.is_empty() {
+        return out;
+    }
+    let wanted = |hr: &&HelmRelease| service.is_none_or(|s| hr.belongs_to(s));
+    let releases = |side: Side<'_>| -> Vec<HelmRelease> {
+        side.environment.map_or_else(Vec::new, |e| e.releases.iter().filter(wanted).cloned().collect())
+    };
+    let (old, new) = (releases(base), releases(head));
+    let id = |hr: &HelmRelease| (hr.namespace.clone().unwrap_or_default(), hr.name.clone());
+    let old_by: BTreeMap<_, &HelmRelease> = old.iter().map(|hr| (id(hr), hr)).collect();
+    let new_by: BTreeMap<_, &HelmRelease> = new.iter().map(|hr| (id(hr), hr)).collect();
+    let mut pairs: Vec<(Option<&HelmRelease>, Option<&HelmRelease>)> =
+        new.iter().map(|hr| (old_by.get(&id(hr)).copied(), Some(hr))).collect();
+    pairs.extend(old.iter().filter(|hr| !new_by.contains_key(&id(hr))).map(|hr| (Some(hr), None)));
+    // What has the same inputs renders the same.
+    pairs.retain(|(a, b)| match (a, b) {
+        (Some(a), Some(b)) => inputs(base, a) != inputs(head, b) || reads(head, b, changed) || reads(base, a, changed),
+        _ => true,
+    });
+    let mut render = |side: Side<'_>, list: Vec<&HelmRelease>, what: &str| -> BTreeMap<(String, String), Rendered> {
+        let Some(environment) = side.environment else { return BTreeMap::new() };
+        out.rendered += list.len();
+        let results = environment.render_all(side.checkout, &list, settings);
+        let mut good = BTreeMap::new();
+        for (hr, result) in list.into_iter().zip(results) {
+            match result {
+                Ok(rendered) => drop(good.insert(id(hr), rendered)),
+                Err(p) => {
+                    let text = hide(p.to_string().as_bytes());
+                    out.problems.push(format!("{what}: {}", String::from_utf8_lossy(&text)));
+                }
+            }
+        }
+        good
+    };
+    let before = render(base, pairs.iter().filter_map(|(a, _)| *a).collect(), "base");
+    let after = render(head, pairs.iter().filter_map(|(_, b)| *b).collect(), "head");
+    for (a, b) in pairs {
+        let Some(hr) = b.or(a) else { continue };
+        let (x, y) = (a.and_then(|a| before.get(&id(a))), b.and_then(|b| after.get(&id(b))));
+        // One side failed, and has been named.
+        if a.is_some() != x.is_some() || b.is_some() != y.is_some() {
+            continue;
+        }
+        let Some(named) = y.or(x) else { continue };
+        let texts = |r: Option<&Rendered>| r.map_or_else(Vec::new, documents);
+        let moved = matches!((x, y), (Some(x), Some(y)) if (&x.name, &x.namespace) != (&y.name, &y.namespace));
+        let mut objects = objects::compare(&texts(x), &texts(y), &named.namespace, &hide);
+        if moved && let (Some(x), Some(y)) = (x, y) {
+            let text = format!(
+                "Helm's release {}/{} becomes {}/{}: it is uninstalled and installed anew",
+                x.namespace, x.name, y.namespace, y.name
+            );
+            objects.push(ObjectChange::note(format!("HelmRelease {}", hr.name), Risk::danger(text)));
+        }
+        if objects.is_empty() && a.is_some() && b.is_some() {
+            continue;
+        }
+        out.releases.push(ReleaseDiff {
+            release: format!("{}/{}", named.namespace, named.name),
+            place: hr.place.to_string(),
+            change: match (a, b) {
+                (None, _) => "added",
+                (_, None) => "removed",
+                _ => "changed",
+            },
+            objects,
+        });
+    }
+    let others = |side: Side<'_>| -> Vec<Vec<u8>> {
+        let of_service = |o: &&Built| service.is_none_or(|s| o.place.path.contains(&format!("/{s}/")));
+        side.environment.map_or_else(Vec::new, |e| e.built.iter().filter(of_service).map(shown).collect())
+    };
+    let same = matches!((base.environment, head.environment), (Some(a), Some(b)) if std::ptr::eq(a, b));
+    if !same {
+        out.objects = objects::compare(&others(base), &others(head), "", &hide);
+        // No namespace is named where there is none.
+        out.objects.iter_mut().for_each(|o| o.object = o.object.replacen(" /", " ", 1));
+    }
+    out
+}
+
+/// An object as it is compared: what SOPS encrypted is told by the comparison of secrets, which knows more.
+fn shown(object: &Built) -> Vec<u8> {
+    if object.encrypted { mask::secret(&object.text).into_bytes() } else { object.text.clone().into_bytes() }
+}
+
+/// All documents of a release.
+fn documents(r: &Rendered) -> Vec<Vec<u8>> {
+    let crds = r.release.crds.iter().map(|c| c.data.to_vec());
+    let manifests = r.release.manifests.iter().map(|m| m.content.to_vec());
+    crds.chain(manifests).chain(r.release.hooks.iter().map(|h| h.manifest.to_vec())).collect()
+}
+
+/// All that a release is rendered from but for files of its chart.
+fn inputs(side: Side<'_>, hr: &HelmRelease) -> Option<String> {
+    let environment = side.environment?;
+    let objects: Vec<String> = hr
+        .values_from
+        .iter()
+        .map(|r| {
+            environment.find(&r.kind, &r.name, hr.namespace.as_deref()).map_or_else(String::new, |o| o.node.plain())
+        })
+        .collect();
+    let location = match environment.locate(side.checkout, hr) {
+        Ok((Location::Here(path), _)) => path,
+        Ok((Location::Elsewhere(at), spec)) => format!("{} {:?}", at.reference.key(), spec.values_files),
+        Err(e) => e.message,
+    };
+    Some(format!("{}\n{location}\n{}", String::from_utf8_lossy(&hr.text), objects.join("\n---\n")))
+}
+
+/// Whether a release's chart or values files are among the changed files.
+fn reads(side: Side<'_>, hr: &HelmRelease, changed: &BTreeSet<String>) -> bool {
+    let Some(environment) = side.environment else { return false };
+    let Ok((Location::Here(chart), spec)) = environment.locate(side.checkout, hr) else { return false };
+    let under = format!("{chart}/");
+    let mut files = spec.values_files.iter().filter_map(|(f, _)| Checkout::relative(f).ok());
+    changed.iter().any(|p| *p == chart || p.starts_with(&under)) || files.any(|f| changed.contains(&f))
+}

@@ -1,0 +1,171 @@
+//! Two lists of documents, object by object: the text that may be shown, and what a reviewer should know.
+
+use std::collections::BTreeMap;
+
+use serde_json::Value as Json;
+
+use crate::release::diff::{self, Change};
+use crate::value::Heap;
+
+use super::risks::{self, Facts, Risk};
+
+/// One object that differs.
+#[derive(Clone, Debug)]
+pub struct ObjectChange {
+    /// `Deployment shop/web (apps/v1)`
+    pub object: String,
+    pub change: Change,
+    /// Hunks as of `diff -u`; empty if nothing but noise differs.
+    pub text: String,
+    pub facts: Facts,
+}
+
+impl ObjectChange {
+    /// A line without an object of its own.
+    pub fn note(object: String, risk: Risk) -> Self {
+        let facts = Facts { risks: vec![risk], ..Facts::default() };
+        Self { object, change: Change::Changed, text: String::new(), facts }
+    }
+
+    /// Only labels and annotations that change with each version of a chart.
+    pub fn is_noise(&self) -> bool {
+        self.text.is_empty() && self.facts.risks.is_empty()
+    }
+}
+
+/// Lines that differ between versions of a chart and say nothing.
+fn is_noise(line: &str) -> bool {
+    let line = line.trim_start().trim_start_matches(['"', '\'']);
+    ["helm.sh/chart", "app.kubernetes.io/version", "checksum/"].iter().any(|noise| line.starts_with(noise))
+}
+
+fn quiet(text: &str) -> String {
+    let mut out = String::with_capacity(text.len());
+    text.lines().filter(|l| !is_noise(l)).for_each(|l| {
+        out.push_str(l);
+        out.push('\n');
+    });
+    out
+}
+
+/// Compares documents. `namespace` is where objects lie that name none; `hide` takes out what was decrypted.
+pub fn compare(
+    old: &[Vec<u8>],
+    new: &[Vec<u8>],
+    namespace: &str,
+    hide: &impl Fn(&[u8]) -> Vec<u8>,
+) -> Vec<ObjectChange> {
+    // Most documents are the same to the byte.
+    let mut count: BTreeMap<&[u8], i64> = BTreeMap::new();
+    new.iter().for_each(|d| *count.entry(d).or_default() += 1);
+    let mut gone = Vec::new();
+    for d in old {
+        match count.get_mut(&d[..]) {
+            Some(n) if *n > 0 => *n -= 1,
+            _ => gone.push(&d[..]),
+        }
+    }
+    let mut come = Vec::new();
+    for d in new {
+        if let Some(n) = count.get_mut(&d[..]).filter(|n| **n > 0) {
+            *n -= 1;
+            come.push(&d[..]);
+        }
+    }
+    if gone.is_empty() && come.is_empty() {
+        return Vec::new();
+    }
+    let joined = |docs: &[&[u8]]| {
+        let shown = docs.iter().map(|d| quiet(&String::from_utf8_lossy(&hide(d))));
+        shown.map(|text| format!("---\n{}\n", text.trim_start_matches("---\n"))).collect::<String>()
+    };
+    let mut texts: BTreeMap<String, (Change, String)> = diff::manifests(&joined(&gone), &joined(&come), namespace)
+        .into_iter()
+        .map(|d| (d.object, (d.change, d.text)))
+        .collect();
+    let (old, new) = (parsed(&gone, namespace), parsed(&come, namespace));
+    let mut out = Vec::new();
+    for (id, (label, a, b)) in pair(old, new) {
+        let _ = id;
+        let facts = risks::facts(a.as_ref(), b.as_ref());
+        match texts.remove(&label) {
+            Some((change, text)) => out.push(ObjectChange { object: label, change, text, facts }),
+            // Nothing is left of it but noise, or another order of keys.
+            None if a != b => {
+                out.push(ObjectChange { object: label, change: Change::Changed, text: String::new(), facts })
+            }
+            None => {}
+        }
+    }
+    // What is no object.
+    out.extend(texts.into_iter().map(|(object, (change, text))| ObjectChange {
+        object,
+        change,
+        text,
+        facts: Facts::default(),
+    }));
+    out
+}
+
+type Objects = BTreeMap<String, (String, Json)>;
+
+fn pair(mut old: Objects, new: Objects) -> BTreeMap<String, (String, Option<Json>, Option<Json>)> {
+    let mut out = BTreeMap::new();
+    for (id, (label, b)) in new {
+        let a = old.remove(&id).map(|(_, a)| a);
+        out.insert(id, (label, a, Some(b)));
+    }
+    out.extend(old.into_iter().map(|(id, (label, a))| (id, (label, Some(a), None))));
+    out
+}
+
+fn parsed(documents: &[&[u8]], namespace: &str) -> Objects {
+    let mut out = Objects::new();
+    let mut heap = Heap::new();
+    for document in documents.iter().flat_map(|d| crate::render::manifest::split(d)) {
+        let Ok(value) = crate::yaml::to_value(&mut heap, document) else { continue };
+        let Ok(json) = crate::value::json::encode(&mut heap, &value, false, None) else { continue };
+        let Ok(json) = serde_json::from_slice::<Json>(&json) else { continue };
+        let text = |pointer: &str| json.pointer(pointer).and_then(Json::as_str).unwrap_or_default().to_owned();
+        let (api, kind, name) = (text("/apiVersion"), text("/kind"), text("/metadata/name"));
+        if kind.is_empty() {
+            continue;
+        }
+        let own = text("/metadata/namespace");
+        let place = if own.is_empty() { namespace.to_owned() } else { own };
+        let group = api.split_once('/').map_or("", |(group, _)| group).to_owned();
+        out.insert(format!("{group}/{kind}/{place}/{name}"), (format!("{kind} {place}/{name} ({api})"), json));
+    }
+    out
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn found(old: &str, new: &str) -> Vec<ObjectChange> {
+        compare(&[old.as_bytes().to_vec()], &[new.as_bytes().to_vec()], "ns", &|t: &[u8]| t.to_vec())
+    }
+
+    const WEB: &str = "apiVersion: apps/v1\nkind: Deployment\nmetadata:\n  name: web\n  labels:\n    helm.sh/chart: web-1\nspec:\n  template:\n    metadata:\n      annotations:\n        checksum/config: abc\n    spec:\n      containers:\n      - name: web\n        image: web:1\n";
+
+    #[test]
+    fn noise_is_folded_and_restarts_are_told() {
+        assert!(found(WEB, WEB).is_empty());
+        let label = found(WEB, &WEB.replace("web-1", "web-2"));
+        assert!(label[0].is_noise() && !label[0].facts.restarts, "{label:?}");
+        let sum = found(WEB, &WEB.replace("abc", "abd"));
+        assert!(sum[0].is_noise() && sum[0].facts.restarts, "{sum:?}");
+        let image = found(WEB, &WEB.replace("web:1", "web:2"));
+        assert!(!image[0].is_noise() && image[0].facts.restarts, "{image:?}");
+        assert_eq!(image[0].facts.images, [("web:1".to_owned(), "web:2".to_owned())]);
+        assert!(image[0].text.contains("-        image: web:1\n+        image: web:2\n"), "{image:?}");
+    }
+
+    #[test]
+    fn secrets_are_never_shown() {
+        let secret = "apiVersion: v1\nkind: Secret\nmetadata:\n  name: s\nstringData:\n  p: hunter2\n";
+        let d = found(secret, &secret.replace("hunter2", "hunter3"));
+        assert!(!format!("{d:?}").contains("hunter"), "{d:?}");
+    }
+}

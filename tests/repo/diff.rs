@@ -1,0 +1,143 @@
+//! `pintle diff`: two states of a deployment repository, from the object store and from the working tree.
+
+use std::path::Path;
+use std::process::Command;
+
+use super::support::{Folder, git, pintle};
+
+/// The example of the documentation as a Git repository.
+fn example() -> Folder {
+    let f = Folder::new();
+    let from = Path::new(env!("CARGO_MANIFEST_DIR")).join("examples/deployment-repo/k8s");
+    assert!(Command::new("cp").arg("-r").arg(from).arg(f.path()).status().unwrap().success());
+    git(f.path(), &["init", "--quiet", "--initial-branch=main"]);
+    commit(&f, "start");
+    f
+}
+
+fn commit(f: &Folder, message: &str) {
+    git(f.path(), &["add", "--all"]);
+    git(f.path(), &["commit", "--quiet", "--message", message]);
+}
+
+fn edit(f: &Folder, path: &str, from: &str, to: &str) {
+    let text = f.read(path);
+    assert!(text.contains(from), "{path} has no {from:?}:\n{text}");
+    f.write(path, text.replacen(from, to, 1));
+}
+
+fn diff(f: &Folder, args: &[&str]) -> (Option<i32>, String, String) {
+    let out = pintle().current_dir(f.path()).args(["diff", "--no-keys"]).args(args).output().unwrap();
+    let text = |bytes: &[u8]| String::from_utf8_lossy(bytes).into_owned();
+    (out.status.code(), text(&out.stdout), text(&out.stderr))
+}
+
+const VALUES: &str = "k8s/helm-values/web/prod-config.yaml";
+
+#[test]
+fn a_changed_value_builds_one_release_and_nothing_else() {
+    let f = example();
+    let (code, out, err) = diff(&f, &[]);
+    assert_eq!((code, err.as_str()), (Some(0), ""));
+    assert!(out.starts_with("no difference in dev, prod, qa ("), "{out}");
+    edit(&f, VALUES, "replicas: 4", "replicas: 5");
+    // The working tree first, then as a commit.
+    let (code, tree, err) = diff(&f, &["--exit-code"]);
+    assert_eq!((code, err.as_str()), (Some(2), ""));
+    commit(&f, "more");
+    let (code, out, _) = diff(&f, &["HEAD~1..HEAD"]);
+    assert_eq!(code, Some(0));
+    for out in [&out, &tree] {
+        for want in [
+            "# Environment: prod: 0 added, 1 changed, 0 removed\n",
+            "## Release: shop-prod/web changed (k8s/gitops/prod/web/release.yaml:1)\nDeployment shop-prod/web (apps/v1) changed\n",
+            "-  replicas: 4\n+  replicas: 5\n",
+            "no difference in dev, qa (",
+        ] {
+            assert!(out.contains(want), "{want}\n{out}");
+        }
+    }
+    let (_, out, _) = diff(&f, &["HEAD~1..HEAD", "-o", "json"]);
+    let json: serde_json::Value = serde_json::from_str(&out).unwrap();
+    let rendered: Vec<_> = json["environments"].as_array().unwrap().iter().map(|e| e["rendered"].clone()).collect();
+    assert_eq!(rendered, [0, 2, 0], "both sides of one release");
+    let (_, out, _) = diff(&f, &["HEAD~1..HEAD", "-o", "markdown"]);
+    assert!(out.starts_with("<!-- pintle:diff -->\n") && out.contains("```diff\n"), "{out}");
+    // Nothing is checked out or written.
+    assert_eq!(git(f.path(), &["status", "--porcelain"]), "");
+}
+
+#[test]
+fn a_bump_is_told_by_its_image_and_its_noise_folded() {
+    let f = example();
+    edit(&f, "k8s/gitops/prod/web/release.yaml", "1.7.3", "1.7.4");
+    let (code, out, err) = diff(&f, &["HEAD", "--env", "prod"]);
+    assert_eq!((code, err.as_str()), (Some(0), ""));
+    for want in [
+        "0 added, 2 changed, 0 removed, 3 with chart labels or checksums only, 1 restarting\n",
+        "Service shop-prod/web (v1) chart labels or checksums only\n",
+        "  image registry.example/shop/web:1.7.3 -> registry.example/shop/web:1.7.4\n  pods restart\n",
+    ] {
+        assert!(out.contains(want), "{want}\n{out}");
+    }
+}
+
+#[test]
+fn what_does_not_render_is_an_error_and_no_removal() {
+    let f = example();
+    edit(&f, "k8s/helm-charts/web/templates/service.yaml", "{{", "{{ fail \"broken\" }}{{");
+    let (code, out, err) = diff(&f, &["--env", "prod"]);
+    assert_eq!(code, Some(1));
+    assert!(
+        err.contains("prod: head: k8s/gitops/prod/web/release.yaml:1: HelmRelease web: ") && err.contains("broken"),
+        "{err}"
+    );
+    assert!(!out.contains("removed"), "{out}");
+    commit(&f, "broken");
+    let (code, _, err) = diff(&f, &["HEAD..HEAD~1", "--env", "prod"]);
+    assert!(code == Some(1) && err.contains("prod: base: "), "{err}");
+    let (code, _, err) = diff(&f, &["nope..HEAD"]);
+    assert_eq!((code, err.as_str()), (Some(1), "Error: nope names no commit here: fetch it first\n"));
+    let (code, _, err) = diff(&f, &["--env", "staging"]);
+    assert!(code == Some(1) && err.contains("no environment staging"), "{err}");
+}
+
+#[test]
+fn removals_are_told_with_what_they_cost() {
+    let f = example();
+    f.write(
+        "k8s/gitops/prod/data.yaml",
+        "apiVersion: v1\nkind: PersistentVolumeClaim\nmetadata:\n  name: data\nspec:\n  accessModes: [ReadWriteOnce]\n",
+    );
+    edit(&f, "k8s/gitops/prod/kustomization.yaml", "resources:\n", "resources:\n  - data.yaml\n");
+    commit(&f, "data");
+    edit(&f, "k8s/gitops/prod/kustomization.yaml", "  - data.yaml\n", "");
+    edit(&f, "k8s/gitops/prod/kustomization.yaml", "  - worker\n", "");
+    let (code, out, err) = diff(&f, &["HEAD", "--env", "prod"]);
+    assert_eq!((code, err.as_str()), (Some(0), ""));
+    for want in [
+        "## Release: shop-prod/worker removed (k8s/gitops/prod/worker/release.yaml:1)\n",
+        "PersistentVolumeClaim data (v1) removed\n  DANGER: the claim goes",
+        "/worker (helm.toolkit.fluxcd.io/v2) removed\n  note: Flux uninstalls the release\n",
+    ] {
+        assert!(out.contains(want), "{want}\n{out}");
+    }
+    assert!(!out.contains("/web "), "{out}");
+}
+
+#[test]
+fn secrets_are_compared_without_a_trace() {
+    let f = example();
+    let path = "k8s/gitops/prod/web/secrets.yaml";
+    f.write(
+        path,
+        "apiVersion: v1\nkind: Secret\nmetadata:\n  name: web-extra\nstringData:\n  password: canary-plain-1\n",
+    );
+    commit(&f, "plain");
+    edit(&f, path, "canary-plain-1", "canary-plain-2");
+    for form in ["terminal", "json", "markdown"] {
+        let (code, out, err) = diff(&f, &["HEAD", "--env", "prod", "-o", form]);
+        assert_eq!((code, err.as_str()), (Some(0), ""));
+        assert!(out.contains("web-extra") && !out.contains("canary"), "{out}");
+    }
+}
