@@ -21,8 +21,11 @@ use crate::cluster::{Gvk, Json, WatchEvent};
 use super::access::Access;
 use super::announce::Announcer;
 use super::artifact::Artifacts;
+use super::events::{self, Sink};
 use super::index::{Index, Key, version};
+use super::metrics::{Metrics, Object, Reconciled};
 use super::options::Options;
+use super::perform::MANAGER;
 use super::reconcile::{Outcome, Told, reconcile, subject};
 use super::subject::Subject;
 use super::{dependencies, sources, values};
@@ -35,6 +38,7 @@ pub struct World {
     pub artifacts: Artifacts,
     pub access: Access,
     pub announcer: Announcer,
+    pub metrics: Metrics,
     slots: Arc<Semaphore>,
 }
 
@@ -54,10 +58,15 @@ pub enum RunError {
     #[error("{0}")]
     Config(#[from] crate::cluster::kube::ConfigError),
     #[error("{0}")]
+    Events(String),
+    #[error("{0}")]
     Cluster(#[from] crate::cluster::ClusterError),
     #[error("artifacts can't be stored and served: {0}")]
     Storage(#[from] std::io::Error),
 }
+
+/// As metrics call this controller.
+const CONTROLLER: &str = "helmrelease";
 
 /// The kinds whose objects are all watched.
 const KINDS: [(&str, &str); 5] = [
@@ -155,6 +164,14 @@ struct Manager {
 /// # Errors
 /// There is no connection to be had.
 pub async fn run(options: Options, shutdown: watch::Receiver<bool>) -> Result<(), RunError> {
+    run_with(options, Metrics::default(), shutdown).await
+}
+
+/// As [`run`], counted in metrics that somebody serves.
+///
+/// # Errors
+/// As there; the address of events is none.
+pub async fn run_with(options: Options, metrics: Metrics, shutdown: watch::Receiver<bool>) -> Result<(), RunError> {
     let kube = Kube::connect(&options.connection).await?;
     kube.reachable().await?;
     let sources = match options.sources.clone() {
@@ -165,10 +182,19 @@ pub async fn run(options: Options, shutdown: watch::Receiver<bool>) -> Result<()
         None => None,
     };
     let instance = std::env::var("HOSTNAME").unwrap_or_else(|_| "pintle".into());
+    let telling = events::Options {
+        controller: MANAGER.into(),
+        instance,
+        address: options.events_addr.clone(),
+        repeat: options.compat_flux,
+    };
+    let sink = Sink::start(kube.clone(), telling, metrics.clone()).map_err(RunError::Events)?;
+    metrics.set_workers(CONTROLLER, options.concurrent);
     let world = Arc::new(World {
         artifacts: Artifacts::new(options.http_retry, options.http_timeout, options.cache_dir.clone()),
         access: Access::new(kube.clone(), &options),
-        announcer: Announcer::new(kube.clone(), &instance),
+        announcer: Announcer::new(sink),
+        metrics,
         index: Index::default(),
         slots: Arc::new(Semaphore::new(options.concurrent.max(1))),
         kube,
@@ -214,6 +240,7 @@ impl Manager {
         }
         let all = futures::future::join_all(self.releases.drain().map(|(_, handle)| handle.task));
         let _ = tokio::time::timeout(self.world.options.graceful_shutdown, all).await;
+        let _ = tokio::time::timeout(Duration::from_secs(5), self.world.announcer.flush()).await;
     }
 
     fn hear(&mut self, news: News) {
@@ -443,6 +470,7 @@ async fn work(world: Arc<World>, key: Key, shared: Arc<Shared>) {
     let mut deadline: Option<Instant> = None;
     let mut extra: Option<Instant> = None;
     let mut failures = 0_u32;
+    let mut said: Said = None;
     loop {
         let due = async {
             match deadline {
@@ -470,8 +498,10 @@ async fn work(world: Arc<World>, key: Key, shared: Arc<Shared>) {
         let slot = Slot(Arc::new(Mutex::new(Some(permit))));
         let extra_attempt = extra.is_some_and(|at| at <= Instant::now());
         let told = Told { object, superseded: shared.superseded.subscribe(), extra_attempt, slot: slot.clone() };
+        let begun = Instant::now();
         let (outcome, object) = reconcile(&world, told).await;
         slot.release();
+        count(&world, &key, &object, &outcome, begun.elapsed(), &mut said);
         own = Some(Arc::new(object));
         tracing::debug!(release = %key, ?outcome, "reconciled");
         let options = &world.options;
@@ -511,6 +541,44 @@ async fn work(world: Arc<World>, key: Key, shared: Arc<Shared>) {
         };
         deadline = after.map(|after| Instant::now() + after);
     }
+}
+
+/// Revision and readiness, as the metrics were told last.
+type Said = Option<(String, &'static str)>;
+
+/// Writes a reconciliation into the metrics.
+fn count(world: &World, key: &Key, object: &Json, outcome: &Outcome, took: Duration, said: &mut Said) {
+    let (metrics, name) = (&world.metrics, Object::new("HelmRelease", &key.namespace, &key.name));
+    let how = match outcome {
+        Outcome::Done | Outcome::After(_) | Outcome::Wait(_) | Outcome::Exhausted => Reconciled::RequeueAfter,
+        Outcome::Requeue => Reconciled::Requeue,
+        Outcome::Failed(_) => Reconciled::Error,
+        Outcome::Terminal | Outcome::Gone => Reconciled::Success,
+    };
+    metrics.reconciled(CONTROLLER, &name, took, how);
+    let before = said.as_ref().map(|(revision, ready)| (revision.as_str(), *ready));
+    if *outcome == Outcome::Gone {
+        metrics.forget(&name, before);
+        world.announcer.forget(uid(object).unwrap_or_default());
+        *said = None;
+        return;
+    }
+    let text = |at: &str| object.pointer(at).and_then(Json::as_str).unwrap_or_default().to_owned();
+    let conditions = sources::conditions(object);
+    let ready = match conditions.iter().find(|c| c.type_ == "Ready").map(|c| c.status.as_str()) {
+        Some("True") => "True",
+        Some("False") => "False",
+        _ => "Unknown",
+    };
+    let now = (text("/status/lastAttemptedRevision"), ready);
+    metrics.release(&name, before, (&now.0, now.1));
+    *said = Some(now);
+    let failures = object.pointer("/status/failures").and_then(Json::as_i64).unwrap_or_default();
+    metrics.set_failures(&name, failures, 0.0);
+    let drifted = conditions.iter().find(|c| c.type_ == "Drifted" && c.status == "True");
+    // The first line of the message is a head; excluded objects are none that differ.
+    let differing = drifted.map_or(0, |c| c.message.lines().skip(1).filter(|l| !l.ends_with(" excluded")).count());
+    metrics.set_drift(&name, differing);
 }
 
 fn uid(object: &Json) -> Option<&str> {

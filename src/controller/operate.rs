@@ -4,10 +4,11 @@ use std::time::Duration;
 
 use tokio::sync::watch;
 
+use super::Options;
 use super::http::{self, Health};
 use super::lease::{Election, End, Options as Lease};
+use super::manager::run_with;
 use super::metrics::Metrics;
-use super::{Options, run};
 use crate::cluster::kube::Kube;
 
 /// How it is operated.
@@ -24,7 +25,7 @@ pub struct Operating {
 /// Runs until told to stop, or until the lead is lost: then another may be at work already, and the process is to end.
 ///
 /// # Errors
-/// An address is taken, the cluster cannot be reached, what [`run`] says, or the lead was lost.
+/// An address is taken, the cluster cannot be reached, what [`run_with`] says, or the lead was lost.
 pub async fn operate(options: Options, operating: Operating, mut stop: watch::Receiver<bool>) -> Result<(), String> {
     let (health, metrics) = (Health::default(), Metrics::default());
     for (address, router) in [
@@ -56,7 +57,7 @@ async fn lead(
 ) -> Result<(), String> {
     let Some(lease) = election else {
         health.set_ready(true);
-        return run(options, stop.clone()).await.map_err(|e| e.to_string());
+        return run_with(options, metrics.clone(), stop.clone()).await.map_err(|e| e.to_string());
     };
     let name = lease.name.clone();
     let cluster = Kube::connect(&options.connection).await.map_err(|e| e.to_string())?;
@@ -71,7 +72,7 @@ async fn lead(
     metrics.set_leading(&name, true);
     // The lease is held until the work has ended, so that no successor meets work under way.
     let (end, mut ended) = watch::channel(false);
-    let mut work = std::pin::pin!(run(options, stop.clone()));
+    let mut work = std::pin::pin!(run_with(options, metrics.clone(), stop.clone()));
     let mut hold = std::pin::pin!(election.hold(&mut ended));
     let result = tokio::select! {
         done = &mut work => {

@@ -139,7 +139,7 @@ impl Turn<'_> {
     }
 
     async fn tell(&self, event: Event) {
-        self.world.announcer.tell(&self.subject, event).await;
+        self.world.announcer.tell(&self.subject, event);
     }
 
     async fn run(&mut self) -> Result<Outcome, Stop> {

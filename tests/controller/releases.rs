@@ -60,10 +60,7 @@ fn a_release_is_installed_upgraded_and_uninstalled() {
     });
     w.gone("web");
     assert_eq!((w.stored("web"), w.live("v1", "ConfigMap", "web")), (String::new(), None));
-    assert_eq!(
-        w.reasons("web"),
-        "InstallSucceeded UpgradeSucceeded UpgradeSucceeded UpgradeSucceeded UninstallSucceeded"
-    );
+    w.told("web", "InstallSucceeded UpgradeSucceeded UpgradeSucceeded UpgradeSucceeded UninstallSucceeded");
 }
 
 #[test]
@@ -95,7 +92,7 @@ fn a_failed_upgrade_is_rolled_back_and_retried_until_it_is_given_up() {
     assert_eq!(r.history(), "5 deployed rollback, 4 failed upgrade, 3 superseded rollback");
     assert_eq!(w.stored("web"), "1 superseded, 2 failed, 3 superseded, 4 failed, 5 deployed");
     assert_eq!((w.data("web", "text"), w.live("apps/v1", "Deployment", "web-bad")), ("good".into(), None));
-    assert_eq!(w.reasons("web"), "InstallSucceeded UpgradeFailed RollbackSucceeded UpgradeFailed RollbackSucceeded");
+    w.told("web", "InstallSucceeded UpgradeFailed RollbackSucceeded UpgradeFailed RollbackSucceeded");
 
     // Another spec, another try.
     w.change("web", json!({"spec": {"values": {"text": "better", "fail": null}}}));

@@ -59,15 +59,11 @@ fn upgrades_that_fail() {
     // One retry, and the last failure stays.
     let r = w.until("stays", "the stall", |r| r.is("Stalled", "True"));
     assert_eq!((r.reason("Ready").as_str(), r.at("/status/upgradeFailures")), ("UpgradeFailed", json!(2)));
-    assert_eq!(w.reasons("stays"), "InstallSucceeded UpgradeFailed RollbackSucceeded UpgradeFailed");
+    w.told("stays", "InstallSucceeded UpgradeFailed RollbackSucceeded UpgradeFailed");
     // Uninstalled, it is installed anew, which fails too.
     let r = w.until("uninstalls", "the stall", |r| r.is("Stalled", "True"));
     assert_eq!((r.reason("Ready").as_str(), r.at("/status/installFailures")), ("InstallFailed", json!(1)));
-    assert!(
-        w.reasons("uninstalls").starts_with("InstallSucceeded UpgradeFailed UninstallSucceeded InstallFailed"),
-        "{}",
-        w.reasons("uninstalls")
-    );
+    w.told("uninstalls", "InstallSucceeded UpgradeFailed UninstallSucceeded InstallFailed");
     // Again and again, without a remedy.
     let r = w.until("forever", "some tries", |r| r.at("/status/upgradeFailures").as_i64() >= Some(3));
     assert!(!r.has("Stalled") && !w.reasons("forever").contains("Rollback"), "{}", w.reasons("forever"));

@@ -243,19 +243,30 @@ impl World {
         self.records(release).iter().map(|(v, s)| format!("{v} {s}")).collect::<Vec<_>>().join(", ")
     }
 
-    /// Reasons of the events about a release, in the order in which they were told.
-    pub fn events(&self, name: &str) -> Vec<(String, String)> {
-        let mut found = self.run(async |cluster| {
-            let fields = format!("involvedObject.name={name},involvedObject.kind=HelmRelease");
+    /// Reasons of the events about a release, each as often as it was told, in alphabetical order.
+    pub fn reasons(&self, name: &str) -> String {
+        let fields = format!("involvedObject.name={name},involvedObject.kind=HelmRelease");
+        let found = self.run(async |cluster| {
             cluster.list(&Gvk::new("", "v1", "Event"), Some(self.name()), "", &fields).await.unwrap()
         });
-        found.sort_by_key(pintle::controller::index::version);
-        let text = |e: &Json, key: &str| e.get(key).and_then(Json::as_str).unwrap_or_default().to_owned();
-        found.iter().map(|e| (text(e, "reason"), text(e, "message"))).collect()
+        let times = |e: &Json| e["count"].as_u64().unwrap_or(1) as usize;
+        let mut all: Vec<String> = found
+            .iter()
+            .flat_map(|e| std::iter::repeat_n(e["reason"].as_str().unwrap().to_owned(), times(e)))
+            .collect();
+        all.sort();
+        all.join(" ")
     }
 
-    pub fn reasons(&self, name: &str) -> String {
-        self.events(name).into_iter().map(|(reason, _)| reason).collect::<Vec<_>>().join(" ")
+    /// Waits until exactly these reasons have been told: events come a moment later.
+    pub fn told(&self, name: &str, reasons: &str) {
+        let mut want: Vec<&str> = reasons.split_whitespace().collect();
+        want.sort_unstable();
+        let (want, begin) = (want.join(" "), Instant::now());
+        while self.reasons(name) != want {
+            assert!(begin.elapsed() < Duration::from_secs(10), "told: {}\nwant: {want}", self.reasons(name));
+            std::thread::sleep(Duration::from_millis(50));
+        }
     }
 }
 
