@@ -9,3 +9,4 @@ mod race;
 mod secrets;
 mod sops;
 mod support;
+mod zoo;

@@ -99,7 +99,11 @@ pub fn judge(node: &Node, known: &Known<'_>) -> Vec<Judgement> {
     if node.get("sops").is_none() {
         let theme = theme(api, kind, known);
         out.extend(violations.into_iter().filter_map(|v| {
-            let Violation { fault, line, steps, message, fix, .. } = v;
+            let Violation { fault, line, mut steps, message, fix, .. } = v;
+            if fault == Fault::MissingField {
+                // What is missing stands nowhere: the place is that of what it is missing from.
+                steps.pop();
+            }
             Some(Judgement { rule: theme.rule(fault)?, line, steps, message, fix })
         }));
     }

@@ -12,6 +12,9 @@ use crate::repo::HelmRelease;
 use crate::repo::document::Node;
 use crate::report::{Finding, Rule};
 
+/// Namespace and name of a release → those that it waits for, with the lines that say so.
+type Graph<'g> = BTreeMap<(&'g str, &'g str), Vec<(&'g str, &'g str, usize)>>;
+
 pub fn check(view: &View<'_>, built: &Built, out: &mut Vec<Finding>) {
     for hr in &built.releases {
         values_from(built, hr, out);
@@ -89,7 +92,7 @@ fn source(view: &View<'_>, built: &Built, release: &Object, out: &mut Vec<Findin
 }
 
 fn depends_on(built: &Built, releases: &[&Object], out: &mut Vec<Finding>) {
-    let mut graph: BTreeMap<(&str, &str), Vec<(&str, &str, usize)>> = BTreeMap::new();
+    let mut graph: Graph<'_> = BTreeMap::new();
     for release in releases {
         let list = at(&release.node, &["spec", "dependsOn"]).map_or(&[][..], Node::items);
         let edges = graph.entry((&release.namespace, &release.name)).or_default();
@@ -131,10 +134,7 @@ fn depends_on(built: &Built, releases: &[&Object], out: &mut Vec<Finding>) {
 }
 
 /// The way from a release back to itself, and the line of its first step.
-fn cycle<'g>(
-    graph: &BTreeMap<(&'g str, &'g str), Vec<(&'g str, &'g str, usize)>>,
-    start: (&'g str, &'g str),
-) -> Option<(Vec<String>, usize)> {
+fn cycle<'g>(graph: &Graph<'g>, start: (&'g str, &'g str)) -> Option<(Vec<String>, usize)> {
     let mut seen = std::collections::BTreeSet::new();
     let mut stack: Vec<(Vec<(&str, &str)>, usize)> = vec![(vec![start], 0)];
     while let Some((trail, first)) = stack.pop() {
