@@ -8,7 +8,6 @@ use super::rules;
 use super::scan::{at, text};
 use super::suggest::nearest;
 use super::workloads::pod;
-use crate::repo::HelmRelease;
 use crate::repo::document::Node;
 use crate::report::{Finding, Rule};
 
@@ -16,15 +15,13 @@ use crate::report::{Finding, Rule};
 type Graph<'g> = BTreeMap<(&'g str, &'g str), Vec<(&'g str, &'g str, usize)>>;
 
 pub fn check(view: &View<'_>, built: &Built, out: &mut Vec<Finding>) {
-    for hr in &built.releases {
-        values_from(built, hr, out);
-    }
     let releases: Vec<&Object> = built
         .objects
         .iter()
         .filter(|o| o.kind == "HelmRelease" && o.api_version.starts_with("helm.toolkit.fluxcd.io/"))
         .collect();
     for object in &releases {
+        values_from(built, object, out);
         source(view, built, object, out);
     }
     depends_on(built, &releases, out);
@@ -41,28 +38,30 @@ fn hint(near: Option<&str>, else_: &str) -> String {
     near.map_or_else(|| else_.to_owned(), |n| format!("write {n}"))
 }
 
-fn values_from(built: &Built, hr: &HelmRelease, out: &mut Vec<Finding>) {
-    for v in hr.values_from.iter().filter(|v| !v.optional && matches!(v.kind.as_str(), "ConfigMap" | "Secret")) {
+/// Read from the object itself: a release that can't be rendered has references too.
+fn values_from(built: &Built, release: &Object, out: &mut Vec<Finding>) {
+    for entry in at(&release.node, &["spec", "valuesFrom"]).map_or(&[][..], Node::items) {
+        let (kind, name, key) = (text(entry, "kind"), text(entry, "name"), text(entry, "valuesKey"));
+        if text(entry, "optional") == "true" || !matches!(kind, "ConfigMap" | "Secret") || name.is_empty() {
+            continue;
+        }
         let mut say = |rule, message: String, fix: String| {
-            let finding = Finding::new(rule, hr.place.path.clone(), v.line, message).with_fix(fix);
-            out.push(finding.in_environment(&built.name));
+            let (path, line) = release.place(&[], entry.line());
+            out.push(Finding::new(rule, path, line, message).with_fix(fix).in_environment(&built.name));
         };
-        let Some(object) = built.environment.find(&v.kind, &v.name, hr.namespace.as_deref()) else {
-            let names = built.environment.objects.iter().filter(|o| o.kind == v.kind).map(|o| o.name.as_str());
-            let fix = hint(nearest(&v.name, names), "add the object, or set optional: true");
-            say(
-                &rules::REF_VALUES_FROM,
-                format!("valuesFrom: there is no {} {} in the environment", v.kind, v.name),
-                fix,
-            );
+        let namespace = Some(release.namespace.as_str()).filter(|n| !n.is_empty());
+        let Some(object) = built.environment.find(kind, name, namespace) else {
+            let names = built.environment.objects.iter().filter(|o| o.kind == kind).map(|o| o.name.as_str());
+            let fix = hint(nearest(name, names), "add the object, or set optional: true");
+            say(&rules::REF_VALUES_FROM, format!("valuesFrom: there is no {kind} {name} in the environment"), fix);
             continue;
         };
-        let key = if v.values_key.is_empty() { "values.yaml" } else { &v.values_key };
+        let key = if key.is_empty() { "values.yaml" } else { key };
         let fields = ["data", "stringData", "binaryData"].into_iter().filter_map(|f| object.node.get(f));
         let keys: Vec<&str> = fields.flat_map(|n| n.entries()).filter_map(|(k, _)| k.as_str()).collect();
         if !keys.contains(&key) {
             let fix = hint(nearest(key, keys.iter().copied()), &format!("its keys are: {}", keys.join(", ")));
-            say(&rules::REF_VALUES_KEY, format!("valuesFrom: {} {} has no key {key}", v.kind, v.name), fix);
+            say(&rules::REF_VALUES_KEY, format!("valuesFrom: {kind} {name} has no key {key}"), fix);
         }
     }
 }
