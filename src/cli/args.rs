@@ -145,6 +145,10 @@ commands! {
     Build(super::build::BuildArgs) = "build",
     /// Check a deployment repository or a chart before it is merged
     Check(super::check::CheckArgs) = "check",
+    /// The merged values of a release in an environment, with the file that each comes from
+    Values(super::values::ValuesArgs) = "values",
+    /// Which files set a value of a release, in order, and which one wins
+    Explain(super::values::ExplainArgs) = "explain",
     /// Build overlays as kustomize does
     Kustomize(super::kustomize::KustomizeArgs) = "kustomize",
     /// Install a chart

@@ -85,6 +85,24 @@ impl<'a> Opener<'a> {
     }
 }
 
+/// The one release that a service's name means.
+///
+/// # Errors
+/// There is none, or there are several; the message lists them.
+pub fn release<'e>(environment: &'e Environment, service: &str) -> Result<&'e HelmRelease, Failure> {
+    let exact = environment.releases.iter().filter(|hr| hr.name == service);
+    let all: Vec<&HelmRelease> = environment.releases.iter().filter(|hr| hr.belongs_to(service)).collect();
+    let exact: Vec<&HelmRelease> = exact.collect();
+    match (&exact[..], &all[..]) {
+        ([one], _) | (_, [one]) => Ok(one),
+        (_, []) => Err(Failure::new(no_service(environment, service))),
+        _ => {
+            let names: Vec<String> = all.iter().map(|hr| format!("{} ({})", hr.name, hr.place)).collect();
+            Err(Failure::new(format!("service {service} has several releases: name one of {}", names.join(", "))))
+        }
+    }
+}
+
 /// What is said where a service is not found: the problems that may be the reason, else the names that there are.
 pub fn no_service(environment: &Environment, service: &str) -> String {
     let names: Vec<&str> = environment.releases.iter().map(|r| r.name.as_str()).collect();

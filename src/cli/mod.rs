@@ -48,6 +48,7 @@ mod template;
 mod test;
 mod uninstall;
 mod upgrade;
+mod values;
 mod version;
 mod versions;
 mod warnings;
@@ -105,6 +106,8 @@ pub fn run(args: impl IntoIterator<Item = OsString>, io: &mut Streams<'_>) -> u8
         args::Command::Cache(a) => cache::run(&a, io),
         args::Command::Build(a) => build::run(&a, &cli.global, io),
         args::Command::Check(a) => check::run(&a, &cli.global, io),
+        args::Command::Values(a) => values::run(&a, &cli.global, io),
+        args::Command::Explain(a) => values::explain(&a, &cli.global, io),
         args::Command::Kustomize(a) => kustomize::run(&a, io),
         args::Command::Install(a) => install::run(&a, &cli.global, io),
         args::Command::Upgrade(a) => upgrade::run(&a, &cli.global, io),

@@ -133,6 +133,11 @@ impl Node {
         self.entries().iter().find(|(k, _)| k.as_str() == Some(key))
     }
 
+    /// A text that stands for itself.
+    pub(super) fn scalar(text: impl Into<String>, line: usize) -> Self {
+        Self { line, value: Content::Scalar(text.into()), kind: Kind::Text }
+    }
+
     /// The values alone, to compare.
     pub fn plain(&self) -> String {
         match &self.value {

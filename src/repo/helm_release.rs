@@ -58,6 +58,8 @@ pub struct HelmRelease {
     pub values_from: Vec<ValuesFrom>,
     /// The whole document: `spec.values` is read from it as Helm reads values.
     pub text: Vec<u8>,
+    /// `spec.values` with the lines of the source file.
+    pub values: Option<Node>,
     pub include_crds: bool,
     pub skip_schema_validation: bool,
     pub suspended: bool,
@@ -123,6 +125,7 @@ impl HelmRelease {
             chart: chart?,
             values_from,
             text: document.text.clone(),
+            values: spec.get("values").cloned(),
             include_crds: install.and_then(|i| i.get("crds")).and_then(Node::as_str) != Some("Skip"),
             skip_schema_validation: install.and_then(|i| i.get("disableSchemaValidation")).is_some_and(is_true),
             suspended: spec.get("suspend").is_some_and(is_true),

@@ -102,6 +102,20 @@ impl Environment {
         Ok(chart)
     }
 
+    /// All values of a release as its templates see them, subcharts' defaults aside, as JSON.
+    ///
+    /// # Errors
+    /// Where and why they can't be had.
+    pub fn merged(&self, checkout: &Checkout, hr: &HelmRelease, settings: &Settings) -> Result<Vec<u8>, Problem> {
+        let fail = |message: String| Problem { place: hr.place.clone(), message };
+        let mut log = Vec::new();
+        let chart = self.load_chart(checkout, hr, &mut log)?;
+        let mut st = State::new(Arc::new(SystemHost { enable_dns: false }), settings.limits);
+        let values = self.values(&mut st.heap, hr, &mut log)?;
+        let all = crate::values::coalesce_values(&mut st.heap, &chart, values, &mut log).map_err(fail)?;
+        crate::value::json::encode(&mut st.heap, &Value::Map(all), false, None).map_err(fail)
+    }
+
     /// The values that a release gives its chart.
     pub(super) fn values(&self, heap: &mut Heap, hr: &HelmRelease, log: &mut Vec<LogLine>) -> Result<MapId, Problem> {
         let at = |line: usize, message: String| Problem { place: Place { path: hr.place.path.clone(), line }, message };
