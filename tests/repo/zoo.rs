@@ -187,7 +187,7 @@ fn defects_do_not_hide_each_other() {
     chosen.iter().for_each(|c| apply(c, &mut files));
     let dir = folder("together");
     write(&dir, &files);
-    let (code, found, text) = check(&dir);
+    let (code, found, _) = check(&dir);
     assert_eq!(code, 1);
     for case in chosen {
         // Other defects move lines: the rule and the file are what counts here.
