@@ -107,6 +107,9 @@ async fn of_google() {
 }
 
 /// The keys of S3 as Amazon's own tools find them, in a process of its own for its environment; what is sent is signed with them.
+/// The key's id and the session that are to be seen, and the variables that are set.
+type Case<'c> = (&'c str, &'c str, &'c [(&'c str, &'c str)]);
+
 #[test]
 fn the_ambient_chain_of_s3() {
     let server = Faults::start(|_| {
@@ -122,7 +125,7 @@ fn the_ambient_chain_of_s3() {
     fs::write(home.join(".aws/credentials"), profiles).unwrap();
     let values = format!("s3://charts/values.yaml?endpoint={}&region=us-east-1", server.url);
     let environment = [("AWS_ACCESS_KEY_ID", "AKIDENV"), ("AWS_SECRET_ACCESS_KEY", "canary-secret")];
-    let cases: [(&str, &str, &[(&str, &str)]); 3] = [
+    let cases: [Case<'_>; 3] = [
         ("AKIDENV", "", &environment),
         ("AKIDDEFAULT", "", &[]),
         ("AKIDWORK", "the-session", &[("AWS_PROFILE", "work")]),
