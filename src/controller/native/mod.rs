@@ -1,6 +1,6 @@
 //! Sources, reconciled here: what source-controller does, for `--sources=native`.
 //!
-//! Each source object is brought to an artifact: a file in the [`store`], served over HTTP under Flux's paths and published in the object's
+//! Each source object is brought to an artifact: a file in the `store`, served over HTTP under Flux's paths and published in the object's
 //! status, so that kustomize-controller, the flux CLI and our own HelmRelease reconciler use it without knowing who made it. Fetching is the
 //! business of [`crate::source`]; here stands what an object means, when it is looked at again, and what is said of it. Git is only read:
 //! nothing here can push. Source: source-controller 1.9 `internal/controller`.

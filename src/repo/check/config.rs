@@ -1,10 +1,12 @@
 //! The check's own configuration in a repository, `.pintle-check.yaml`: which findings are ignored, where, and why.
 //!
-//!     kubeVersion: "1.34"
-//!     ignore:
-//!     - rule: source/unpinned          # an id, or a theme: source/*
-//!       path: k8s/gitops/dev/**        # optional; a glob
-//!       reason: dev follows the main branch
+//! ```yaml
+//! kubeVersion: "1.34"
+//! ignore:
+//! - rule: source/unpinned          # an id, or a theme: source/*
+//!   path: k8s/gitops/dev/**        # optional; a glob
+//!   reason: dev follows the main branch
+//! ```
 
 use super::rules;
 use super::suggest::nearest;

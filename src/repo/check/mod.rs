@@ -5,7 +5,7 @@
 //! `values_files`, `unread`, `compare`). A file that breaks a build hides nothing else: its environment is built again without it.
 //!
 //! A theme only adds [`Finding`]s. [`check`] puts them together: what is more exact wins over the error of the build that it caused, what
-//! the repository ignores is taken out ([`config`]), and no text of a finding holds a value of a Secret.
+//! the repository ignores is taken out (`config`), and no text of a finding holds a value of a Secret.
 
 mod apis;
 mod charts;
