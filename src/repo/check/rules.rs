@@ -112,3 +112,24 @@ pub fn matches(pattern: &str, rule: &Rule) -> bool {
         None => pattern == rule.id,
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_page_has_the_same_table() {
+        let page = include_str!("../../../docs/check.md");
+        let rows: Vec<&str> = page.lines().filter(|l| l.starts_with("| `")).collect();
+        let want: Vec<String> =
+            ALL.iter().map(|r| format!("| `{}` | {} | {} |", r.id, r.level.as_str(), r.summary)).collect();
+        assert_eq!(rows, want);
+    }
+
+    #[test]
+    fn themes_and_ids_name_rules() {
+        let rule = find("values/unread").unwrap();
+        assert!(matches("values/unread", rule) && matches("values/*", rule));
+        assert!(!matches("values", rule) && !matches("value/*", rule));
+    }
+}
