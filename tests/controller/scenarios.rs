@@ -107,6 +107,7 @@ fn a_pending_revision_of_a_dead_program_is_unlocked() {
         Objects::new(std::sync::Arc::new(cluster), Driver::Secret, Some(w.name()), "helm").get("web", 2).await.unwrap()
     });
     assert_eq!(unlocked.info.description, "Release unlocked from stale 'pending-upgrade' state");
+    w.told("web", "InstallSucceeded PendingRelease UpgradeSucceeded");
 }
 
 #[test]

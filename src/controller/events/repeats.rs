@@ -66,7 +66,10 @@ impl Repeats {
             return Seen::Again { name: name.clone(), count: *count };
         }
         let object = event.object.name.as_deref().unwrap_or("object");
-        let name = format!("{object}.{:x}{serial:04x}", now.unsigned_abs());
+        // By chance: a program that was started anew in the same second must not find its names taken.
+        let mut chance = [0; 8];
+        let _ = getrandom::fill(&mut chance);
+        let name = format!("{object}.{:016x}", u64::from_le_bytes(chance).wrapping_add(serial));
         if told.notes.len() >= NOTES {
             told.notes.remove(0);
         }
