@@ -70,21 +70,45 @@ fn deployment(annotations: &str) -> String {
     chart::write("web", "", &[("templates/d.yaml", &object)]).display().to_string()
 }
 
+/// Lets the Deployment `web` become ready once it has been waited for.
+fn heal(ns: &Namespace) {
+    let id = ObjectId::new(Gvk::new("apps", "v1", "Deployment"), Some(ns.name()), "web");
+    ns.run(async |cluster| {
+        let begin = Instant::now();
+        while cluster.get(&id).await.unwrap().is_none() {
+            assert!(begin.elapsed() < Duration::from_secs(60), "it was never applied");
+            tokio::time::sleep(Duration::from_millis(50)).await;
+        }
+        tokio::time::sleep(Duration::from_secs(2)).await;
+        let body = json!({"spec": {"template": {"metadata": {"annotations": {"test/never-ready": null}}}}});
+        cluster.patch(&id, PatchType::Merge, &body, &write_options()).await.unwrap();
+    });
+}
+
 #[test]
 fn a_terminal_shows_a_line_for_each_object() {
     let ns = cluster::namespace("terminal");
-    let inner = format!("{} install x {} --wait --timeout 1m", env!("CARGO_BIN_EXE_pintle"), deployment(""));
+    let chart = deployment("test/never-ready: \"\"");
+    let inner = format!("{} install x {chart} --wait --timeout 1m", env!("CARGO_BIN_EXE_pintle"));
     // `script` gives the program a terminal.
-    let out = ns.command("script".as_ref()).args(["-qec", &inner, "/dev/null"]).env("TERM", "xterm").output().unwrap();
+    let mut command = ns.command("script".as_ref());
+    command.args(["-qec", &inner, "/dev/null"]).env("TERM", "xterm").stdin(Stdio::null());
+    let child = command.stdout(Stdio::piped()).stderr(Stdio::piped()).spawn().unwrap();
+    heal(&ns);
+    let out = child.wait_with_output().unwrap();
     let text = String::from_utf8_lossy(&out.stdout).into_owned();
     assert!(out.status.success(), "{text}");
     assert!(text.contains("\u{1b}[") && text.contains("/web InProgress: "), "{text}");
     assert!(text.contains('✓') && text.contains("\nNAME: x\r\n") && text.contains("STATUS: deployed"), "{text}");
     // Without a terminal there are plain lines, and none with --quiet.
     let ns = cluster::namespace("no-terminal");
-    let out = ns.pintle(&["install", "x", &deployment(""), "--wait"]);
+    let mut command = ns.command(env!("CARGO_BIN_EXE_pintle").as_ref());
+    command.args(["install", "x", &chart, "--wait", "--timeout", "1m"]).stdin(Stdio::null());
+    let child = command.stdout(Stdio::piped()).stderr(Stdio::piped()).spawn().unwrap();
+    heal(&ns);
+    let out = child.wait_with_output().unwrap();
     let text = String::from_utf8_lossy(&out.stderr).into_owned();
-    assert!(text.contains("web: InProgress: ") && !text.contains('\u{1b}'), "{text}");
+    assert!(out.status.success() && text.contains("web: InProgress: ") && !text.contains('\u{1b}'), "{text}");
     let out = ns.pintle(&["upgrade", "x", &deployment("a: b"), "--wait", "--quiet"]);
     assert!(out.status.success() && out.stderr.is_empty(), "{}", String::from_utf8_lossy(&out.stderr));
 }
