@@ -106,6 +106,53 @@ fn values_come_in_the_controllers_order() {
 }
 
 #[test]
+fn each_value_has_the_line_that_it_comes_from() {
+    let repo = project("examples/deployment-repo");
+    let of = |words: &[&str]| pintle(&[words, &["--repo", repo.as_str(), "-e", "prod", "--service", "web"]].concat());
+    let o = of(&["values"]);
+    for want in [
+        "  tag: \"1.7.3\"  # k8s/gitops/prod/web/release.yaml:27\n",
+        "  host: shop.example  # k8s/gitops/prod/web/configmap.yaml:8\n",
+        "replicas: 4  # k8s/helm-values/web/prod-config.yaml:1\n",
+        "  siteId: <masked>  # k8s/gitops/prod/web/secrets.yaml:7\n",
+    ] {
+        assert!(o.out.contains(want), "{want}\n{}{}", o.out, o.err);
+    }
+    let o = of(&["explain", "image.tag"]);
+    let lines: Vec<&str> = o.out.lines().map(str::trim).collect();
+    assert_eq!(lines[0], "image.tag: \"1.7.3\"");
+    assert!(lines[1].starts_with("k8s/helm-charts/web/values.yaml:4 "), "{}", o.out);
+    assert!(lines[2].starts_with("wins  k8s/gitops/prod/web/release.yaml:27  1.7.3 "), "{}", o.out);
+    let o = of(&["explain", "nothing.here"]);
+    assert_eq!((o.code, o.out.as_str()), (1, ""));
+    assert!(o.err.starts_with("Error: no layer sets nothing.here"), "{}", o.err);
+}
+
+#[test]
+fn checks_end_with_the_code_that_ci_reads() {
+    let sound = project("tests/fixtures/zoo/base");
+    let o = pintle(&["check", &sound]);
+    assert_eq!(o.code, 0, "{}{}", o.out, o.err);
+    assert!(o.out.ends_with("2 releases in 2 environments checked\n"), "{}", o.out);
+    // The example has its Secrets in clear.
+    let example = project("examples/deployment-repo");
+    let o = pintle(&["check", &example, "--env", "prod", "-o", "github"]);
+    assert_eq!(o.code, 1);
+    assert!(o.out.contains("::error file=k8s/gitops/prod/web/secrets.yaml,line=6"), "{}", o.out);
+    assert!(!o.out.contains("gitops/dev"), "{}", o.out);
+    assert_eq!(pintle(&["check", &example, "--ignore", "secrets/*"]).code, 0);
+    for wrong in [
+        &["check", "/no/such/folder"][..],
+        &["check", &sound, "--env", "stage"],
+        &["check", &sound, "--rules", "values/unred"],
+    ] {
+        let o = pintle(wrong);
+        assert_eq!(o.code, 2, "{wrong:?}: {}{}", o.out, o.err);
+        assert!(o.err.starts_with("Error: "), "{}", o.err);
+    }
+}
+
+#[test]
 fn what_build_does_not_handle_is_named_with_file_and_line() {
     let release = "k8s/gitops/dev/web/release.yaml";
     let kustomization = "k8s/gitops/dev/web/kustomization.yaml";

@@ -17,7 +17,7 @@ use crate::servers::{self, folder};
 use crate::support::cluster::write_options;
 use crate::world::{CONFIG, World, package};
 
-const PATIENCE: Duration = Duration::from_secs(60);
+const PATIENCE: Duration = Duration::from_secs(180);
 
 /// A world whose controller reconciles sources.
 fn world(test: &str) -> World {

@@ -16,7 +16,7 @@ use serde_json::json;
 use crate::support::cluster::{self, Namespace, write_options};
 
 /// How long a state is waited for.
-const PATIENCE: Duration = Duration::from_secs(90);
+const PATIENCE: Duration = Duration::from_secs(180);
 
 /// A namespace with a running controller.
 pub struct World {
