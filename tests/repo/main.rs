@@ -2,6 +2,7 @@
 
 mod build;
 mod bump;
+mod ci;
 mod diff;
 mod git_http;
 mod kustomize;
