@@ -174,13 +174,6 @@ pub async fn run(options: Options, shutdown: watch::Receiver<bool>) -> Result<()
 pub async fn run_with(options: Options, metrics: Metrics, shutdown: watch::Receiver<bool>) -> Result<(), RunError> {
     let kube = Kube::connect(&options.connection).await?;
     kube.reachable().await?;
-    let sources = match options.sources.clone() {
-        Some(sources) => {
-            let sources = super::native::Sources::start(sources, kube.clone()).await?;
-            Some(tokio::spawn(sources.run(shutdown.clone())))
-        }
-        None => None,
-    };
     let instance = std::env::var("HOSTNAME").unwrap_or_else(|_| "pintle".into());
     let telling = events::Options {
         controller: MANAGER.into(),
@@ -188,7 +181,16 @@ pub async fn run_with(options: Options, metrics: Metrics, shutdown: watch::Recei
         address: options.events_addr.clone(),
         repeat: options.compat_flux,
     };
-    let sink = Sink::start(kube.clone(), telling, metrics.clone()).map_err(RunError::Events)?;
+    let sink = Sink::start(kube.clone(), telling.clone(), metrics.clone()).map_err(RunError::Events)?;
+    let sources = match options.sources.clone() {
+        Some(sources) => {
+            let telling = events::Options { controller: super::native::CONTROLLER.into(), ..telling };
+            let sink = Sink::start(kube.clone(), telling, metrics.clone()).map_err(RunError::Events)?;
+            let sources = super::native::Sources::start(sources, kube.clone(), sink).await?;
+            Some(tokio::spawn(sources.run(shutdown.clone())))
+        }
+        None => None,
+    };
     metrics.set_workers(CONTROLLER, options.concurrent);
     let world = Arc::new(World {
         artifacts: Artifacts::new(options.http_retry, options.http_timeout, options.cache_dir.clone()),
@@ -586,7 +588,7 @@ fn uid(object: &Json) -> Option<&str> {
 }
 
 /// A span, a little longer or shorter: releases that began together do not stay so.
-fn jittered(span: Duration, percentage: u8) -> Duration {
+pub(super) fn jittered(span: Duration, percentage: u8) -> Duration {
     let mut random = [0_u8; 4];
     let _ = getrandom::fill(&mut random);
     let part = f64::from(u32::from_le_bytes(random)) / f64::from(u32::MAX) * 2.0 - 1.0;

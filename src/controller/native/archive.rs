@@ -4,6 +4,7 @@
 //! times are zero, modes are one of three. A name that ustar has no room for stands in a PAX record before its entry. So equal trees are equal
 //! tar streams, the same that source-controller packs. Source: fluxcd/pkg `artifact/storage/archive.go`, Go 1.26 `archive/tar/writer.go`.
 
+use std::collections::BTreeMap;
 use std::io::{self, Write};
 
 use flate2::write::GzEncoder;
@@ -72,9 +73,27 @@ impl<W: Write> Packer<W> {
     }
 }
 
-/// The order of a walk: folder by folder, names in byte order.
-pub fn walk_order(a: &str, b: &str) -> std::cmp::Ordering {
-    a.split('/').cmp(b.split('/'))
+/// Packs files, given by path, with the folders on the way to each.
+///
+/// # Errors
+/// The writer's.
+pub fn files<'f, W: Write>(out: W, files: impl IntoIterator<Item = (&'f str, &'f [u8])>) -> io::Result<W> {
+    let mut entries: BTreeMap<Vec<&str>, Option<(&str, &[u8])>> = BTreeMap::new();
+    for (name, data) in files {
+        let parts: Vec<&str> = name.split('/').collect();
+        for depth in 1..parts.len() {
+            entries.entry(parts.iter().take(depth).copied().collect()).or_default();
+        }
+        entries.insert(parts, Some((name, data)));
+    }
+    let mut packer = Packer::new(out)?;
+    for (parts, file) in entries {
+        match file {
+            Some((name, data)) => packer.entry(name, Kind::File, data)?,
+            None => packer.entry(&parts.join("/"), Kind::Directory, &[])?,
+        }
+    }
+    packer.finish()
 }
 
 /// An entry's header, with a PAX record before it where the name needs one.
@@ -185,9 +204,17 @@ mod tests {
     }
 
     #[test]
-    fn folders_are_walked() {
-        let mut names = ["a-b", "a/b", "a", "b"];
-        names.sort_by(|a, b| walk_order(a, b));
-        assert_eq!(names, ["a", "a/b", "a-b", "b"]);
+    fn folders_come_before_what_lies_in_them() {
+        let packed =
+            files(Vec::new(), [("b", "1"), ("a-b", "2"), ("a/b/c", "3"), ("a/a", "4")].map(|(n, d)| (n, d.as_bytes())));
+        let mut tar = tar::Archive::new(
+            flate2::read::GzDecoder::new(&*packed.unwrap())
+                .bytes()
+                .collect::<Result<Vec<u8>, _>>()
+                .map(std::io::Cursor::new)
+                .unwrap(),
+        );
+        let names = tar.entries().unwrap().map(|e| e.unwrap().path().unwrap().display().to_string());
+        assert_eq!(names.collect::<Vec<_>>(), [".", "a", "a/a", "a/b", "a/b/c", "a-b", "b"]);
     }
 }

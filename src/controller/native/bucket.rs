@@ -3,7 +3,6 @@
 //! Whether something changed is told by the objects' ETags. Source: source-controller 1.9 `internal/controller/bucket_controller.go`.
 
 use std::collections::BTreeMap;
-use std::time::Duration;
 
 use serde_json::json;
 
@@ -11,10 +10,10 @@ use crate::api::BucketSpec;
 use crate::chart::tree;
 use crate::source::{self, BucketRef, Credentials, Provider, Reference, Secret};
 
-use super::archive::{Kind, Packer, walk_order};
+use super::archive;
 use super::ignore::{self, Rules};
 use super::manager::World;
-use super::object::{Fault, Found, Subject};
+use super::object::{Fault, Found, Subject, timeout};
 use super::store::{Store, Stored};
 
 const FAILED: &str = "BucketOperationFailed";
@@ -26,7 +25,7 @@ pub async fn fetch(world: &World, subject: &Subject) -> Result<Found, Fault> {
         return Err(Fault::fetch(FAILED, text).for_good());
     }
     let mut options = (*world.context.options).clone();
-    options.deadline = spec.timeout.as_ref().map_or(Duration::from_secs(60), |t| t.or(Duration::from_secs(60)));
+    options.deadline = timeout(spec.timeout.as_ref());
     let provider = match spec.provider.as_str() {
         "gcp" => Provider::Gcs,
         "azure" => Provider::Azure,
@@ -98,25 +97,7 @@ fn pack(store: &Store, path: &str, tar: &[u8], spec: Option<&str>) -> Result<Sto
     let files = tree::files(tar).map_err(|e| Fault::fetch(FAILED, e))?;
     let own = files.iter().find(|f| f.name == ignore::FILE).map(|f| String::from_utf8_lossy(&f.data).into_owned());
     let rules = Rules::of_bucket(own.as_deref(), spec);
-    let mut entries: Vec<(String, Option<&[u8]>)> = Vec::new();
-    let mut folders = std::collections::BTreeSet::new();
-    for file in files.iter().filter(|f| !rules.ignores(&f.name, false)) {
-        for (at, _) in file.name.match_indices('/') {
-            let folder = file.name.get(..at).unwrap_or_default();
-            if folders.insert(folder.to_owned()) {
-                entries.push((folder.to_owned(), None));
-            }
-        }
-        entries.push((file.name.clone(), Some(&file.data)));
-    }
-    entries.sort_by(|a, b| walk_order(&a.0, &b.0));
-    let write = || {
-        let mut packer = Packer::new(store.begin(path)?)?;
-        for (name, data) in &entries {
-            let kind = if data.is_some() { Kind::File } else { Kind::Directory };
-            packer.entry(name, kind, data.unwrap_or_default())?;
-        }
-        packer.finish()?.commit()
-    };
+    let kept = files.iter().filter(|f| !rules.ignores(&f.name, false)).map(|f| (f.name.as_str(), &*f.data));
+    let write = || archive::files(store.begin(path)?, kept)?.commit();
     write().map_err(|e| Fault::disk(&e))
 }

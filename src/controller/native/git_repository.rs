@@ -4,7 +4,6 @@
 //! Source: source-controller 1.9 `internal/controller/gitrepository_controller.go`.
 
 use std::collections::BTreeMap;
-use std::time::Duration;
 
 use serde_json::json;
 
@@ -16,7 +15,7 @@ use crate::source::{self, Fetch, GitRef, GitRevision};
 use super::archive::{Kind, Packer};
 use super::ignore::{self, Rules};
 use super::manager::World;
-use super::object::{Fault, Found, Subject};
+use super::object::{Fault, Found, Subject, timeout};
 use super::secret::SecretFile;
 use super::store::{Store, Stored};
 
@@ -53,7 +52,7 @@ pub async fn fetch(world: &World, subject: &Subject) -> Result<Found, Fault> {
     let spec: GitRepositorySpec = subject.spec()?;
     supported(&spec)?;
     let mut options = (*world.context.options).clone();
-    options.deadline = spec.timeout.as_ref().map_or(Duration::from_secs(60), |t| t.or(Duration::from_secs(60)));
+    options.deadline = timeout(spec.timeout.as_ref());
     // They are read by ssh until the end of the fetch.
     let mut files = Vec::new();
     if let Some(secret) = world.secret(subject.namespace(), spec.secret_ref.as_ref()).await? {

@@ -140,22 +140,10 @@ async fn from_registry(
     let mut options = helm_repository::options(world, subject.namespace(), repository).await?;
     options.max_artifact = world.options.max_chart;
     if let Some(verify) = &spec.verify {
-        if verify.provider == "notation" {
-            return Err(
-                Fault::build("ChartVerificationError", "not supported: spec.verify.provider: notation").for_good()
-            );
-        }
-        match world.secret(subject.namespace(), verify.secret_ref.as_ref()).await? {
-            Some(keys) => options.verify.cosign_keys = keys.ending(".pub").cloned().collect(),
-            None => {
-                let pairs = verify.match_oidc_identity.iter().map(|m| (m.issuer.clone(), m.subject.clone()));
-                options.verify.cosign_identities = pairs.collect();
-            }
-        }
-        if !options.verify.signatures() {
-            let text = "no key and no identity is given that may sign";
-            return Err(Fault::build("ChartVerificationError", text).for_good());
-        }
+        let namespace = subject.namespace();
+        let signers =
+            world.signers(namespace, &verify.provider, verify.secret_ref.as_ref(), &verify.match_oidc_identity);
+        options.verify = signers.await.map_err(|why| why.of(Fault::build, "ChartVerificationError"))?;
     }
     let verifies = options.verify.signatures();
     let context = world.context.with(options);

@@ -2,19 +2,17 @@
 //!
 //! Source: source-controller 1.9 `internal/controller/helmrepository_controller.go`.
 
-use std::time::Duration;
-
 use crate::api::HelmRepositorySpec;
 use crate::source::{self, HttpRef, Reference, index, obtain};
 
 use super::manager::World;
-use super::object::{Fault, Found, Subject};
+use super::object::{Fault, Found, Subject, timeout};
 use super::store::Store;
 
 /// How a repository is reached, from its spec and Secrets.
 pub async fn options(world: &World, namespace: &str, spec: &HelmRepositorySpec) -> Result<source::Options, Fault> {
     let mut options = (*world.context.options).clone();
-    options.deadline = spec.timeout.as_ref().map_or(Duration::from_secs(60), |t| t.or(Duration::from_secs(60)));
+    options.deadline = timeout(spec.timeout.as_ref());
     options.pass_credentials = spec.pass_credentials;
     options.plain_http = spec.insecure;
     if let Some(secret) = world.secret(namespace, spec.secret_ref.as_ref()).await? {

@@ -8,7 +8,7 @@ use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
 
 use futures::StreamExt;
-use serde_json::json;
+use k8s_openapi::api::core::v1::ObjectReference;
 use tokio::sync::watch;
 use tokio::task::JoinSet;
 
@@ -18,8 +18,9 @@ use crate::cluster::{Cluster, Gvk, Json, WatchEvent};
 use crate::source::index::ChartVersion;
 use crate::source::{self, Context};
 
+use super::super::events::{Event, Severity, Sink};
 use super::super::index::{Index, Key};
-use super::object::{self, MANAGER, Next, Subject, write_options};
+use super::object::{self, Next, Subject};
 use super::queue::Queue;
 use super::server;
 use super::store::{Store, StoreOptions};
@@ -86,7 +87,7 @@ pub struct World {
     queue: Queue<Key>,
     /// What was seen of an object when it was last asked for.
     seen: Mutex<HashMap<Key, Seen>>,
-    instance: String,
+    sink: Sink,
 }
 
 #[derive(Clone, Debug, Default, PartialEq)]
@@ -121,7 +122,7 @@ impl Sources {
     ///
     /// # Errors
     /// The folder can't be used, or the address.
-    pub async fn start(mut options: Options, kube: Kube) -> std::io::Result<Self> {
+    pub async fn start(mut options: Options, kube: Kube, sink: Sink) -> std::io::Result<Self> {
         let (listener, local) = server::listen(&options.address).await?;
         if options.store.advertised.is_empty() {
             let host = options.address.rsplit_once(':').map_or("", |(host, _)| host);
@@ -145,7 +146,7 @@ impl Sources {
             index: Index::default(),
             versions: Mutex::default(),
             seen: Mutex::default(),
-            instance: std::env::var("HOSTNAME").unwrap_or_else(|_| "pintle".into()),
+            sink,
         };
         Ok(Self { world: Arc::new(world), listener })
     }
@@ -271,48 +272,25 @@ impl World {
         key
     }
 
-    /// An interval, a little longer or shorter by chance.
-    pub fn jittered(&self, interval: Duration) -> Duration {
-        let part = f64::from(self.options.interval_jitter_percentage.min(100)) / 100.0;
-        let mut random = [0; 4];
-        let _ = getrandom::fill(&mut random);
-        let chance = f64::from(u32::from_le_bytes(random)) / f64::from(u32::MAX);
-        interval.mul_f64(part.mul_add(chance.mul_add(2.0, -1.0), 1.0).max(0.0))
-    }
-
-    /// Tells people of a source; that it could not be told is no reason to fail.
-    pub async fn tell(&self, subject: &Subject, kind: &str, reason: &str, message: &str) {
-        let now = object::now().0.to_string();
-        let mut unique = [0_u8; 8];
-        let _ = getrandom::fill(&mut unique);
-        let uid = subject.object.pointer("/metadata/uid").cloned().unwrap_or_default();
-        let message: String = message.chars().take(1000).collect();
-        let event = json!({
-            "apiVersion": "v1",
-            "kind": "Event",
-            "metadata": {
-                "name": format!("{}.{:016x}", subject.key.name, u64::from_le_bytes(unique)),
-                "namespace": subject.key.namespace,
-            },
-            "involvedObject": {
-                "apiVersion": SOURCE_API,
-                "kind": subject.key.kind,
-                "name": subject.key.name,
-                "namespace": subject.key.namespace,
-                "uid": uid,
-            },
-            "reason": reason,
-            "message": message,
-            "type": kind,
-            "source": {"component": MANAGER},
-            "reportingComponent": MANAGER,
-            "reportingInstance": self.instance,
-            "firstTimestamp": now,
-            "lastTimestamp": now,
-            "count": 1,
+    /// Tells people of a source, through the same sink as of releases.
+    pub fn tell(&self, subject: &Subject, severity: Severity, reason: &str, message: &str) {
+        let text = |at: &str| subject.object.pointer(at).and_then(Json::as_str).map(str::to_owned);
+        let reference = ObjectReference {
+            api_version: Some(SOURCE_API.into()),
+            kind: Some(subject.key.kind.clone()),
+            name: Some(subject.key.name.clone()),
+            namespace: Some(subject.key.namespace.clone()),
+            uid: text("/metadata/uid"),
+            ..ObjectReference::default()
+        };
+        let own = subject.object.pointer("/metadata/annotations").and_then(Json::as_object).into_iter().flatten();
+        let own = own.filter(|(key, _)| key.starts_with(annotation::EVENT_PREFIX));
+        self.sink.record(Event {
+            object: reference,
+            severity,
+            reason: reason.into(),
+            message: message.into(),
+            metadata: own.filter_map(|(k, v)| Some((k.clone(), v.as_str()?.to_owned()))).collect(),
         });
-        if let Err(error) = self.kube.create(&event, &write_options()).await {
-            tracing::debug!(source = %subject.key, %error, "an event could not be written");
-        }
     }
 }

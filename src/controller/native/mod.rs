@@ -21,4 +21,5 @@ mod server;
 mod store;
 
 pub use manager::{Options, Sources};
+pub use object::MANAGER as CONTROLLER;
 pub use store::{StoreOptions, advertised};

@@ -19,7 +19,9 @@ use crate::cluster::kube::Kube;
 use crate::cluster::{Cluster, ClusterError, FieldValidation, Gvk, Json, ObjectId, PatchType, WriteOptions};
 use crate::source::{Reason, SourceError};
 
+use super::super::events::Severity;
 use super::super::index::Key;
+use super::super::manager::jittered;
 use super::super::reconcile::merge_patch;
 use super::manager::World;
 use super::store::Stored;
@@ -164,6 +166,12 @@ impl Subject {
     }
 }
 
+/// `spec.timeout`, 60 seconds by default.
+pub fn timeout(given: Option<&crate::api::GoDuration>) -> Duration {
+    let default = Duration::from_secs(60);
+    given.map_or(default, |t| t.or(default))
+}
+
 /// The time, in whole seconds as statuses have it.
 pub fn now() -> Time {
     let now = jiff::Timestamp::now();
@@ -224,7 +232,7 @@ pub async fn reconcile(world: &World, key: &Key, object: &Json) -> Next {
     let interval = object.pointer("/spec/interval").and_then(Json::as_str).unwrap_or("1m");
     let interval = crate::api::GoDuration::from(interval).or(Duration::from_secs(60));
     let next = match &found {
-        Ok(_) => Next::After(Some(world.jittered(interval))),
+        Ok(_) => Next::After(Some(jittered(interval, world.options.interval_jitter_percentage))),
         Err(fault) if fault.stalled => Next::After(None),
         Err(_) => Next::Retry,
     };
@@ -308,7 +316,7 @@ async fn write(world: &World, subject: &Subject, found: Result<Found, Fault>) ->
             if let Some(artifact) = found.artifact {
                 status.insert("artifact".into(), serde_json::to_value(artifact).unwrap_or_default());
             }
-            news.then_some(("Normal", found.reason, found.message))
+            news.then_some((Severity::Info, found.reason, found.message))
         }
         Err(fault) => {
             tracing::info!(source = %subject.key, reason = fault.reason, "{}", fault.message);
@@ -331,7 +339,7 @@ async fn write(world: &World, subject: &Subject, found: Result<Found, Fault>) ->
                 let text = "reconciliation in progress";
                 condition::mark_reconciling(&mut conditions, "ProgressingWithRetry", text, generation, &now);
             }
-            (!told).then_some(("Warning", fault.reason, fault.message))
+            (!told).then_some((Severity::Error, fault.reason, fault.message))
         }
     };
     status.insert("conditions".into(), serde_json::to_value(&conditions).unwrap_or_default());
@@ -340,8 +348,8 @@ async fn write(world: &World, subject: &Subject, found: Result<Found, Fault>) ->
         status.insert("lastHandledReconcileAt".into(), token.clone());
     }
     status.retain(|_, v| !v.is_null());
-    if let Some((kind, reason, message)) = event {
-        world.tell(subject, kind, reason, &message).await;
+    if let Some((severity, reason, message)) = event {
+        world.tell(subject, severity, reason, &message);
     }
     let Some(body) = merge_patch(&old, &Json::Object(status)) else { return Ok(()) };
     let body = json!({"status": body});

@@ -2,23 +2,22 @@
 //!
 //! Source: source-controller 1.9 `internal/controller/ocirepository_controller.go`.
 
-use std::time::Duration;
-
 use serde_json::json;
 
 use crate::api::OciRepositorySpec;
 use crate::api::oci_repository::OciReference;
+use crate::golang::regexp::Regexp;
 use crate::golang::semver::Version;
 use crate::golang::semver_constraint::Constraint;
 use crate::source::oci::manifest::{Any, Manifest, parse};
 use crate::source::oci::{Repository, version_of};
 use crate::source::{self, Context, Digest, OciRef};
 
-use super::archive::{Kind, Packer, walk_order};
+use super::archive;
 use super::helm_repository::host;
 use super::ignore::{self, Rules};
 use super::manager::World;
-use super::object::{Fault, Found, Subject};
+use super::object::{Fault, Found, Subject, timeout};
 use super::store::{Store, Stored};
 
 const PULL: &str = "OCIArtifactPullFailed";
@@ -36,8 +35,9 @@ async fn context(world: &World, subject: &Subject, spec: &OciRepositorySpec) -> 
     if !matches!(spec.provider.as_str(), "" | "generic") {
         return Err(Fault::fetch(PULL, "not supported: spec.provider: only 'generic' is supported").for_good());
     }
+    let namespace = subject.namespace();
     let mut options = (*world.context.options).clone();
-    options.deadline = spec.timeout.as_ref().map_or(Duration::from_secs(60), |t| t.or(Duration::from_secs(60)));
+    options.deadline = timeout(spec.timeout.as_ref());
     options.plain_http = spec.insecure;
     if let Some(secret) = world.secret(subject.namespace(), spec.secret_ref.as_ref()).await? {
         options.credentials = secret.registry(host(&spec.url))?;
@@ -46,22 +46,11 @@ async fn context(world: &World, subject: &Subject, spec: &OciRepositorySpec) -> 
         secret.tls(&mut options.tls)?;
     }
     if let Some(verify) = &spec.verify {
-        if verify.provider == "notation" {
-            return Err(Fault::fetch("VerificationError", "not supported: spec.verify.provider: notation").for_good());
-        }
-        match world.secret(subject.namespace(), verify.secret_ref.as_ref()).await? {
-            Some(keys) => options.verify.cosign_keys = keys.ending(".pub").cloned().collect(),
-            None => {
-                let pairs = verify.match_oidc_identity.iter().map(|m| (m.issuer.clone(), m.subject.clone()));
-                options.verify.cosign_identities = pairs.collect();
-            }
-        }
+        let signers =
+            world.signers(namespace, &verify.provider, verify.secret_ref.as_ref(), &verify.match_oidc_identity);
+        options.verify = signers.await.map_err(|why| why.of(Fault::fetch, "VerificationError"))?;
         if let Some(root) = world.secret(subject.namespace(), verify.trusted_root_secret_ref.as_ref()).await? {
             options.verify.trusted_root = root.bytes("trusted_root.json").cloned();
-        }
-        if !options.verify.signatures() {
-            let text = "no key and no identity is given that may sign";
-            return Err(Fault::fetch("VerificationError", text).for_good());
         }
     }
     Ok(world.context.with(options))
@@ -80,12 +69,11 @@ async fn tag(repository: &Repository, reference: &OciReference) -> Result<Option
     }
     let range = Constraint::new(&reference.semver)
         .map_err(|e| failed(format!("semver '{}' parse error: {e}", reference.semver)).for_good())?;
-    let filter =
-        regex::Regex::new(&reference.semver_filter).map_err(|e| failed(format!("semverFilter: {e}")).for_good())?;
+    let filter = Regexp::new(&reference.semver_filter).map_err(|e| failed(format!("semverFilter: {e}")).for_good())?;
     let tags = repository.tags().await.map_err(|e| failed(e.to_string()))?;
     let best = tags
         .into_iter()
-        .filter(|t| filter.is_match(t))
+        .filter(|t| filter.is_match(t.as_bytes()))
         .filter_map(|t| Version::new(version_of(&t)).ok().map(|v| (v, t)))
         .filter(|(v, _)| range.check(v))
         .max_by(|(a, _), (b, _)| a.compare(b));
@@ -193,28 +181,8 @@ fn repack(store: &Store, path: &str, bytes: &[u8], spec: Option<&str>) -> Result
         .collect();
     let rules = Rules::of_tree(patterns.iter().map(|(f, t)| (f.as_str(), t.as_str())), spec);
     files.retain(|(name, _)| !rules.ignores(name, false));
-    let mut entries: Vec<(String, Option<Vec<u8>>)> = Vec::new();
-    let mut folders = std::collections::BTreeSet::new();
-    for (name, data) in files {
-        for (at, _) in name.match_indices('/') {
-            let folder = name.get(..at).unwrap_or_default();
-            if folders.insert(folder.to_owned()) && !rules.ignores(folder, true) {
-                entries.push((folder.to_owned(), None));
-            }
-        }
-        entries.push((name, Some(data)));
-    }
-    entries.sort_by(|a, b| walk_order(&a.0, &b.0));
-    let write = || {
-        let mut packer = Packer::new(store.begin(path)?)?;
-        for (name, data) in &entries {
-            match data {
-                Some(data) => packer.entry(name, Kind::File, data)?,
-                None => packer.entry(name, Kind::Directory, &[])?,
-            }
-        }
-        packer.finish()?.commit()
-    };
+    let all = files.iter().map(|(name, data)| (name.as_str(), data.as_slice()));
+    let write = || archive::files(store.begin(path)?, all)?.commit();
     write().map_err(|e| Fault::disk(&e))
 }
 

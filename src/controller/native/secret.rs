@@ -10,9 +10,9 @@ use std::sync::atomic::{AtomicUsize, Ordering};
 use base64::Engine;
 use base64::engine::general_purpose::STANDARD;
 
-use crate::api::reference::LocalReference;
+use crate::api::reference::{LocalReference, OidcIdentityMatch};
 use crate::cluster::{Cluster, Gvk, Json, ObjectId};
-use crate::source::{Credentials, Secret};
+use crate::source::{Credentials, Secret, Verify};
 
 use super::manager::World;
 use super::object::Fault;
@@ -105,6 +105,50 @@ impl World {
         let decoded = |v: &Json| v.as_str().and_then(|t| STANDARD.decode(t).ok()).unwrap_or_default();
         let data = data.iter().map(|(k, v)| (k.clone(), decoded(v))).collect();
         Ok(Some(Data { name, data }))
+    }
+}
+
+/// Why nobody can be asked for a signature.
+pub enum NoSigner {
+    Secret(Fault),
+    Other(&'static str),
+}
+
+impl NoSigner {
+    /// As the fault of a kind; what a Secret says stays as it is, and may be mended there.
+    pub fn of(self, make: fn(&'static str, &'static str) -> Fault, reason: &'static str) -> Fault {
+        match self {
+            Self::Secret(fault) => fault,
+            Self::Other(text) => make(reason, text).for_good(),
+        }
+    }
+}
+
+impl World {
+    /// Who must have signed with cosign: one of the keys of a Secret (`*.pub`), or one of these identities.
+    pub async fn signers(
+        &self,
+        namespace: &str,
+        provider: &str,
+        secret: Option<&LocalReference>,
+        identities: &[OidcIdentityMatch],
+    ) -> Result<Verify, NoSigner> {
+        if provider == "notation" {
+            return Err(NoSigner::Other("not supported: spec.verify.provider: notation"));
+        }
+        let mut verify = Verify::default();
+        match self.secret(namespace, secret).await.map_err(NoSigner::Secret)? {
+            Some(keys) => verify.cosign_keys = keys.ending(".pub").cloned().collect(),
+            None => {
+                let pairs = identities.iter().map(|m| (m.issuer.clone(), m.subject.clone()));
+                verify.cosign_identities = pairs.collect();
+            }
+        }
+        if verify.signatures() {
+            Ok(verify)
+        } else {
+            Err(NoSigner::Other("no key and no identity is given that may sign"))
+        }
     }
 }
 
