@@ -205,15 +205,9 @@ mod tests {
 
     #[test]
     fn folders_come_before_what_lies_in_them() {
-        let packed =
-            files(Vec::new(), [("b", "1"), ("a-b", "2"), ("a/b/c", "3"), ("a/a", "4")].map(|(n, d)| (n, d.as_bytes())));
-        let mut tar = tar::Archive::new(
-            flate2::read::GzDecoder::new(&*packed.unwrap())
-                .bytes()
-                .collect::<Result<Vec<u8>, _>>()
-                .map(std::io::Cursor::new)
-                .unwrap(),
-        );
+        let given = [("b", "1"), ("a-b", "2"), ("a/b/c", "3"), ("a/a", "4")].map(|(n, d)| (n, d.as_bytes()));
+        let packed = files(Vec::new(), given).unwrap();
+        let mut tar = tar::Archive::new(flate2::read::GzDecoder::new(&packed[..]));
         let names = tar.entries().unwrap().map(|e| e.unwrap().path().unwrap().display().to_string());
         assert_eq!(names.collect::<Vec<_>>(), [".", "a", "a/a", "a/b", "a/b/c", "a-b", "b"]);
     }
