@@ -10,7 +10,7 @@ use sha2::{Digest, Sha256, Sha384, Sha512};
 
 use super::der::{BIT_STRING, INTEGER, OCTET_STRING, OID, Reader, SEQUENCE, bit_string, integer, oid, sequence, tlv};
 use super::ec::{Curve, P224, P384, P521};
-use super::{dsa, pem};
+use super::{dsa, pem, primes};
 use crate::gotmpl::Host;
 
 // Object identifiers, as DER has their content.
@@ -66,14 +66,19 @@ impl rsa::rand_core::TryRng for HostRng<'_> {
 }
 impl rsa::rand_core::TryCryptoRng for HostRng<'_> {}
 
+/// A new RSA key. Finding its primes is all the work: for the usual sizes two threads look for them.
+fn rsa_key(host: &dyn Host, bits: usize) -> rsa::Result<rsa::PrivateKey> {
+    match primes::pair(host, bits) {
+        Some([p, q]) => rsa::PrivateKey::from_p_q(p, q, 65_537_u64.into()),
+        None => rsa::PrivateKey::new(&mut HostRng(host), bits),
+    }
+}
+
 impl PrivateKey {
     /// A new key of Sprig's kind: `rsa` or nothing, `dsa`, `ecdsa` (P-256), `ed25519`. `None` for other kinds.
     pub fn generate(host: &dyn Host, kind: &[u8], rsa_bits: usize) -> Option<Result<Self, String>> {
         Some(match kind {
-            // aws-lc-rs takes twice as long for a key, and 30 ms to collect its first entropy.
-            b"" | b"rsa" => rsa::PrivateKey::new(&mut HostRng(host), rsa_bits)
-                .map(|k| Self::Rsa(Box::new(k)))
-                .map_err(|e| e.to_string()),
+            b"" | b"rsa" => rsa_key(host, rsa_bits).map(|k| Self::Rsa(Box::new(k))).map_err(|e| e.to_string()),
             b"dsa" => Ok(Self::Dsa(Box::new(dsa::generate(host)))),
             b"ecdsa" => Ok(loop {
                 let mut bytes = [0; 32];

@@ -21,6 +21,7 @@ mod dsa;
 mod ec;
 mod keys;
 mod pem;
+mod primes;
 
 const BLOCK: usize = 16;
 
