@@ -9,7 +9,7 @@ use std::collections::BTreeMap;
 use crate::golang::time::{Location, parse_in_location};
 
 use super::data::{Data, Table};
-use super::metadata::{Dependency, Maintainer, Metadata, Nulls};
+use super::metadata::{DEPENDENCY_FIELDS, Dependency, METADATA_FIELDS, Maintainer, Metadata, Nulls};
 use super::{Lock, native};
 
 const PREFIX: &str = "error unmarshaling JSON: while decoding JSON: ";
@@ -161,26 +161,7 @@ impl Decoder {
     }
 
     fn metadata(&mut self, t: &Table, m: &mut Metadata, nulls: &mut Nulls) {
-        const NAMES: &[&str] = &[
-            "name",
-            "home",
-            "sources",
-            "version",
-            "description",
-            "keywords",
-            "maintainers",
-            "icon",
-            "apiVersion",
-            "condition",
-            "tags",
-            "appVersion",
-            "deprecated",
-            "annotations",
-            "kubeVersion",
-            "dependencies",
-            "type",
-        ];
-        self.fields(t, "Metadata", NAMES, |d, name, v| match name {
+        self.fields(t, "Metadata", METADATA_FIELDS, |d, name, v| match name {
             "name" => d.string(v, &mut m.name),
             "home" => d.string(v, &mut m.home),
             "sources" => d.strings(v, &mut m.sources),
@@ -225,9 +206,7 @@ impl Decoder {
     }
 
     fn dependency(&mut self, t: &Table, out: &mut Dependency) {
-        const NAMES: &[&str] =
-            &["name", "version", "repository", "condition", "tags", "enabled", "import-values", "alias"];
-        self.fields(t, "Dependency", NAMES, |d, name, v| match name {
+        self.fields(t, "Dependency", DEPENDENCY_FIELDS, |d, name, v| match name {
             "name" => d.string(v, &mut out.name),
             "version" => d.string(v, &mut out.version),
             "repository" => d.string(v, &mut out.repository),

@@ -15,6 +15,30 @@ pub const API_VERSION_V1: &str = "v1";
 /// The API version of Helm 3's and 4's charts.
 pub const API_VERSION_V2: &str = "v2";
 
+/// The fields of Chart.yaml, as encoding/json looks for them.
+pub const METADATA_FIELDS: &[&str] = &[
+    "name",
+    "home",
+    "sources",
+    "version",
+    "description",
+    "keywords",
+    "maintainers",
+    "icon",
+    "apiVersion",
+    "condition",
+    "tags",
+    "appVersion",
+    "deprecated",
+    "annotations",
+    "kubeVersion",
+    "dependencies",
+    "type",
+];
+/// The fields of a dependency.
+pub const DEPENDENCY_FIELDS: &[&str] =
+    &["name", "version", "repository", "condition", "tags", "enabled", "import-values", "alias"];
+
 /// A person behind a chart.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct Maintainer {

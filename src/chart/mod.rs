@@ -17,7 +17,7 @@ pub mod package;
 pub mod schema;
 pub mod show;
 mod sniff;
-mod tarball;
+pub mod tarball;
 pub mod tree;
 pub mod values_file;
 
@@ -25,7 +25,9 @@ use std::sync::Arc;
 
 pub use data::{Data, Table};
 pub use load::LoadError;
-pub use metadata::{API_VERSION_V1, API_VERSION_V2, Dependency, Maintainer, Metadata, Nulls};
+pub use metadata::{
+    API_VERSION_V1, API_VERSION_V2, DEPENDENCY_FIELDS, Dependency, METADATA_FIELDS, Maintainer, Metadata, Nulls,
+};
 
 /// One file of a chart, its path relative to the chart, with `/`.
 #[derive(Clone, Debug, PartialEq, Eq)]

@@ -11,6 +11,7 @@ use crate::golang::path;
 use crate::value::{Heap, Value};
 use crate::yaml;
 
+use super::tarball::pax;
 use super::{API_VERSION_V1, API_VERSION_V2, Chart, Lock};
 
 /// Seconds since 1970 of 1980-01-01, the first day that all archive formats know.
@@ -150,16 +151,6 @@ fn split(name: &str) -> Option<(&str, &str)> {
     let fits = |i: &usize| *i <= 155 && name.len() - i - 1 <= 100 && *i + 1 < name.len();
     let at = name.match_indices('/').map(|(i, _)| i).find(fits)?;
     Some((name.get(..at)?, name.get(at + 1..)?))
-}
-
-/// `LENGTH key=value\n`, whose length counts itself.
-fn pax(key: &str, value: &str) -> Vec<u8> {
-    let rest = key.len() + value.len() + 3;
-    let mut length = rest;
-    while length != rest + length.to_string().len() {
-        length = rest + length.to_string().len();
-    }
-    format!("{length} {key}={value}\n").into_bytes()
 }
 
 #[cfg(test)]

@@ -273,6 +273,16 @@ impl TrimField for [u8] {
     }
 }
 
+/// A PAX record as it is written: `LENGTH key=value\n`, whose length counts itself.
+pub fn pax(key: &str, value: &str) -> Vec<u8> {
+    let rest = key.len() + value.len() + 3;
+    let mut length = rest;
+    while length != rest + length.to_string().len() {
+        length = rest + length.to_string().len();
+    }
+    format!("{length} {key}={value}\n").into_bytes()
+}
+
 /// Records of the form `LENGTH KEY=VALUE\n`; an empty value takes a record back.
 fn parse_pax(mut text: &[u8], ext: &mut Extensions) -> io::Result<()> {
     while !text.is_empty() {

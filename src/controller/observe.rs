@@ -69,6 +69,10 @@ impl Storage for Observed {
         self.inner.summaries(wanted).await
     }
 
+    fn warn(&self, text: String) {
+        self.inner.warn(text);
+    }
+
     fn take_warnings(&self) -> Vec<String> {
         self.inner.take_warnings()
     }

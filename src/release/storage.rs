@@ -66,7 +66,18 @@ pub trait Storage: Send + Sync {
 
     /// The newest revision of a release that can be read. Corrupt ones are passed over and told by [`Storage::take_warnings`]; the number of
     /// a new revision comes from [`Storage::entries`].
-    async fn last(&self, name: &str) -> Result<Record, StorageError>;
+    async fn last(&self, name: &str) -> Result<Record, StorageError> {
+        let mut entries = self.entries(Some(name)).await?;
+        while let Some(entry) = entries.pop() {
+            match self.get(&entry.name, entry.version).await {
+                // Deleted meanwhile, or no record: the one before it.
+                Err(StorageError::NotFound) => {}
+                Err(StorageError::Corrupt(e)) => self.warn(e),
+                other => return other,
+            }
+        }
+        Err(StorageError::NotFound)
+    }
 
     /// What lists show of many revisions, in the order asked for; what went meanwhile or cannot be read is an error of its own.
     async fn summaries(&self, wanted: &[Entry]) -> Result<Vec<Result<Summary, StorageError>>, StorageError> {
@@ -101,6 +112,9 @@ pub trait Storage: Send + Sync {
         }
         Ok((found, passed_over))
     }
+
+    /// Keeps a warning for [`Storage::take_warnings`].
+    fn warn(&self, text: String);
 
     /// What was passed over since the last call, to be told to the user.
     fn take_warnings(&self) -> Vec<String> {

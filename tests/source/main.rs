@@ -17,6 +17,7 @@ mod login;
 mod oci;
 mod oci_dependencies;
 mod provenance;
+mod ranges;
 mod repositories;
 mod same_bytes;
 mod server_programs;

@@ -10,6 +10,8 @@ use std::io::{self, Write};
 use flate2::write::GzEncoder;
 use flate2::{Compression, GzBuilder};
 
+use crate::chart::tarball::pax;
+
 const BLOCK: usize = 512;
 const NAME: usize = 100;
 const PREFIX: usize = 155;
@@ -159,16 +161,6 @@ fn split(name: &str) -> Option<(&str, &str)> {
     let at = name.get(..name.len().min(PREFIX + 1))?.rfind('/')?;
     let (prefix, rest) = (name.get(..at)?, name.get(at + 1..)?);
     (at > 0 && !rest.is_empty() && rest.len() <= NAME).then_some((prefix, rest))
-}
-
-/// `LENGTH key=value\n`, whose length counts itself.
-fn pax(key: &str, value: &str) -> Vec<u8> {
-    let rest = key.len() + value.len() + 3;
-    let mut length = rest;
-    while length != rest + length.to_string().len() {
-        length = rest + length.to_string().len();
-    }
-    format!("{length} {key}={value}\n").into_bytes()
 }
 
 #[cfg(test)]

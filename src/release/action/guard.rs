@@ -18,6 +18,7 @@ use crate::cluster::{
     WriteOptions, Written,
 };
 use crate::release::Record;
+use crate::release::record::Summary;
 use crate::release::storage::{Entry, Storage, StorageError};
 use crate::render::Capabilities;
 
@@ -258,5 +259,21 @@ impl Storage for GuardedStorage {
 
     async fn last(&self, name: &str) -> Result<Record, StorageError> {
         self.inner.last(name).await
+    }
+
+    async fn summaries(&self, wanted: &[Entry]) -> Result<Vec<Result<Summary, StorageError>>, StorageError> {
+        self.inner.summaries(wanted).await
+    }
+
+    async fn newest(&self, name: &str, max: usize) -> Result<(Vec<Summary>, Vec<String>), StorageError> {
+        self.inner.newest(name, max).await
+    }
+
+    fn warn(&self, text: String) {
+        self.inner.warn(text);
+    }
+
+    fn take_warnings(&self) -> Vec<String> {
+        self.inner.take_warnings()
     }
 }

@@ -6,7 +6,7 @@
 use std::collections::BTreeMap;
 use std::sync::Arc;
 
-use crate::chart::{Data, Dependency, Maintainer, Metadata, Table};
+use crate::chart::{DEPENDENCY_FIELDS, Data, Dependency, METADATA_FIELDS, Maintainer, Metadata, Table};
 use crate::golang::json::Token;
 use crate::golang::json::structs::{Decoder, Error, Step, decode, mismatch, text};
 use crate::golang::strconv::parse_float;
@@ -412,28 +412,9 @@ fn files(d: &mut Decoder<'_>, out: &mut Option<Vec<StoredFile>>) -> Step {
 }
 
 fn metadata<'a>(d: &mut Decoder<'a>, token: &Token<'a>, chart: &mut StoredChart) -> Step {
-    const NAMES: &[&str] = &[
-        "name",
-        "home",
-        "sources",
-        "version",
-        "description",
-        "keywords",
-        "maintainers",
-        "icon",
-        "apiVersion",
-        "condition",
-        "tags",
-        "appVersion",
-        "deprecated",
-        "annotations",
-        "kubeVersion",
-        "dependencies",
-        "type",
-    ];
     let m = chart.metadata.get_or_insert_with(|| Metadata { dependencies_nil: true, ..Metadata::default() });
     let absent = &mut chart.absent;
-    d.structure(token, ("Metadata", "v2.Metadata"), NAMES, |d, field| match field {
+    d.structure(token, ("Metadata", "v2.Metadata"), METADATA_FIELDS, |d, field| match field {
         "name" => string(d, "string", &mut m.name),
         "home" => string(d, "string", &mut m.home),
         "sources" => strings(d, "[]string", "string", &mut m.sources),
@@ -514,8 +495,7 @@ fn maintainer<'a>(d: &mut Decoder<'a>, token: &Token<'a>, m: &mut Maintainer) ->
 }
 
 fn dependency<'a>(d: &mut Decoder<'a>, token: &Token<'a>, out: &mut Dependency) -> Step {
-    const NAMES: &[&str] = &["name", "version", "repository", "condition", "tags", "enabled", "import-values", "alias"];
-    d.structure(token, ("Dependency", "v2.Dependency"), NAMES, |d, field| match field {
+    d.structure(token, ("Dependency", "v2.Dependency"), DEPENDENCY_FIELDS, |d, field| match field {
         "name" => string(d, "string", &mut out.name),
         "version" => string(d, "string", &mut out.version),
         "repository" => string(d, "string", &mut out.repository),

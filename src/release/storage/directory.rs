@@ -104,12 +104,6 @@ impl DirectoryStorage {
         Ok((decode(json).map_err(|e| corrupt(&e))?, labels))
     }
 
-    fn warn(&self, text: String) {
-        if let Ok(mut warnings) = self.warnings.lock() {
-            warnings.push(text);
-        }
-    }
-
     fn namespaces(&self) -> Result<Vec<String>, StorageError> {
         match &self.namespace {
             Some(namespace) => Ok(vec![namespace.clone()]),
@@ -225,18 +219,6 @@ impl Storage for DirectoryStorage {
         Ok(out)
     }
 
-    async fn last(&self, name: &str) -> Result<Record, StorageError> {
-        let mut entries = self.entries(Some(name)).await?;
-        while let Some(entry) = entries.pop() {
-            match self.get(&entry.name, entry.version).await {
-                Err(StorageError::NotFound) => {}
-                Err(StorageError::Corrupt(e)) => self.warn(e),
-                other => return other,
-            }
-        }
-        Err(StorageError::NotFound)
-    }
-
     async fn summaries(&self, wanted: &[Entry]) -> Result<Vec<Result<Summary, StorageError>>, StorageError> {
         let read = |e: &Entry| {
             let path = self.path(Some(&e.namespace), &e.name, e.version)?;
@@ -245,6 +227,12 @@ impl Storage for DirectoryStorage {
             Ok(summary)
         };
         Ok(wanted.iter().map(read).collect())
+    }
+
+    fn warn(&self, text: String) {
+        if let Ok(mut warnings) = self.warnings.lock() {
+            warnings.push(text);
+        }
     }
 
     fn take_warnings(&self) -> Vec<String> {

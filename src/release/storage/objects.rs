@@ -83,12 +83,6 @@ impl Objects {
         WriteOptions { field_manager: self.field_manager.clone(), dry_run: false, validation: FieldValidation::Ignore }
     }
 
-    fn warn(&self, text: String) {
-        if let Ok(mut warnings) = self.warnings.lock() {
-            warnings.push(text);
-        }
-    }
-
     /// The object that holds a record.
     fn object(&self, verb: &str, record: &Record, stamp: (&str, i64)) -> Result<Json, StorageError> {
         let stored = record
@@ -256,19 +250,6 @@ impl Storage for Objects {
         Ok((found, passed_over))
     }
 
-    async fn last(&self, name: &str) -> Result<Record, StorageError> {
-        let mut entries = self.entries(Some(name)).await?;
-        while let Some(entry) = entries.pop() {
-            match self.get(&entry.name, entry.version).await {
-                // Deleted meanwhile, or no record: the one before it.
-                Err(StorageError::NotFound) => {}
-                Err(StorageError::Corrupt(e)) => self.warn(e),
-                other => return other,
-            }
-        }
-        Err(StorageError::NotFound)
-    }
-
     async fn summaries(&self, wanted: &[Entry]) -> Result<Vec<Result<Summary, StorageError>>, StorageError> {
         let mut found: BTreeMap<(String, String), Json> = BTreeMap::new();
         if wanted.len() > SINGLE_FETCHES {
@@ -302,6 +283,12 @@ impl Storage for Objects {
             }
         }
         Ok(out)
+    }
+
+    fn warn(&self, text: String) {
+        if let Ok(mut warnings) = self.warnings.lock() {
+            warnings.push(text);
+        }
     }
 
     fn take_warnings(&self) -> Vec<String> {
