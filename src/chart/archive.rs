@@ -30,11 +30,11 @@ fn too_large<T>() -> Result<T, ArchiveError> {
 
 /// Unpacks an archive into memory. Paths lose their first element.
 pub fn read(bytes: &[u8]) -> Result<Vec<File>, ArchiveError> {
-    read_limited(bytes, MAX_CHART_SIZE)
+    read_limited(bytes, MAX_CHART_SIZE, &mut |_| {})
 }
 
-/// [`read`] with another limit than Helm's, in bytes.
-pub(super) fn read_limited(bytes: &[u8], limit: u64) -> Result<Vec<File>, ArchiveError> {
+/// [`read`] with another limit than Helm's, in bytes; each file is shown when it is there.
+pub(super) fn read_limited(bytes: &[u8], limit: u64, seen: &mut dyn FnMut(&File)) -> Result<Vec<File>, ArchiveError> {
     check_gzip_header(bytes).map_err(|e| ArchiveError(e.into()))?;
     let inflated = Bounded { inner: flate2::bufread::MultiGzDecoder::new(bytes), left: MAX_NESTED_SIZE };
     let mut tar = tarball::Reader::new(BufReader::with_capacity(PIECE, inflated));
@@ -55,7 +55,9 @@ pub(super) fn read_limited(bytes: &[u8], limit: u64) -> Result<Vec<File>, Archiv
         }
         let data = data.strip_prefix(b"\xef\xbb\xbf").map(Arc::from).unwrap_or(data);
         let (secs, nanos) = header.modified;
-        files.push(File { name, data, modified: jiff::Timestamp::new(secs, nanos).ok() });
+        let file = File { name, data, modified: jiff::Timestamp::new(secs, nanos).ok() };
+        seen(&file);
+        files.push(file);
     }
     if files.is_empty() {
         return refuse("no files in chart archive");
@@ -290,10 +292,10 @@ mod tests {
         tar.append(&h, &[0; 2000][..]).unwrap();
         let bytes = gzip(&tar.into_inner().unwrap());
         let too_large = "decompressed chart is larger than the maximum size 104857600";
-        assert_eq!(read_limited(&bytes, 1999).unwrap_err().0, too_large);
+        assert_eq!(read_limited(&bytes, 1999, &mut |_| {}).unwrap_err().0, too_large);
         // Helm wants a byte to be left.
-        assert_eq!(read_limited(&bytes, 2000).unwrap_err().0, too_large);
-        assert!(read_limited(&bytes, 2001).is_ok());
+        assert_eq!(read_limited(&bytes, 2000, &mut |_| {}).unwrap_err().0, too_large);
+        assert!(read_limited(&bytes, 2001, &mut |_| {}).is_ok());
     }
 
     #[test]

@@ -40,13 +40,21 @@ pub fn read_file(path: impl AsRef<Path>) -> io::Result<Vec<u8>> {
 /// # Errors
 /// Helm's text; `stat x: no such file or directory` if there is nothing.
 pub fn load(path: &Path, log: &mut Vec<LogLine>) -> Result<Chart, LoadError> {
+    load_seen(path, log, &mut |_| {})
+}
+
+/// As [`load()`]; each of the chart's files is shown as soon as it is there.
+///
+/// # Errors
+/// As [`load()`]'s.
+pub fn load_seen(path: &Path, log: &mut Vec<LogLine>, seen: &mut dyn FnMut(&File)) -> Result<Chart, LoadError> {
     let name = path.display().to_string();
     let meta = fs::metadata(path).map_err(|e| errno::path_error("stat", &name, &e))?;
     if meta.is_dir() {
-        return load_directory(path, log);
+        return load_directory_seen(path, log, seen);
     }
     let bytes = read_file(path).map_err(|e| errno::read_error(&name, &e))?;
-    load::archive_file(&name, &bytes, log)
+    load::archive_file_seen(&name, &bytes, log, seen)
 }
 
 /// Loads as [`load()`] does, but without looking at the chart's API version first: what `helm show` and `helm dependency` do.
@@ -81,6 +89,10 @@ pub fn vendored(chart: &Path) -> Vec<Found> {
 /// # Errors
 /// Helm's text.
 pub fn load_directory(dir: &Path, log: &mut Vec<LogLine>) -> Result<Chart, LoadError> {
+    load_directory_seen(dir, log, &mut |_| {})
+}
+
+fn load_directory_seen(dir: &Path, log: &mut Vec<LogLine>, seen: &mut dyn FnMut(&File)) -> Result<Chart, LoadError> {
     let top = absolute(dir).map_err(|e| errno::text(&e))?;
     let chart_yaml = top.join("Chart.yaml");
     let shown = chart_yaml.display().to_string();
@@ -88,7 +100,9 @@ pub fn load_directory(dir: &Path, log: &mut Vec<LogLine>) -> Result<Chart, LoadE
     let text = read_file(&chart_yaml)
         .map_err(|e| format!("unable to detect chart at {shown}: {}", errno::path_error("open", &shown, &e)))?;
     load::check_api_version(&text)?;
-    Ok(load::files(read_files(&top, log)?, log)?)
+    let files = read_files(&top, log)?;
+    files.iter().for_each(seen);
+    Ok(load::files(files, log)?)
 }
 
 /// The files of a chart's directory, without the ignored ones.

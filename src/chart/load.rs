@@ -38,8 +38,21 @@ impl From<&str> for LoadError {
 /// # Errors
 /// Helm's text; for archives that cannot be unpacked Helm says only `unable to load chart archive`, and the reason is the detail.
 pub fn archive_file(name: &str, bytes: &[u8], log: &mut Vec<LogLine>) -> Result<Chart, LoadError> {
+    archive_file_seen(name, bytes, log, &mut |_| {})
+}
+
+/// As [`archive_file`]; each file of the chart is shown as soon as it is unpacked, its path relative to the chart.
+///
+/// # Errors
+/// As [`archive_file`]'s.
+pub fn archive_file_seen(
+    name: &str,
+    bytes: &[u8],
+    log: &mut Vec<LogLine>,
+    seen: &mut dyn FnMut(&File),
+) -> Result<Chart, LoadError> {
     archive::ensure(name, bytes).map_err(|e| e.0)?;
-    let files = archive::read(bytes).map_err(|e| {
+    let files = archive::read_limited(bytes, MAX_CHART_SIZE, seen).map_err(|e| {
         if e.0 == archive::NOT_GZIP {
             LoadError::from(format!("file '{name}' does not appear to be a valid chart file (details: {e})"))
         } else {
@@ -246,7 +259,7 @@ fn subchart(
 
 /// Unpacks an archive that lies within a chart; all of them share one budget.
 fn unpack(bytes: &[u8], budget: &mut Budget) -> Result<Vec<File>, String> {
-    let files = archive::read_limited(bytes, MAX_CHART_SIZE.min(budget.nested)).map_err(|e| e.0)?;
+    let files = archive::read_limited(bytes, MAX_CHART_SIZE.min(budget.nested), &mut |_| {}).map_err(|e| e.0)?;
     // Very many very small charts fill the memory as well as large ones.
     let size: u64 = files.iter().map(|f| f.data.len() as u64 + FILE_COST).sum::<u64>() + CHART_COST;
     budget.nested = budget.nested.saturating_sub(size);

@@ -8,7 +8,7 @@ use std::time::Duration;
 use clap::Args;
 
 use crate::chart::load::{self, LoadError};
-use crate::chart::{Chart, directory, tree};
+use crate::chart::{Chart, File, directory, tree};
 use crate::diagnostic::LogLine;
 use crate::golang::{duration, errno, strconv};
 use crate::source::{
@@ -226,10 +226,18 @@ impl Located {
     /// # Errors
     /// Helm's text.
     pub fn load(&self, log: &mut Vec<LogLine>) -> Result<Chart, LoadError> {
+        self.load_seen(log, &mut |_| {})
+    }
+
+    /// As [`Located::load`]; of charts on disk and in archives each file is shown as soon as it is there.
+    ///
+    /// # Errors
+    /// Helm's text.
+    pub fn load_seen(&self, log: &mut Vec<LogLine>, seen: &mut dyn FnMut(&File)) -> Result<Chart, LoadError> {
         match self {
-            Self::Path(path) => directory::load(path, log),
+            Self::Path(path) => directory::load_seen(path, log, seen),
             Self::Fetched(f) if f.kind == Kind::Tree => tree::load(&f.bytes, log),
-            Self::Fetched(f) => load::archive_file(&f.provenance.file_name, &f.bytes, log),
+            Self::Fetched(f) => load::archive_file_seen(&f.provenance.file_name, &f.bytes, log, seen),
         }
     }
 

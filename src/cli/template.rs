@@ -13,7 +13,7 @@ use crate::golang::errno;
 use crate::golang::path::path_match;
 use crate::gotmpl::{State, SystemHost};
 use crate::render::manifest::{split, trim_space};
-use crate::render::{self, Capabilities, Compat, KubeVersion, Release, ReleaseOptions, Request};
+use crate::render::{self, Ahead, Capabilities, Compat, KubeVersion, Release, ReleaseOptions, Request};
 use crate::value::MapId;
 
 use super::args::{Global, Template, ValueArgs};
@@ -35,7 +35,8 @@ pub fn run(args: &Template, global: &Global, io: &mut Streams<'_>) -> Result<(),
     let located = args.source.locate(chart_ref, io)?;
     let values = merge_values(&mut st, &args.values, &args.source)?;
     let mut log = Vec::new();
-    let chart = located.load(&mut log).map_err(|e| Failure::new(e.to_string()));
+    let mut ahead = Ahead::default();
+    let chart = located.load_seen(&mut log, &mut |file| ahead.offer(file)).map_err(|e| Failure::new(e.to_string()));
     let update = args.dependency_update.then_some(&args.source);
     let outcome = chart.and_then(|chart| installable(chart, &located, update, &mut log, io));
     let chart = flush(outcome, &mut log, io)?;
@@ -51,7 +52,8 @@ pub fn run(args: &Template, global: &Global, io: &mut Streams<'_>) -> Result<(),
         skip_schema_validation: args.skip_schema_validation,
     };
     let post_render = post_render.as_deref().map(|f| f as render::PostRender<'_>);
-    let rendered = flush(render::release_with(&mut st, chart, values, &request, post_render, &mut log), &mut log, io);
+    let rendered = render::release_ahead(&mut st, chart, values, &request, post_render, Some(&ahead), &mut log);
+    let rendered = flush(rendered, &mut log, io);
     let mut output = Output { args, release_name: &request.release.name, io, written: HashSet::new() };
     match rendered {
         Ok(release) => {

@@ -93,8 +93,8 @@ fn parse_here(name: &str, text: &Str, funcs: &FuncTable) -> Result<Vec<Template>
         operands: Vec::new(),
     };
     let mut parser = Parser::new(&mut shared);
-    let root = parser.file()?;
-    parser.add(name.into(), root)?;
+    let root = parser.file().map_err(|e| *e)?;
+    parser.add(name.into(), root).map_err(|e| *e)?;
     let parse_name: Arc<str> = name.into();
     let source = text.clone();
     Ok(shared
@@ -163,7 +163,8 @@ struct Parser<'s, 't> {
     parens: usize,
 }
 
-type Parse<T> = Result<T, ParseError>;
+/// Boxed: what is passed up all the time are the trees.
+type Parse<T> = Result<T, Box<ParseError>>;
 
 impl<'s, 't> Parser<'s, 't> {
     fn new(sh: &'s mut Shared<'t>) -> Self {
@@ -231,7 +232,11 @@ impl<'s, 't> Parser<'s, 't> {
 
     #[cold]
     fn error<T>(&self, message: impl Into<String>) -> Parse<T> {
-        Err(ParseError { name: self.sh.name.into(), line: self.token[0].line as usize, message: message.into() })
+        Err(Box::new(ParseError {
+            name: self.sh.name.into(),
+            line: self.token[0].line as usize,
+            message: message.into(),
+        }))
     }
 
     #[cold]

@@ -8,6 +8,7 @@
 //! [`files`] stops after execution (what the engine alone does); [`release`] goes all the way. `pintle template` and `pintle build` both call
 //! [`release`]: there is no second path.
 
+mod ahead;
 mod capabilities;
 mod compat;
 pub mod control;
@@ -24,10 +25,11 @@ mod release;
 mod scope;
 pub mod tera;
 
+pub use ahead::Ahead;
 pub use capabilities::{Capabilities, KubeVersion};
 pub use compat::Compat;
 pub use program::{Program, functions, name};
-pub use release::{Crd, PostRender, Release, check_installable, is_release_name, release, release_with};
+pub use release::{Crd, PostRender, Release, check_installable, is_release_name, release, release_ahead, release_with};
 pub use scope::ReleaseOptions;
 
 use std::collections::BTreeMap;
@@ -77,7 +79,7 @@ pub fn files(
 ) -> Result<BTreeMap<String, Vec<u8>>, Failure> {
     crate::values::process_dependencies(&st.heap, &mut chart, values, log)?;
     let values = render_values(st, &chart, values, request, log)?;
-    execute(st, &chart, values, request)
+    execute(st, &chart, values, request, None)
 }
 
 /// Coalesces the user's values over the charts' own and checks them against the charts' schemas.
@@ -104,10 +106,11 @@ fn execute(
     chart: &Chart,
     values: MapId,
     request: &Request,
+    ahead: Option<&Ahead>,
 ) -> Result<BTreeMap<String, Vec<u8>>, Failure> {
     let renderables = scope::collect(&mut st.heap, chart, values, &request.release, &request.capabilities);
     let (second, own): (Vec<_>, Vec<_>) = renderables.into_iter().partition(|r| r.path.ends_with(tera::SUFFIX));
-    let program = Program::parse(own.iter().map(|r| (r.path.as_str(), r.text)))?;
+    let program = Program::parse_ahead(own.iter().map(|r| (r.path.as_str(), r.text)), ahead)?;
     let mut files = program.execute(st, &own)?;
     program.keep(st);
     if !second.is_empty() {

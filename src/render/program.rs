@@ -3,9 +3,10 @@
 use std::collections::{BTreeMap, HashMap};
 use std::sync::{Arc, OnceLock};
 
-use crate::gotmpl::{CallError, ExecError, FuncTable, State, TemplateSet, builtins, execute, parse_shared};
+use crate::gotmpl::{CallError, ExecError, FuncTable, State, Template, TemplateSet, builtins, execute, parse_shared};
 use crate::value::{Str, Value};
 
+use super::ahead::Ahead;
 use super::scope::Renderable;
 use super::{Failure, control, duration_funcs, encode_funcs, errors, json_funcs, parallel};
 
@@ -51,16 +52,30 @@ pub struct Program {
 impl Program {
     /// Parses files given as (path, text). Of two files of one path the later counts.
     pub fn parse<'a>(files: impl IntoIterator<Item = (&'a str, &'a Arc<[u8]>)>) -> Result<Self, String> {
+        Self::parse_ahead(files, None)
+    }
+
+    /// As [`Program::parse`], with what was parsed already.
+    pub fn parse_ahead<'a>(
+        files: impl IntoIterator<Item = (&'a str, &'a Arc<[u8]>)>,
+        ahead: Option<&Ahead>,
+    ) -> Result<Self, String> {
         let files: HashMap<&str, &Arc<[u8]>> = files.into_iter().collect();
         let mut order: Vec<&str> = files.keys().copied().collect();
         let depth = |p: &str| p.bytes().filter(|b| *b == b'/').count();
         order.sort_unstable_by(|a, b| depth(b).cmp(&depth(a)).then_with(|| b.cmp(a)));
         let mut set = TemplateSet::new("gotpl", functions().clone());
-        let texts: Vec<(&str, Str)> = order.iter().map(|path| (*path, Str::from(files[path].clone()))).collect();
+        let mut parsed = ahead.map(Ahead::finish).unwrap_or_default();
+        let mut ready: HashMap<&str, Vec<Template>> =
+            order.iter().filter_map(|path| Some((*path, parsed.take(path, files[path])?))).collect();
+        let rest: Vec<&str> = order.iter().copied().filter(|path| !ready.contains_key(path)).collect();
         // Files do not depend on each other until their templates join one set.
-        let bytes = texts.iter().map(|(_, text)| text.len()).sum();
-        let all = parallel::map(&texts, bytes, |(name, text)| parse_shared(name, text, functions()));
-        for (path, parsed) in order.iter().zip(all) {
+        let bytes = rest.iter().map(|path| files[path].len()).sum();
+        let mut rest =
+            parallel::map(&rest, bytes, |path| parse_shared(path, &Str::from(files[path].clone()), functions()))
+                .into_iter();
+        for path in &order {
+            let Some(parsed) = ready.remove(path).map(Ok).or_else(|| rest.next()) else { continue };
             let templates = parsed.map_err(|e| errors::cleanup_parse_error(path, &e.to_string()))?;
             templates.into_iter().for_each(|t| set.add(Arc::new(t)));
         }

@@ -8,7 +8,7 @@ use crate::gotmpl::State;
 use crate::value::MapId;
 
 use super::manifest::{Hook, Manifest, Ordering, sort_manifests};
-use super::{Capabilities, Failure, Request, execute, render_values};
+use super::{Ahead, Capabilities, Failure, Request, execute, render_values};
 
 /// A file of a chart's `crds/` directory.
 #[derive(Clone, Debug)]
@@ -99,16 +99,29 @@ pub fn release(
     request: &Request,
     log: &mut Vec<LogLine>,
 ) -> Result<Release, Failure> {
-    release_with(st, chart, values, request, None, log)
+    release_ahead(st, chart, values, request, None, None, log)
 }
 
 /// Renders a chart as a release, through a post-renderer if there is one.
 pub fn release_with(
     st: &mut State,
+    chart: Chart,
+    values: MapId,
+    request: &Request,
+    post_render: Option<PostRender<'_>>,
+    log: &mut Vec<LogLine>,
+) -> Result<Release, Failure> {
+    release_ahead(st, chart, values, request, post_render, None, log)
+}
+
+/// As [`release_with`], with templates that were parsed while the chart was loaded.
+pub fn release_ahead(
+    st: &mut State,
     mut chart: Chart,
     values: MapId,
     request: &Request,
     post_render: Option<PostRender<'_>>,
+    ahead: Option<&Ahead>,
     log: &mut Vec<LogLine>,
 ) -> Result<Release, Failure> {
     if let Err(e) = check_name(&request.release.name) {
@@ -124,7 +137,7 @@ pub fn release_with(
     // From here on Helm has a release to show, so failures carry what there is of it.
     let begun = |f: Failure| Failure { partial: Some(f.partial.unwrap_or_default()), values: Some(values), ..f };
     check_kube_version(&chart, &request.capabilities).map_err(|e| begun(e.into()))?;
-    let mut files = execute(st, &chart, values, request).map_err(begun)?;
+    let mut files = execute(st, &chart, values, request, ahead).map_err(begun)?;
     let own_notes = format!("{}/templates/NOTES.txt", chart.name());
     let notes = files.get(&own_notes).cloned().unwrap_or_default();
     let mut all_notes = Vec::new();

@@ -67,6 +67,18 @@ pub fn spawn_large<'scope, T: Send + 'scope>(
     std::thread::Builder::new().stack_size(STACK_SIZE).spawn_scoped(scope, marked)
 }
 
+/// Starts such a thread that nobody waits for.
+///
+/// # Errors
+/// The system's, if it has no such thread to give.
+pub fn start_large(work: impl FnOnce() + Send + 'static) -> std::io::Result<()> {
+    let marked = || {
+        BUDGET.set(LARGE_BUDGET);
+        work();
+    };
+    std::thread::Builder::new().stack_size(STACK_SIZE).spawn(marked).map(drop)
+}
+
 /// Whether this thread is one of [`with_large_stack`]'s.
 pub(super) fn on_large_stack() -> bool {
     BUDGET.get() == LARGE_BUDGET
