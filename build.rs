@@ -6,5 +6,7 @@ fn main() {
     let target = |key: &str| std::env::var(format!("CARGO_CFG_TARGET_{key}")).unwrap_or_default();
     if target("OS") == "linux" && target("ENV") == "gnu" {
         println!("cargo:rustc-link-arg-bins=-no-pie");
+        // The unwinder is put in: a library less to find and map at every start.
+        println!("cargo:rustc-link-lib=static:-bundle=gcc_eh");
     }
 }

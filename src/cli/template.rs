@@ -52,7 +52,7 @@ pub fn run(args: &Template, global: &Global, io: &mut Streams<'_>) -> Result<(),
         skip_schema_validation: args.skip_schema_validation,
     };
     let post_render = post_render.as_deref().map(|f| f as render::PostRender<'_>);
-    let rendered = render::release_ahead(&mut st, chart, values, &request, post_render, Some(&ahead), &mut log);
+    let rendered = render::release_ahead(&mut st, chart, values, &request, post_render, Some(&mut ahead), &mut log);
     let rendered = flush(rendered, &mut log, io);
     let mut output = Output { args, release_name: &request.release.name, io, written: HashSet::new() };
     match rendered {

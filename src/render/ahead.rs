@@ -1,14 +1,15 @@
 //! Parsing ahead: while the rest of a large chart is still being unpacked, its values merged and its schemas compiled, another core
 //! parses the templates that are there already.
 //!
-//! Only the chart's own templates are offered, as they are parsed whatever the values say; those of subcharts may turn out to be off.
+//! The chart's own templates are offered when they are unpacked, as they are parsed whatever the values say; those of subcharts when it
+//! is settled which are on.
 //! Nothing is decided here: a text that does not parse is left alone and parsed again in its turn, for the error.
 
 use std::collections::{HashMap, VecDeque};
 use std::sync::{Arc, Condvar, Mutex, MutexGuard, PoisonError};
 
 use super::program::functions;
-use crate::chart::File;
+use crate::chart::{Chart, File};
 use crate::gotmpl::{Template, parse_shared, start_large};
 use crate::value::Str;
 
@@ -103,6 +104,18 @@ impl Ahead {
             if start_large(move || ending.0.work()).is_ok() {
                 self.shared = Some(shared);
             }
+        }
+    }
+
+    /// Takes all templates of a chart whose dependencies are settled: those of its subcharts.
+    pub fn offer_subcharts(&mut self, chart: &Chart) {
+        for sub in &chart.dependencies {
+            for file in &sub.templates {
+                if !sub.is_library() || super::scope::is_partial(&file.name) {
+                    self.offer(file);
+                }
+            }
+            self.offer_subcharts(sub);
         }
     }
 

@@ -7,7 +7,7 @@ use crate::gotmpl::{CallError, ExecError, FuncTable, State, Template, TemplateSe
 use crate::value::{Str, Value};
 
 use super::ahead::Ahead;
-use super::scope::Renderable;
+use super::scope::{Renderable, is_partial};
 use super::{Failure, control, duration_funcs, encode_funcs, errors, json_funcs, parallel};
 
 /// The functions that Helm's templates can call: text/template's own, Sprig's, then Helm's, each replacing what came before.
@@ -99,7 +99,7 @@ impl Program {
         let by_path: HashMap<&str, &Renderable<'_>> = files.iter().map(|r| (r.path.as_str(), r)).collect();
         let mut rendered = BTreeMap::new();
         for path in &self.order {
-            if path.rsplit('/').next().is_some_and(|base| base.starts_with('_')) {
+            if is_partial(path) {
                 continue;
             }
             let Some(file) = by_path.get(path.as_str()) else { continue };

@@ -121,7 +121,7 @@ pub fn release_ahead(
     values: MapId,
     request: &Request,
     post_render: Option<PostRender<'_>>,
-    ahead: Option<&Ahead>,
+    mut ahead: Option<&mut Ahead>,
     log: &mut Vec<LogLine>,
 ) -> Result<Release, Failure> {
     if let Err(e) = check_name(&request.release.name) {
@@ -133,11 +133,14 @@ pub fn release_ahead(
         log.push(LogLine::error("chart dependencies processing failed").with("error", &*e));
         return Err(format!("chart dependencies processing failed: {e}").into());
     }
+    if let Some(ahead) = &mut ahead {
+        ahead.offer_subcharts(&chart);
+    }
     let values = render_values(st, &chart, values, request, log)?;
     // From here on Helm has a release to show, so failures carry what there is of it.
     let begun = |f: Failure| Failure { partial: Some(f.partial.unwrap_or_default()), values: Some(values), ..f };
     check_kube_version(&chart, &request.capabilities).map_err(|e| begun(e.into()))?;
-    let mut files = execute(st, &chart, values, request, ahead).map_err(begun)?;
+    let mut files = execute(st, &chart, values, request, ahead.as_deref()).map_err(begun)?;
     let own_notes = format!("{}/templates/NOTES.txt", chart.name());
     let notes = files.get(&own_notes).cloned().unwrap_or_default();
     let mut all_notes = Vec::new();

@@ -89,9 +89,7 @@ fn chart_dot<'c>(
     }
     let base_path: Arc<str> = format!("{full_path}/templates").into();
     for t in &chart.templates {
-        let base = t.name.rsplit('/').next().unwrap_or(&t.name);
-        // Of a library chart only partials count.
-        if chart.is_library() && !base.starts_with('_') {
+        if chart.is_library() && !is_partial(&t.name) {
             continue;
         }
         out.push(Renderable {
@@ -102,6 +100,11 @@ fn chart_dot<'c>(
         });
     }
     dot
+}
+
+/// What only defines templates for others. Of a library chart nothing else counts.
+pub fn is_partial(path: &str) -> bool {
+    path.rsplit('/').next().is_some_and(|base| base.starts_with('_'))
 }
 
 /// Go's `path.Join` of a chart's path and a file's name; names that are clean already, as all honest ones, are only put together.

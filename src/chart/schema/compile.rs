@@ -583,7 +583,7 @@ impl Object<'_, '_, '_> {
     }
 
     fn below(&mut self, tokens: &[&str]) -> Id {
-        let ptr = format!("{}{}", self.place.ptr, super::location::pointer(tokens));
+        let ptr = super::location::pointer_below(&self.place.ptr, tokens);
         self.c.enqueue(Place::new(self.place.url.clone(), ptr))
     }
 

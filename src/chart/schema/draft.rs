@@ -167,31 +167,31 @@ impl Draft {
             (Self::D2020, D2020_PATHS),
         ];
         for path in sets.iter().filter(|(since, _)| self >= *since).flat_map(|(_, paths)| *paths) {
-            collect(path, schema, ptr.to_owned(), &mut found);
+            collect(path, schema, ptr, &mut found);
         }
         found
     }
 }
 
-fn collect<'j>(path: &[Step], v: &'j Json, ptr: String, found: &mut BTreeMap<String, &'j Json>) {
+fn collect<'j>(path: &[Step], v: &'j Json, ptr: &str, found: &mut BTreeMap<String, &'j Json>) {
     let Some((step, rest)) = path.split_first() else {
-        found.insert(ptr, v);
+        found.insert(ptr.to_owned(), v);
         return;
     };
     match (step, v) {
         (Prop(name), Json::Object(o)) => {
             if let Some(v) = o.get(*name) {
-                collect(rest, v, format!("{ptr}/{name}"), found);
+                collect(rest, v, &[ptr, "/", name].concat(), found);
             }
         }
         (AllProps, Json::Object(o)) => {
             for (k, v) in o {
-                collect(rest, v, format!("{ptr}/{}", escape(k)), found);
+                collect(rest, v, &[ptr, "/", &escape(k)].concat(), found);
             }
         }
         (AllItems, Json::Array(a)) => {
             for (i, v) in a.iter().enumerate() {
-                collect(rest, v, format!("{ptr}/{i}"), found);
+                collect(rest, v, &format!("{ptr}/{i}"), found);
             }
         }
         _ => {}

@@ -2,6 +2,8 @@
 //!
 //! A port of `util.go` of santhosh-tekuri/jsonschema 6.0.3.
 
+use std::borrow::Cow;
+
 use super::json::Json;
 use crate::golang::strconv::quote;
 use crate::golang::url::{Mode, Url, escape as url_escape, unescape as url_unescape};
@@ -34,7 +36,7 @@ impl Place {
         for token in self.ptr.split('/').skip(1) {
             let token = unescape(token).ok_or_else(|| format!("invalid json-pointer {}", q(&self.text())))?;
             let next = match v {
-                Json::Object(o) => o.get(&token),
+                Json::Object(o) => o.get(&*token),
                 Json::Array(a) => crate::golang::strconv::atoi(&token)
                     .ok()
                     .and_then(|i| usize::try_from(i).ok())
@@ -58,11 +60,14 @@ pub(super) fn single_quote(s: &str) -> String {
     format!("'{}'", &s[1..s.len() - 1])
 }
 
-pub(super) fn escape(token: &str) -> String {
-    token.replace('~', "~0").replace('/', "~1")
+pub(super) fn escape(token: &str) -> Cow<'_, str> {
+    if token.contains(['~', '/']) { token.replace('~', "~0").replace('/', "~1").into() } else { token.into() }
 }
 
-fn unescape(token: &str) -> Option<String> {
+fn unescape(token: &str) -> Option<Cow<'_, str>> {
+    if !token.contains('~') {
+        return Some(token.into());
+    }
     let mut out = String::with_capacity(token.len());
     let mut chars = token.chars();
     while let Some(c) = chars.next() {
@@ -75,12 +80,23 @@ fn unescape(token: &str) -> Option<String> {
             c => out.push(c),
         }
     }
-    Some(out)
+    Some(out.into())
 }
 
 /// A JSON pointer of tokens.
 pub(super) fn pointer<S: AsRef<str>>(tokens: &[S]) -> String {
-    tokens.iter().map(|t| format!("/{}", escape(t.as_ref()))).collect()
+    pointer_below("", tokens)
+}
+
+/// The pointer that goes on from another by tokens.
+pub(super) fn pointer_below<S: AsRef<str>>(ptr: &str, tokens: &[S]) -> String {
+    let mut out = String::with_capacity(ptr.len() + tokens.iter().map(|t| t.as_ref().len() + 1).sum::<usize>());
+    out.push_str(ptr);
+    for token in tokens {
+        out.push('/');
+        out.push_str(&escape(token.as_ref()));
+    }
+    out
 }
 
 /// Escapes for a URL, but not `/`.

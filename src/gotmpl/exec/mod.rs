@@ -80,7 +80,7 @@ pub fn start_large(work: impl FnOnce() + Send + 'static) -> std::io::Result<()> 
 }
 
 /// Whether this thread is one of [`with_large_stack`]'s.
-pub(super) fn on_large_stack() -> bool {
+pub fn on_large_stack() -> bool {
     BUDGET.get() == LARGE_BUDGET
 }
 
