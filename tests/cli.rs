@@ -95,6 +95,30 @@ fn every_environment_of_the_example_builds() {
 }
 
 #[test]
+fn the_examples_secrets_are_masked_with_the_key_and_without() {
+    let repo = project("examples/deployment-repo");
+    let build = |key: &[&str]| {
+        let o = pintle(&[&["build", &repo, "--env", "prod"][..], key].concat());
+        assert_eq!((o.code, o.err.as_str()), (0, ""), "{key:?}");
+        o.out
+    };
+    let closed = build(&["--no-keys"]);
+    let opened = build(&["--age-key-file", &project("examples/deployment-repo/age-test-key.txt")]);
+    assert!(closed.contains("PARTNER_URL: \"<encrypted str "), "{closed}");
+    assert!(opened.contains("PARTNER_URL: \"<masked>\""), "{opened}");
+    for out in [&closed, &opened] {
+        assert!(!out.contains("made-up") && !out.contains("example-prod@"), "{out}");
+    }
+    // Placeholders are the same each time; apart from them the key changes nothing but what is hashed.
+    assert_eq!(closed, build(&["--no-keys"]));
+    let lines = |text: &str| {
+        let shown = |l: &&str| !l.contains("<encrypted") && !l.contains("<masked>") && !l.contains("checksum/");
+        text.lines().filter(shown).map(String::from).collect::<Vec<_>>()
+    };
+    assert_eq!(lines(&closed), lines(&opened));
+}
+
+#[test]
 fn values_come_in_the_controllers_order() {
     let o = pintle(&["build", &project("examples/deployment-repo"), "--env", "prod", "--service", "api"]);
     // valuesFiles, then valuesFrom, then targetPath, then inline values.
@@ -134,13 +158,26 @@ fn checks_end_with_the_code_that_ci_reads() {
     let o = pintle(&["check", &sound]);
     assert_eq!(o.code, 0, "{}{}", o.out, o.err);
     assert!(o.out.ends_with("2 releases in 2 environments checked\n"), "{}", o.out);
-    // The example has its Secrets in clear.
-    let example = project("examples/deployment-repo");
-    let o = pintle(&["check", &example, "--env", "prod", "-o", "github"]);
+    // The example is sound, with its key and without.
+    let sound = project("examples/deployment-repo");
+    for key in [&["--no-keys"][..], &["--age-key-file", &project("examples/deployment-repo/age-test-key.txt")]] {
+        let o = pintle(&[&["check", &sound][..], key].concat());
+        assert_eq!((o.code, o.out.as_str()), (0, "no findings\n9 releases in 3 environments checked\n"), "{}", o.err);
+    }
+    // A Secret in clear.
+    let clear = example();
+    let secret = "apiVersion: v1\nkind: Secret\nmetadata:\n  name: web-analytics\nstringData:\n  site-id: abc\n";
+    clear.write("k8s/gitops/prod/web/secrets.yaml", secret);
+    let clear = clear.path("");
+    let o = pintle(&["check", &clear, "--env", "prod", "-o", "github"]);
     assert_eq!(o.code, 1);
-    assert!(o.out.contains("::error file=k8s/gitops/prod/web/secrets.yaml,line=6"), "{}", o.out);
+    assert!(
+        o.out.contains("::error file=k8s/gitops/prod/web/secrets.yaml,line=1,title=secrets/not-encrypted"),
+        "{}",
+        o.out
+    );
     assert!(!o.out.contains("gitops/dev"), "{}", o.out);
-    assert_eq!(pintle(&["check", &example, "--ignore", "secrets/*"]).code, 0);
+    assert_eq!(pintle(&["check", &clear, "--ignore", "secrets/*"]).code, 0);
     for wrong in [
         &["check", "/no/such/folder"][..],
         &["check", &sound, "--env", "stage"],

@@ -100,7 +100,7 @@ impl Environment {
         for r in &hr.values_from {
             let Some(object) = self.find(&r.kind, &r.name, hr.namespace.as_deref()) else { continue };
             let Ok(data) = object_data(&r.kind, &object.node) else { continue };
-            let key = if r.values_key.is_empty() { "values.yaml" } else { &r.values_key };
+            let key = if r.values_key.is_empty() { crate::values::compose::DEFAULT_KEY } else { &r.values_key };
             let Some(text) = data.get(key) else { continue };
             let of = |field: &str| object.node.get(field).and_then(|d| d.entry(key)).map(|(k, _)| k.line());
             let at = of("stringData").or_else(|| of("data")).unwrap_or(object.place.line);

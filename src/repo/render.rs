@@ -12,8 +12,9 @@ use crate::diagnostic::LogLine;
 use crate::gotmpl::{Limits, State, SystemHost};
 use crate::kustomize::flux;
 use crate::render::{self, Capabilities, Release, ReleaseOptions, Request};
+use crate::sops::mask::is_placeholder;
 use crate::value::{Heap, MapId, Value};
-use crate::values::compose::{ObjectData, ValuesReference, compose};
+use crate::values::compose::{self, ObjectData, ValuesReference, compose};
 
 use super::charts::Location;
 use super::document::Node;
@@ -132,9 +133,13 @@ impl Environment {
                 return Err(at(r.line, message));
             };
             // One value may flow on as a placeholder; a whole values file that can't be read would change what is rendered.
-            if object.encrypted && r.target_path.is_empty() {
+            let key = if r.values_key.is_empty() { compose::DEFAULT_KEY } else { &r.values_key };
+            let is_hidden = |part| {
+                object.node.get(part).and_then(|data| data.get(key)).and_then(Node::as_str).is_some_and(is_placeholder)
+            };
+            if object.encrypted && r.target_path.is_empty() && ["data", "stringData"].into_iter().any(is_hidden) {
                 let message = format!(
-                    "valuesFrom: {} {} ({}) is encrypted with SOPS and no key at hand decrypts it: set SOPS_AGE_KEY_FILE or give --age-key-file",
+                    "valuesFrom: {key} of {} {} ({}) is encrypted with SOPS and no key at hand decrypts it: set SOPS_AGE_KEY_FILE or give --age-key-file",
                     r.kind, r.name, object.place
                 );
                 return Err(at(r.line, message));
@@ -214,7 +219,8 @@ pub(super) fn object_data(kind: &str, object: &Node) -> Result<ObjectData, Strin
         let (Some(key), Some(text)) = (key.as_str(), value.as_str()) else {
             return Err(format!("line {}: data must map names to texts", value.line()));
         };
-        let bytes = if kind == "Secret" {
+        // Without a key a placeholder stands for the value, and not for its base64.
+        let bytes = if kind == "Secret" && !is_placeholder(text) {
             let compact: String = text.split_whitespace().collect();
             let decoded = base64::engine::general_purpose::STANDARD.decode(compact);
             decoded.map_err(|_| format!("line {}: data.{key} is not base64", value.line()))?

@@ -149,7 +149,14 @@ fn short(bytes: &[u8]) -> String {
 /// What stands for an encrypted value where it cannot be decrypted: stable as long as its ciphertext is. The nonce in it makes guessing useless.
 pub fn placeholder(enc: &[u8]) -> String {
     let kind = Encrypted::parse(enc).map_or_else(|_| "value".to_owned(), |e| e.kind);
-    format!("<encrypted {kind} {}>", short(&Sha256::digest(enc)))
+    format!("{PLACEHOLDER}{kind} {}>", short(&Sha256::digest(enc)))
+}
+
+const PLACEHOLDER: &str = "<encrypted ";
+
+/// Whether a text stands for an encrypted value.
+pub fn is_placeholder(text: &str) -> bool {
+    text.starts_with(PLACEHOLDER) && text.ends_with('>')
 }
 
 /// A document whose encrypted values are placeholders, without metadata: to build and to read where no key is at hand.

@@ -15,6 +15,9 @@ use crate::value::{Heap, MapId};
 use super::strvals;
 use super::tables::merge_maps;
 
+/// The key of a ConfigMap or Secret that holds values where none is named.
+pub const DEFAULT_KEY: &str = "values.yaml";
+
 /// One entry of `spec.valuesFrom`.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct ValuesReference {
@@ -39,7 +42,7 @@ impl ValuesReference {
 
     /// The key that is read.
     pub fn key(&self) -> &str {
-        if self.values_key.is_empty() { "values.yaml" } else { &self.values_key }
+        if self.values_key.is_empty() { DEFAULT_KEY } else { &self.values_key }
     }
 }
 

@@ -288,3 +288,24 @@ fn random_documents_decrypt_as_sops_decrypted_them() {
     }
     assert!(count > 150, "{count}");
 }
+
+#[test]
+fn the_examples_files_are_sound_for_sops() {
+    let example = Path::new(env!("CARGO_MANIFEST_DIR")).join("examples/deployment-repo");
+    let mut files = Vec::new();
+    for env in ["dev", "qa", "prod"] {
+        let dir = example.join("k8s/gitops").join(env);
+        files.extend(["api", "web", "worker"].map(|service| dir.join(service).join("secrets.yaml")));
+        files.push(dir.join("api/configmap.yaml"));
+    }
+    for file in files {
+        // It verifies the MAC, and finds the key only where it is named.
+        let out = Command::new(&real().program)
+            .env("SOPS_AGE_KEY_FILE", example.join("age-test-key.txt"))
+            .args(["decrypt", file.to_str().unwrap()])
+            .output()
+            .unwrap();
+        assert!(out.status.success(), "{}: {}", file.display(), String::from_utf8_lossy(&out.stderr));
+        assert!(!String::from_utf8_lossy(&out.stdout).contains("ENC["), "{}", file.display());
+    }
+}

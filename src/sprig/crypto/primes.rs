@@ -13,8 +13,9 @@ use crate::gotmpl::Host;
 ///
 /// The host gives each thread a seed, in order: a host that repeats itself gets the same key again.
 pub fn pair(host: &dyn Host, key_bits: usize) -> Option<[BoxedUint; 2]> {
-    let bits =
-        u32::try_from(key_bits / 2).ok().filter(|_| key_bits % 128 == 0 && (1024..=16_384).contains(&key_bits))?;
+    let bits = u32::try_from(key_bits / 2)
+        .ok()
+        .filter(|_| key_bits.is_multiple_of(128) && (1024..=16_384).contains(&key_bits))?;
     let bits = NonZeroU32::new(bits)?;
     loop {
         let [first, second] = [(); 2].map(|()| {
