@@ -9,6 +9,7 @@ pub mod action;
 pub mod announce;
 pub mod artifact;
 pub mod chart_version;
+pub mod claim;
 pub mod crds;
 pub mod dependencies;
 pub mod events;

@@ -14,6 +14,7 @@ use crate::api::{FINALIZER, HELM_API, HelmRelease};
 use crate::cluster::{Cluster, FieldValidation, Gvk, Json, ObjectId, PatchType, WriteOptions};
 
 use super::action::{self, Action, End, Exhausted, Kind, Next, Rules, Target};
+use super::claim::{self, Attempt};
 use super::dependencies;
 use super::index::Key;
 use super::manager::{Slot, World};
@@ -24,6 +25,7 @@ use super::subject::{Subject, now};
 use super::summary::summarize;
 use super::verify::{self, Wanted};
 use super::{chart_version, history};
+use crate::release::{Record, Status};
 
 mod deletion;
 mod prerequisites;
@@ -324,6 +326,7 @@ impl Turn<'_> {
             tracing::debug!(release = self.subject.key(), reason, "failures are counted anew");
             self.subject.clear_failures();
         }
+        let attempt = Attempt::of(&self.subject.status);
         let status = &mut self.subject.status;
         status.last_attempted_generation = self.subject.generation;
         status.last_attempted_revision.clone_from(&about.version);
@@ -333,7 +336,7 @@ impl Turn<'_> {
         status.last_release_revision = 0;
         let bench = self.bench(kube, self.subject.storage_namespace());
         let mut parts = Ingredients { chart: (*chart).clone(), values: Some((state, values_map)) };
-        self.atomic(&bench, &about, wanted, &mut parts).await
+        self.atomic(&bench, &about, wanted, &attempt, &mut parts).await
     }
 
     fn bench(&self, kube: crate::cluster::kube::Kube, storage_namespace: &str) -> Bench {
@@ -377,6 +380,20 @@ impl Turn<'_> {
         if let Some(latest) = history::latest(&self.subject.status.history) {
             bench.ctx.namespace.clone_from(&latest.namespace);
         }
+        if !self.compat()
+            && let Some(latest) = history::latest(&self.subject.status.history).cloned()
+        {
+            match bench.last(&latest.name).await {
+                Ok(Some(last)) => {
+                    let attempt = Attempt::of(&self.subject.status);
+                    let _ = claim::claim(&mut self.subject, &attempt, &last, about, &now());
+                }
+                Ok(None) => {}
+                Err(e) => return (Err(e), None),
+            }
+            // What was announced and never made is not there, or another's.
+            claim::settle(&mut self.subject);
+        }
         let run = Run {
             bench: &bench,
             about,
@@ -394,6 +411,7 @@ impl Turn<'_> {
         bench: &Bench,
         about: &About,
         mut wanted: Wanted,
+        attempt: &Attempt,
         parts: &mut Ingredients,
     ) -> Result<Outcome, Stop> {
         let mut rules = self.rules();
@@ -401,6 +419,13 @@ impl Turn<'_> {
         let name = self.subject.release_name();
         loop {
             let last = bench.last(&name).await.map_err(|e| self.state_error(&e))?;
+            if let Some(last) = last.as_ref().filter(|_| ran.is_empty() && !self.world.options.compat_flux) {
+                self.claim(attempt, last, about).await;
+                let known = history::latest(&self.subject.status.history).is_some_and(|s| s.name == last.name);
+                if last.info.status == Status::Uninstalling && known {
+                    return self.leave_target("its uninstall was interrupted", &bench.kube, about).await;
+                }
+            }
             let found = state::determine(&self.subject, last.as_ref(), &wanted).map_err(|e| self.state_error(&e))?;
             let run = Run {
                 bench,
@@ -449,7 +474,7 @@ impl Turn<'_> {
                 return Ok(self.end(end));
             }
             let said = self.subject.message(crate::api::condition::RELEASED).to_owned();
-            self.announce_progress(next).await?;
+            self.announce_progress(next, about, last.as_ref().map_or(0, |r| r.version)).await?;
             let done = self.act(&run, next, parts).await;
             // An extra attempt is one.
             rules.extra_attempt = false;
@@ -496,6 +521,17 @@ impl Turn<'_> {
         }
     }
 
+    /// A record that another controller, dead by now, has made for this object is its own.
+    async fn claim(&mut self, attempt: &Attempt, last: &Record, about: &About) {
+        let (claimed, event) = claim::claim(&mut self.subject, attempt, last, about, &now());
+        if claimed {
+            tracing::info!(release = self.subject.key(), revision = last.version, "claimed what was under way");
+        }
+        if let Some(event) = event {
+            self.tell(event).await;
+        }
+    }
+
     async fn act(&mut self, run: &Run<'_>, action: Action, parts: &mut Ingredients) -> Done {
         let now = now();
         let subject = &mut self.subject;
@@ -510,8 +546,11 @@ impl Turn<'_> {
     }
 
     /// Says what is about to be done.
-    async fn announce_progress(&mut self, action: Action) -> Result<(), Stop> {
+    async fn announce_progress(&mut self, action: Action, about: &About, last: i64) -> Result<(), Stop> {
         let (text, now) = (action.running(&self.subject), now());
+        if !self.compat() {
+            claim::announce(&mut self.subject, action, about, last, &now);
+        }
         self.subject.mark_reconciling("Progressing", text.as_str(), &now);
         if action.kind() == Kind::Release {
             self.subject.mark(READY, UNKNOWN, "Progressing", text.as_str(), &now);

@@ -11,6 +11,7 @@ use crate::release::{Record, Status};
 use crate::values::digest::Algorithm;
 
 use super::action::Action;
+use super::claim;
 use super::history;
 use super::message;
 use super::observe::Written;
@@ -118,6 +119,7 @@ impl Recorded {
 
 /// Before an installation or upgrade.
 pub fn begin(subject: &mut Subject, action: Action) {
+    claim::settle(subject);
     match action {
         Action::Install => {
             subject.status.last_attempted_release_action = "install".into();

@@ -7,6 +7,7 @@ mod support;
 mod servers;
 
 mod api;
+mod chaos;
 mod chart;
 mod killed;
 mod native;

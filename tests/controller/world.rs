@@ -1,10 +1,10 @@
 //! What tests of HelmReleases share: a namespace with a controller that runs in this process, a server of artifacts, and sources as
 //! source-controller leaves them.
 
-use std::collections::HashMap;
+use std::collections::{BTreeSet, HashMap};
 use std::io::{Read, Write};
 use std::net::TcpListener;
-use std::sync::{Arc, Mutex, OnceLock};
+use std::sync::{Arc, Mutex, PoisonError};
 use std::time::{Duration, Instant};
 
 use pintle::api;
@@ -28,10 +28,11 @@ pub struct World {
     options: Options,
 }
 
-/// The definitions, once a test binary.
+/// The definitions, once a control plane.
 fn definitions(ns: &Namespace) {
-    static ONCE: OnceLock<()> = OnceLock::new();
-    ONCE.get_or_init(|| {
+    static DONE: Mutex<BTreeSet<String>> = Mutex::new(BTreeSet::new());
+    let mut done = DONE.lock().unwrap_or_else(PoisonError::into_inner);
+    if done.insert(ns.plane().url()) {
         ns.run(async |cluster: Kube| {
             for (_, definition) in api::definitions() {
                 if let Err(e) = cluster.create(&definition, &write_options()).await {
@@ -47,7 +48,7 @@ fn definitions(ns: &Namespace) {
                 }
             }
         });
-    });
+    }
 }
 
 impl World {
@@ -57,7 +58,13 @@ impl World {
 
     /// With other options.
     pub fn with(test: &str, change: impl FnOnce(&mut Options)) -> Self {
-        let ns = cluster::namespace(test);
+        let mut world = Self::idle(cluster::namespace(test), change);
+        world.start();
+        world
+    }
+
+    /// Without a running controller yet.
+    pub fn idle(ns: Namespace, change: impl FnOnce(&mut Options)) -> Self {
         definitions(&ns);
         let files: Arc<Mutex<HashMap<String, Vec<u8>>>> = Arc::default();
         let address = serve(files.clone());
@@ -72,9 +79,7 @@ impl World {
         };
         change(&mut options);
         let (stop, _) = tokio::sync::watch::channel(false);
-        let mut world = Self { ns, files, address, stop, controller: None, options };
-        world.start();
-        world
+        Self { ns, files, address, stop, controller: None, options }
     }
 
     pub fn start(&mut self) {

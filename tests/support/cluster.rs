@@ -20,11 +20,12 @@
 //! API server are taken from `KUBEBUILDER_ASSETS` when that is set. Everything is stopped when the test process ends, however it ends: a
 //! shell holds the pids and reads a pipe that breaks then. `PINTLE_KEEP_CLUSTER=1` keeps the folder with the logs.
 
+use std::io::Write;
 use std::net::TcpListener;
 use std::path::{Path, PathBuf};
 use std::process::{Child, Command, Output, Stdio};
-use std::sync::OnceLock;
 use std::sync::atomic::{AtomicU32, Ordering};
+use std::sync::{Mutex, OnceLock, PoisonError};
 use std::time::{Duration, Instant};
 
 use pintle::cluster::kube::{Connection, Kube};
@@ -39,7 +40,7 @@ pub struct ControlPlane {
     dir: PathBuf,
     port: u16,
     /// Its stdin breaks when this process ends, and then it stops everything.
-    keeper: Child,
+    keeper: Mutex<Child>,
 }
 
 /// The control plane of this test binary.
@@ -49,10 +50,19 @@ pub fn control_plane() -> &'static ControlPlane {
     ONE.get_or_init(|| std::thread::spawn(start).join().expect("the control plane did not start"))
 }
 
+/// A control plane beside the shared one, for a test that breaks it. [`ControlPlane::end`] stops it.
+pub fn own_control_plane() -> &'static ControlPlane {
+    Box::leak(Box::new(std::thread::spawn(start).join().expect("the control plane did not start")))
+}
+
 /// A namespace for one test. Its name begins with the test's.
 pub fn namespace(test: &str) -> Namespace {
+    namespace_in(control_plane(), test)
+}
+
+/// The same, in this control plane.
+pub fn namespace_in(plane: &'static ControlPlane, test: &str) -> Namespace {
     static COUNT: AtomicU32 = AtomicU32::new(0);
-    let plane = control_plane();
     let name = format!("{}-{}", test.replace('_', "-"), COUNT.fetch_add(1, Ordering::Relaxed));
     let ns = Namespace { plane, name: name.clone() };
     ns.run(async |cluster: Kube| {
@@ -171,6 +181,25 @@ impl ControlPlane {
         (self.dir.join("certs/apiserver.crt"), self.dir.join("certs/apiserver.key"))
     }
 
+    /// Sends a signal (`KILL`, `STOP`, `CONT`) to the API server; whether it was there to get it.
+    pub fn signal_api_server(&self, signal: &str) -> bool {
+        let Ok(pid) = std::fs::read_to_string(self.dir.join("apiserver.pid")) else { return false };
+        Command::new("kill").args(["-s", signal, pid.trim()]).status().is_ok_and(|s| s.success())
+    }
+
+    /// Starts an API server on the same etcd after the last one was killed.
+    pub fn start_api_server(&self) {
+        let mut keeper = self.keeper.lock().unwrap_or_else(PoisonError::into_inner);
+        keeper.stdin.as_mut().expect("a pipe").write_all(b"apiserver\n").expect("the keeper reads");
+    }
+
+    /// Stops everything.
+    pub fn end(&self) {
+        let mut keeper = self.keeper.lock().unwrap_or_else(PoisonError::into_inner);
+        drop(keeper.stdin.take());
+        let _ = keeper.wait();
+    }
+
     fn log(&self, part: &str) -> String {
         std::fs::read_to_string(self.dir.join(format!("{part}.log"))).unwrap_or_default()
     }
@@ -198,8 +227,8 @@ fn start() -> ControlPlane {
     let assets = std::env::var_os("KUBEBUILDER_ASSETS").map_or_else(|| parts.clone(), PathBuf::from);
     let mut last = String::new();
     // Ports are free when they are chosen, but another process may be quicker.
-    for attempt in 0..4 {
-        match try_start(parts, &assets, &kwok, attempt) {
+    for _ in 0..4 {
+        match try_start(parts, &assets, &kwok) {
             Ok(plane) => return plane,
             Err(e) => last = e,
         }
@@ -207,8 +236,10 @@ fn start() -> ControlPlane {
     panic!("the control plane did not start: {last}");
 }
 
-fn try_start(parts: &Path, assets: &Path, kwok: &Path, attempt: u32) -> Result<ControlPlane, String> {
-    let dir = std::env::temp_dir().join(format!("pintle-cluster-{}-{attempt}", std::process::id()));
+fn try_start(parts: &Path, assets: &Path, kwok: &Path) -> Result<ControlPlane, String> {
+    static COUNT: AtomicU32 = AtomicU32::new(0);
+    let number = COUNT.fetch_add(1, Ordering::Relaxed);
+    let dir = std::env::temp_dir().join(format!("pintle-cluster-{}-{number}", std::process::id()));
     std::fs::create_dir_all(&dir).expect("a folder");
     let [port, etcd, peer, kubelet] = free_ports();
     let support = Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/support");
@@ -245,13 +276,11 @@ fn try_start(parts: &Path, assets: &Path, kwok: &Path, attempt: u32) -> Result<C
         .stderr(Stdio::null())
         .spawn()
         .map_err(|e| e.to_string())?;
-    let plane = ControlPlane { dir, port, keeper };
+    let plane = ControlPlane { dir, port, keeper: Mutex::new(keeper) };
     match plane.wait_until_ready() {
         Ok(()) => Ok(plane),
         Err(e) => {
-            let mut keeper = plane.keeper;
-            drop(keeper.stdin.take());
-            let _ = keeper.wait();
+            plane.end();
             Err(e)
         }
     }

@@ -1,6 +1,7 @@
 //! The state machine by tables: rows of Flux's own tests, written anew from their behaviour.
 
 mod actions;
+mod claims;
 mod dependencies;
 mod loops;
 mod records;
