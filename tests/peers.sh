@@ -55,6 +55,25 @@ cluster() {
   echo "$dir"
 }
 
+# A controller of Flux as a program. Its module replaces others of its repository, so it can't be built by `go install`.
+flux_program() {
+  local dir=$cache/peers/$1-$2 tmp
+  if [ ! -e "$dir/done" ]; then
+    lock "$1"
+  fi
+  if [ ! -e "$dir/done" ]; then
+    tmp=$dir.$$
+    cp -r "$(go_module "github.com/fluxcd/$1@v$2")" "$tmp"
+    chmod -R u+w "$tmp"
+    (cd "$tmp" && sed -i '/^replace .*=> \.\/api$/d' go.mod && GOFLAGS=-mod=mod go build -trimpath -ldflags '-s -w' -o "$1" .) >&2
+    mkdir -p "$dir"
+    mv -f "$tmp/$1" "$dir/"
+    rm -rf "$tmp"
+    touch "$dir/done"
+  fi
+  echo "$dir"
+}
+
 for name in "$@"; do
   case "$name" in
   tools)
@@ -78,8 +97,10 @@ for name in "$@"; do
   # Flux's modules, for the CustomResourceDefinitions in them.
   helm-controller) go_module github.com/fluxcd/helm-controller@v1.6.3 ;;
   source-controller) go_module github.com/fluxcd/source-controller@v1.9.1 ;;
+  helm-controller-program) flux_program helm-controller 1.6.3 ;;
+  source-controller-program) flux_program source-controller 1.9.1 ;;
   *)
-    echo "usage: tests/peers.sh tools|helm|helm3|kustomize|sops|cosign|fake-gcs-server|kwok|cluster|helm-controller|source-controller …" >&2
+    echo "usage: tests/peers.sh tools|helm|helm3|kustomize|sops|cosign|fake-gcs-server|kwok|cluster|helm-controller|source-controller|helm-controller-program|source-controller-program …" >&2
     exit 2
     ;;
   esac
