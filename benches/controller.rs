@@ -1,14 +1,14 @@
 //! The controller on a real API server, with many releases; on request beside Flux's controllers.
 //!
 //! ```text
-//! cargo bench --bench controller [-- N…] [--flux] [--concurrent=N]
+//! cargo bench --bench controller [-- N…] [--flux] [--concurrent=N] [--detailed]
 //! ```
 //!
 //! N (100 and 1,000 when none is given) releases of one small chart (a Deployment without replicas, a ServiceAccount, a Service, an Ingress) come
 //! from an HTTP repository, through a HelmChart each. Rows: the first install; a reconciliation of all that finds nothing to do; a change of all
 //! values; a restart with all in sync; idleness; and an install in which every tenth release waits for a pod that never comes. For each: wall
 //! time until every release says so, CPU (user and system) and peak memory of the controllers, and requests as the API server counted them.
-//! `--flux` repeats it with helm-controller and source-controller, one after the other on the same API server. `PINTLE` names another build.
+//! `--flux` repeats it with helm-controller and source-controller, one after the other on the same API server. `--detailed` shows requests by kind. `PINTLE` names another build.
 
 #[path = "../tests/support/mod.rs"]
 mod support;
@@ -109,6 +109,8 @@ struct Bench {
     n: usize,
     flux: bool,
     concurrent: Option<String>,
+    /// Requests are shown by kind.
+    detailed: bool,
     dir: PathBuf,
     /// Where the controllers' metrics are read.
     metrics: u16,
@@ -120,8 +122,16 @@ impl Bench {
         let ns = cluster::namespace("bench");
         let dir = std::env::temp_dir().join(format!("pintle-bench-{}-{}", std::process::id(), ns.name()));
         std::fs::create_dir_all(&dir).expect("a folder");
-        let mut bench =
-            Self { ns, n, flux, concurrent: concurrent.map(str::to_owned), dir, metrics: 0, running: Vec::new() };
+        let mut bench = Self {
+            ns,
+            n,
+            flux,
+            concurrent: concurrent.map(str::to_owned),
+            detailed: std::env::args().any(|a| a == "--detailed"),
+            dir,
+            metrics: 0,
+            running: Vec::new(),
+        };
         bench.start();
         let object = json!({"apiVersion": SOURCE_API, "kind": "HelmRepository",
             "metadata": {"name": "charts", "namespace": bench.ns.name()}, "spec": {"url": repository, "interval": "1h"}});
@@ -206,7 +216,7 @@ impl Bench {
         let mut by_verb = self.requests();
         for (name, count) in &mut by_verb {
             *count -= requests.get(name).copied().unwrap_or_default();
-            if name == verb {
+            if name == verb || *name == format!("{verb} helmreleases/") {
                 *count -= own;
             }
         }
@@ -296,7 +306,8 @@ impl Bench {
                 continue;
             }
             let count: f64 = line.rsplit(' ').next().and_then(|n| n.parse().ok()).unwrap_or_default();
-            *all.entry(verb).or_default() += count;
+            let key = if self.detailed { format!("{verb} {resource}/{part}") } else { verb };
+            *all.entry(key).or_default() += count;
         }
         all
     }
