@@ -54,6 +54,8 @@ pub struct Bench {
     superseded: Option<tokio::sync::watch::Receiver<bool>>,
     /// Helm 3's waits by default.
     helm3: bool,
+    /// Objects of failed revisions are taken away by what follows. Flux, like Helm, leaves them.
+    pub sweeps: bool,
 }
 
 impl Bench {
@@ -103,7 +105,7 @@ impl Bench {
             keeper: None,
             cancel,
         };
-        Self { kube, storage, ctx, log, superseded, helm3 }
+        Self { kube, storage, ctx, log, superseded, helm3, sweeps: true }
     }
 
     /// The newest stored revision.
@@ -131,6 +133,7 @@ impl Bench {
             field_manager: MANAGER.into(),
             superseded: self.superseded.clone(),
             health: health::judge(&subject.spec.health_check_exprs),
+            sweep_failed: self.sweeps,
             ..Options::default()
         }
     }
@@ -272,7 +275,9 @@ impl Run<'_> {
                 options,
                 client_side: !server_side,
                 create_namespace: !spec.target_namespace.is_empty() && install_spec.create_namespace,
-                replace: install_spec.replace,
+                // Helm does not use the name of a release that was uninstalled with its history kept, unless told to.
+                replace: install_spec.replace
+                    || (!self.compat && self.last.is_some_and(|r| r.info.status == Status::Uninstalled)),
                 take_ownership: !install_spec.disable_take_ownership,
                 skip_crds: true,
                 disable_openapi_validation: install_spec.disable_open_api_validation,

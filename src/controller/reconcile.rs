@@ -346,7 +346,9 @@ impl Turn<'_> {
         let on_wait: OnWait = Arc::new(move || slot.release());
         let superseded = gives_up.then(|| self.superseded.clone());
         let helm3 = options.gates.use_helm3_defaults;
-        Bench::new(kube, &self.subject, storage_namespace, superseded, helm3, on_wait)
+        let mut bench = Bench::new(kube, &self.subject, storage_namespace, superseded, helm3, on_wait);
+        bench.sweeps = !options.compat_flux;
+        bench
     }
 
     /// The release is to live elsewhere, or to be of another chart: it is uninstalled where it is, and installed anew then.
@@ -436,6 +438,13 @@ impl Turn<'_> {
                 last: last.as_ref(),
             };
             let found = match found.state {
+                // Uninstalled by another hand, its history kept: to be installed, and nothing to upgrade.
+                State::Unmanaged
+                    if !self.world.options.compat_flux
+                        && last.as_ref().is_some_and(|r| r.info.status == Status::Uninstalled) =>
+                {
+                    Found { state: State::Absent, ..found }
+                }
                 State::InSync if self.subject.drift().0 => match run.drift(&self.subject).await {
                     Ok(Some(drifted)) => Found { state: State::Drifted(drifted), reason: String::new() },
                     Ok(None) => found,

@@ -211,6 +211,9 @@ pub struct Options {
     /// A pending record that no mark explains is somebody else's (`helm`), and nothing tells whether that program lives. One older than this is
     /// taken to be dead.
     pub foreign_timeout: Duration,
+    /// Whether objects that only failed revisions after the deployed one have made are the release's to take away. Helm leaves them; who has
+    /// to answer for a release for good does not.
+    pub sweep_failed: bool,
     /// Whose the written fields are: `helm`, or `helm-controller` for a controller that takes Flux's place.
     pub field_manager: String,
     /// Turns true when the wait for readiness is no longer worth its while, for something newer is to be released: the revision fails,
@@ -234,6 +237,7 @@ impl Default for Options {
             force_conflicts: false,
             description: String::new(),
             foreign_timeout: FOREIGN,
+            sweep_failed: false,
             field_manager: "helm".into(),
             superseded: None,
             health: None,

@@ -37,7 +37,7 @@ pub(super) struct Work {
     pub ctx: Context,
     /// The release's revisions, settled, oldest first.
     pub entries: Vec<Entry>,
-    /// Revisions newer than the deployed one whose processes died: their objects may lie around.
+    /// Revisions newer than the deployed one whose processes died, or that failed ([`Options::sweep_failed`]): their objects may lie around.
     pub leftovers: Vec<Record>,
     /// The newest revision's uninstall was begun by a process that died.
     pub uninstall_interrupted: bool,
@@ -143,7 +143,7 @@ impl Work {
             }
         }
         self.one_deployed().await?;
-        self.find_leftovers(task.name).await
+        self.find_leftovers(task.name, options.sweep_failed).await
     }
 
     /// A pending revision that no mark explains.
@@ -215,12 +215,12 @@ impl Work {
         Ok(())
     }
 
-    async fn find_leftovers(&mut self, name: &str) -> Result<(), ActionError> {
+    async fn find_leftovers(&mut self, name: &str, failed_too: bool) -> Result<(), ActionError> {
         let deployed = history::deployed(&self.entries).unwrap_or_default();
         let failed = self.entries.iter().filter(|e| e.version > deployed && e.status == Status::Failed);
         for version in failed.map(|e| e.version) {
             if let Some(record) = history::readable(&self.ctx, name, version).await?
-                && history::is_interrupted(&record)
+                && (failed_too || history::is_interrupted(&record))
             {
                 self.leftovers.push(record);
             }
