@@ -10,6 +10,7 @@ use tokio::sync::watch;
 use crate::controller::lease::Options as Lease;
 use crate::controller::operate::{Operating, operate};
 use crate::controller::options::Gates;
+use crate::controller::shard::Options as Shards;
 use crate::controller::{Options, native};
 use crate::values::digest::Algorithm;
 
@@ -103,6 +104,12 @@ pub struct ControllerArgs {
     /// Bytes that a packed chart may have
     #[arg(long, default_value_t = 10 << 20, value_name = "BYTES")]
     pub helm_chart_max_size: u64,
+    /// `auto`: all replicas work, and share releases and sources by Leases among themselves, without labels
+    #[arg(long, default_value = "off", value_name = "HOW", value_parser = ["auto", "off"])]
+    pub shards: String,
+    /// After what time the share of a silent replica is taken over (with --shards=auto)
+    #[arg(long, default_value = "15s", value_name = "DURATION")]
+    pub shard_lease_duration: String,
     /// Where charts are kept by digest; the user's cache by default
     #[arg(long, value_name = "DIR")]
     pub cache_dir: Option<PathBuf>,
@@ -143,7 +150,6 @@ impl OperatingArgs {
             election: None,
         };
         if self.enable_leader_election {
-            let set = |name: &str| std::env::var(name).ok().filter(|v| !v.is_empty());
             let namespace = set("RUNTIME_NAMESPACE").unwrap_or_else(|| "flux-system".into());
             let host = set("POD_NAME").or_else(|| set("HOSTNAME")).unwrap_or_else(|| "pintle".into());
             let identity = format!("{host}_{:016x}", rand::random::<u64>());
@@ -174,7 +180,34 @@ fn lease_name(selector: &str) -> String {
     format!("{name}-{}", digest.get(..8).unwrap_or_default())
 }
 
+/// The value of an environment variable that is set.
+fn set(name: &str) -> Option<String> {
+    std::env::var(name).ok().filter(|v| !v.is_empty())
+}
+
 impl ControllerArgs {
+    fn shards(&self) -> Result<Option<Shards>, Failure> {
+        if self.shards != "auto" {
+            return Ok(None);
+        }
+        if self.operating.enable_leader_election {
+            let text = "--shards=auto and --enable-leader-election exclude each other: all replicas work, or one does";
+            return Err(Failure::new(text));
+        }
+        let life = duration("shard-lease-duration", &self.shard_lease_duration)?;
+        if life < std::time::Duration::from_secs(2) {
+            return Err(Failure::new("--shard-lease-duration must be 2s or longer"));
+        }
+        let namespace = set("RUNTIME_NAMESPACE").unwrap_or_else(|| "flux-system".into());
+        let host = set("POD_NAME").or_else(|| set("HOSTNAME")).unwrap_or_else(|| "pintle".into());
+        // A part of an object's name.
+        let host: String =
+            host.to_lowercase().chars().map(|c| if c.is_ascii_alphanumeric() { c } else { '-' }).take(180).collect();
+        let identity = format!("{}-{:08x}", host.trim_matches('-'), rand::random::<u32>());
+        let group = lease_name(&self.watch_label_selector).replace("leader-election", "shards");
+        Ok(Some(Shards::new(&namespace, &group, &identity, life)))
+    }
+
     fn options(&self, global: &Global) -> Result<Options, Failure> {
         let mut gates = Gates::default();
         for gate in self.feature_gates.split(',').map(str::trim).filter(|g| !g.is_empty()) {
@@ -243,6 +276,7 @@ impl ControllerArgs {
             exhausted_retry: duration("exhausted-retry", &self.exhausted_retry)?,
             gates,
             cache_dir: self.cache_dir.clone(),
+            shards: self.shards()?,
             events_addr: self.events_addr.clone(),
             limits: global.limits.limits(),
             sources,

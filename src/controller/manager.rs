@@ -27,6 +27,7 @@ use super::metrics::{Metrics, Object, Reconciled};
 use super::options::Options;
 use super::perform::MANAGER;
 use super::reconcile::{Outcome, Told, reconcile, subject};
+use super::sharing::{self, Sharing};
 use super::subject::Subject;
 use super::{dependencies, sources, values};
 
@@ -157,6 +158,7 @@ struct Manager {
     /// Watches of what is known by name: by API version, kind and namespace.
     referenced: BTreeMap<(String, String, String), JoinHandle<()>>,
     synced: BTreeSet<&'static str>,
+    sharing: Option<Sharing>,
 }
 
 /// Runs a controller until `shutdown` turns true.
@@ -182,11 +184,15 @@ pub async fn run_with(options: Options, metrics: Metrics, shutdown: watch::Recei
         repeat: options.compat_flux,
     };
     let sink = Sink::start(kube.clone(), telling.clone(), metrics.clone()).map_err(RunError::Events)?;
+    let mut sharing = options.shards.clone().map(|shards| Sharing::start(kube.clone(), shards));
     let sources = match options.sources.clone() {
         Some(sources) => {
             let telling = events::Options { controller: super::native::CONTROLLER.into(), ..telling };
             let sink = Sink::start(kube.clone(), telling, metrics.clone()).map_err(RunError::Events)?;
             let sources = super::native::Sources::start(sources, kube.clone(), sink).await?;
+            if let Some(sharing) = &mut sharing {
+                sharing.of_sources(sources.sharing());
+            }
             Some(tokio::spawn(sources.run(shutdown.clone())))
         }
         None => None,
@@ -210,16 +216,21 @@ pub async fn run_with(options: Options, metrics: Metrics, shutdown: watch::Recei
         users: HashMap::new(),
         referenced: BTreeMap::new(),
         synced: BTreeSet::new(),
+        sharing,
     };
-    manager.run(incoming, shutdown).await;
+    let sharing = manager.run(incoming, shutdown).await;
     if let Some(sources) = sources {
         let _ = sources.await;
+    }
+    if let Some(sharing) = sharing {
+        sharing.leave().await;
     }
     Ok(())
 }
 
 impl Manager {
-    async fn run(mut self, mut incoming: mpsc::Receiver<News>, mut shutdown: watch::Receiver<bool>) {
+    /// Gives back the part in the shares: it is to be left when all work has ended.
+    async fn run(mut self, mut incoming: mpsc::Receiver<News>, mut shutdown: watch::Receiver<bool>) -> Option<Sharing> {
         let watches: Vec<JoinHandle<()>> = KINDS
             .iter()
             .map(|(api, kind)| tokio::spawn(follow(self.world.clone(), api, kind, self.news.clone())))
@@ -227,6 +238,7 @@ impl Manager {
         loop {
             tokio::select! {
                 Some(news) = incoming.recv() => self.hear(news),
+                () = sharing::changed(&mut self.sharing) => self.share(),
                 stopped = shutdown.wait_for(|s| *s) => {
                     let _ = stopped;
                     break;
@@ -243,6 +255,7 @@ impl Manager {
         let all = futures::future::join_all(self.releases.drain().map(|(_, handle)| handle.task));
         let _ = tokio::time::timeout(self.world.options.graceful_shutdown, all).await;
         let _ = tokio::time::timeout(Duration::from_secs(5), self.world.announcer.flush()).await;
+        self.sharing
     }
 
     fn hear(&mut self, news: News) {
@@ -250,9 +263,7 @@ impl Manager {
             News::Synced(kind) => {
                 let first = self.synced.insert(kind);
                 if first && self.synced.len() == KINDS.len() {
-                    for key in self.world.index.keys("HelmRelease") {
-                        self.start(&key);
-                    }
+                    self.start_all();
                 }
             }
             News::Applied(object) => {
@@ -298,7 +309,46 @@ impl Manager {
         self.wake_users(key, false);
     }
 
+    /// Starts what is this replica's and does not run.
+    fn start_all(&mut self) {
+        for key in self.world.index.keys("HelmRelease") {
+            if !self.releases.contains_key(&key) {
+                self.start(&key);
+            }
+        }
+    }
+
+    /// What is not ours any more comes to its end; what has become ours begins.
+    fn share(&mut self) {
+        let Some(sharing) = &mut self.sharing else { return };
+        sharing.take(&self.world.metrics);
+        let gone: Vec<Key> = self.releases.keys().filter(|key| !sharing.owns(key)).cloned().collect();
+        let mut ended = Vec::new();
+        for key in &gone {
+            let Some(handle) = self.releases.remove(key) else { continue };
+            handle.shared.gone.store(true, Ordering::Release);
+            handle.shared.superseded.send_replace(true);
+            handle.shared.notify.notify_one();
+            for used in &handle.uses {
+                if let Some(users) = self.users.get_mut(used) {
+                    users.remove(key);
+                }
+            }
+            ended.push(handle.task);
+        }
+        sharing.let_go(ended);
+        if self.synced.len() == KINDS.len() {
+            self.start_all();
+        }
+    }
+
     fn start(&mut self, key: &Key) {
+        // One task at a time: an earlier one of the same release may still be ending.
+        let turn = match &mut self.sharing {
+            Some(sharing) if !sharing.owns(key) => return,
+            Some(sharing) => Some(sharing.turn(key)),
+            None => None,
+        };
         let (superseded, _) = watch::channel(false);
         let shared = Arc::new(Shared {
             notify: Notify::new(),
@@ -308,7 +358,14 @@ impl Manager {
             working: Mutex::default(),
         });
         shared.notify.notify_one();
-        let task = tokio::spawn(work(self.world.clone(), key.clone(), shared.clone()));
+        let (world, name, its) = (self.world.clone(), key.clone(), shared.clone());
+        let task = tokio::spawn(async move {
+            let _held = match turn {
+                Some(turn) => Some(turn.lock_owned().await),
+                None => None,
+            };
+            work(world, name, its).await;
+        });
         let seen = self.world.index.get(key).map(|o| Seen::of(&o)).unwrap_or_default();
         self.releases.insert(key.clone(), Handle { shared, task, uses: Vec::new(), seen });
         self.uses(key);
@@ -485,6 +542,8 @@ async fn work(world: Arc<World>, key: Key, shared: Arc<Shared>) {
             () = due => {}
         }
         if shared.gone.load(Ordering::Acquire) {
+            let before = said.as_ref().map(|(revision, ready)| (revision.as_str(), *ready));
+            world.metrics.forget(&Object::new("HelmRelease", &key.namespace, &key.name), before);
             return;
         }
         let Ok(permit) = world.slots.clone().acquire_owned().await else { return };

@@ -30,6 +30,7 @@ pub mod perform;
 pub mod reconcile;
 pub mod record;
 pub mod shard;
+pub mod sharing;
 pub mod sources;
 pub mod state;
 pub mod subject;

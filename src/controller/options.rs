@@ -47,6 +47,8 @@ pub struct Options {
     pub events_addr: String,
     /// Of each render.
     pub limits: Limits,
+    /// Share the work with the other replicas (`--shards auto`).
+    pub shards: Option<super::shard::Options>,
     /// Reconcile the sources too (`--sources=native`); `None`: source-controller does.
     pub sources: Option<super::native::Options>,
 }
@@ -118,6 +120,7 @@ impl Default for Options {
             cache_dir: None,
             events_addr: String::new(),
             limits: Limits::default(),
+            shards: None,
             sources: None,
         }
     }

@@ -15,7 +15,9 @@ use sha2::{Digest, Sha256};
 use tokio::sync::watch;
 
 use super::lease::{micros, pause, whole_seconds};
-use crate::cluster::{Cluster, ClusterError, FieldValidation, Gvk, Json, ObjectId, PatchType, WriteOptions};
+use crate::cluster::{
+    Cluster, ClusterError, FieldValidation, Gvk, Json, ObjectId, PatchType, Propagation, WriteOptions,
+};
 
 /// The label of the Leases of one set of replicas.
 pub const GROUP_LABEL: &str = "pintle.dev/shard-group";
@@ -46,6 +48,11 @@ impl Shares {
     /// The replicas, in order.
     pub fn members(&self) -> &[String] {
         &self.members
+    }
+
+    /// Whether the own Lease is renewed. Where it is not, others may take over soon.
+    pub fn is_alive(&self) -> bool {
+        self.alive
     }
 }
 
@@ -81,6 +88,13 @@ impl Membership {
             members: vec![me.into()],
             published: Vec::new(),
         }
+    }
+
+    /// Whose Leases have been silent for long.
+    fn forgotten(&self, now: Instant) -> Vec<String> {
+        let long = self.duration.saturating_mul(FORGOTTEN);
+        let silent = self.seen.iter().filter(|(_, s)| now.saturating_duration_since(s.since) >= long);
+        silent.map(|(name, _)| name.clone()).collect()
     }
 
     /// Takes in all Leases of the group.
@@ -123,6 +137,9 @@ impl Membership {
     }
 }
 
+/// A Lease that was not renewed for so many of its durations is that of a replica that will not come back.
+const FORGOTTEN: u32 = 20;
+
 /// Whose Leases, and how long things may take.
 #[derive(Clone, Debug)]
 pub struct Options {
@@ -137,16 +154,21 @@ pub struct Options {
 }
 
 impl Options {
-    /// A replica that is gone is noticed after 15 s.
-    pub fn new(namespace: &str, group: &str, identity: &str) -> Self {
+    /// A replica that is gone is noticed after the duration; 15 s do well.
+    pub fn new(namespace: &str, group: &str, identity: &str, lease_duration: Duration) -> Self {
         Self {
             namespace: namespace.into(),
             group: group.into(),
             identity: identity.into(),
-            lease_duration: Duration::from_secs(15),
-            renew_deadline: Duration::from_secs(10),
-            retry_period: Duration::from_secs(2),
+            lease_duration,
+            renew_deadline: lease_duration.mul_f64(0.67),
+            retry_period: lease_duration.mul_f64(0.13),
         }
+    }
+
+    /// How long a replica that owns nothing any more may still be at work.
+    pub fn grace(&self) -> Duration {
+        self.lease_duration.saturating_sub(self.renew_deadline)
     }
 }
 
@@ -185,6 +207,11 @@ impl<C: Cluster> Shard<C> {
                     renewed = begun;
                     let now = membership.observe(&leases, Instant::now(), true);
                     shares.send_if_modified(|old| std::mem::replace(old, now.clone()) != now);
+                    for holder in membership.forgotten(Instant::now()) {
+                        let id = self.id_of(&holder);
+                        let gone = self.cluster.delete(&id, Propagation::Background, None);
+                        let _ = tokio::time::timeout(self.options.retry_period, gone).await;
+                    }
                 }
                 failed => {
                     if let Ok(Err(e)) = failed {
@@ -197,7 +224,7 @@ impl<C: Cluster> Shard<C> {
                 }
             }
             if pause(self.options.retry_period, &mut stop).await {
-                let _ = self.cluster.delete(&self.id(), crate::cluster::Propagation::Background, None).await;
+                let _ = self.cluster.delete(&self.id(), Propagation::Background, None).await;
                 return;
             }
         }
@@ -208,7 +235,12 @@ impl<C: Cluster> Shard<C> {
     }
 
     fn id(&self) -> ObjectId {
-        ObjectId::new(Gvk::new("coordination.k8s.io", "v1", "Lease"), Some(&self.options.namespace), &self.name())
+        self.id_of(&self.options.identity)
+    }
+
+    fn id_of(&self, holder: &str) -> ObjectId {
+        let name = format!("{}-{holder}", self.options.group);
+        ObjectId::new(Gvk::new("coordination.k8s.io", "v1", "Lease"), Some(&self.options.namespace), &name)
     }
 
     async fn leases(&self) -> Result<Vec<Json>, ClusterError> {
@@ -318,6 +350,17 @@ mod tests {
         }
         (0..6).for_each(|_| world.round());
         assert_eq!((0..200).map(|i| world.owners(i)[0].to_string()).collect::<Vec<_>>(), before);
+    }
+
+    #[test]
+    fn leases_of_replicas_that_are_gone_are_cleared_away() {
+        let mut one = Membership::new("a", LIFE);
+        let lease = json!({"spec": {"holderIdentity": "b", "renewTime": 1}});
+        let begin = Instant::now();
+        one.observe(std::slice::from_ref(&lease), begin, true);
+        assert!(one.forgotten(begin + 2 * LIFE).is_empty());
+        one.observe(&[lease], begin + 2 * LIFE, true);
+        assert_eq!(one.forgotten(begin + FORGOTTEN * LIFE), ["b"]);
     }
 
     #[test]

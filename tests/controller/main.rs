@@ -14,6 +14,7 @@ mod lives;
 mod native;
 mod releases;
 mod settings;
+mod sharding;
 mod switching;
 mod table;
 mod world;

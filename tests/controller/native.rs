@@ -116,7 +116,7 @@ fn files(bytes: &[u8]) -> Vec<String> {
 }
 
 /// A chart repository: nginx before a folder that helm has indexed.
-fn repository(versions: &[&str]) -> (Nginx, std::path::PathBuf) {
+pub fn repository(versions: &[&str]) -> (Nginx, std::path::PathBuf) {
     let root = folder("repository");
     for version in versions {
         std::fs::write(

@@ -4,7 +4,7 @@
 //! source that it is made from has a new artifact. Our own writes of statuses wake nobody.
 
 use std::collections::HashMap;
-use std::sync::{Arc, Mutex, PoisonError};
+use std::sync::{Arc, Mutex, PoisonError, RwLock};
 use std::time::Duration;
 
 use futures::StreamExt;
@@ -20,6 +20,7 @@ use crate::source::{self, Context};
 
 use super::super::events::{Event, Severity, Sink};
 use super::super::index::{Index, Key};
+use super::super::shard::Shares;
 use super::object::{self, Next, Subject};
 use super::queue::Queue;
 use super::server;
@@ -87,6 +88,8 @@ pub struct World {
     queue: Queue<Key>,
     /// What was seen of an object when it was last asked for.
     seen: Mutex<HashMap<Key, Seen>>,
+    /// What of all is this replica's, with `--shards auto`.
+    shares: RwLock<Option<Shares>>,
     sink: Sink,
 }
 
@@ -146,9 +149,16 @@ impl Sources {
             index: Index::default(),
             versions: Mutex::default(),
             seen: Mutex::default(),
+            shares: RwLock::default(),
             sink,
         };
         Ok(Self { world: Arc::new(world), listener })
+    }
+
+    /// For telling which sources are this replica's. From here on none is, until that is told.
+    pub fn sharing(&self) -> Sharing {
+        *self.world.shares.write().unwrap_or_else(PoisonError::into_inner) = Some(Shares::default());
+        Sharing(self.world.clone())
     }
 
     /// Where artifacts are served.
@@ -182,6 +192,41 @@ impl Sources {
     }
 }
 
+/// Tells running [`Sources`] which objects are theirs.
+#[derive(Clone)]
+pub struct Sharing(Arc<World>);
+
+impl Sharing {
+    /// Works on these shares from now on.
+    pub fn set(&self, shares: &Shares) {
+        let world = &self.0;
+        let before = world.shares.write().unwrap_or_else(PoisonError::into_inner).replace(shares.clone());
+        for key in KINDS.iter().flat_map(|kind| world.index.keys(kind)) {
+            let Some(object) = world.index.get(&key) else { continue };
+            let unit = unit(&key, &object);
+            if shares.owns(&key.namespace, &unit) && !before.as_ref().is_some_and(|b| b.owns(&key.namespace, &unit)) {
+                world.queue.now(key);
+            }
+        }
+    }
+
+    /// Returns when nothing is under way of what is not ours any more.
+    pub async fn let_go(&self) {
+        while self.0.queue.running().iter().any(|key| self.0.index.get(key).is_some_and(|o| !self.0.owns(key, &o))) {
+            tokio::time::sleep(Duration::from_millis(50)).await;
+        }
+    }
+}
+
+/// What objects are shared by: a source and the HelmCharts that are made from it have one owner, since they are made from its stored artifact.
+fn unit(key: &Key, object: &Json) -> String {
+    let text = |at: &str| object.pointer(at).and_then(Json::as_str);
+    match (key.kind.as_str(), text("/spec/sourceRef/kind"), text("/spec/sourceRef/name")) {
+        ("HelmChart", Some(kind), Some(name)) => format!("{kind}/{name}"),
+        _ => format!("{}/{}", key.kind, key.name),
+    }
+}
+
 async fn work(world: Arc<World>, mut stop: watch::Receiver<bool>) {
     loop {
         let key = tokio::select! {
@@ -194,6 +239,10 @@ async fn work(world: Arc<World>, mut stop: watch::Receiver<bool>) {
             world.queue.forget(&key);
             continue;
         };
+        if !world.owns(&key, &object) {
+            world.queue.done(&key, None);
+            continue;
+        }
         match object::reconcile(&world, &key, &object).await {
             Next::After(next) => world.queue.done(&key, next),
             Next::Retry => drop(world.queue.failed(&key)),
@@ -231,6 +280,11 @@ async fn follow(world: Arc<World>, kind: &'static str) {
 impl World {
     fn seen(&self) -> std::sync::MutexGuard<'_, HashMap<Key, Seen>> {
         self.seen.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    fn owns(&self, key: &Key, object: &Json) -> bool {
+        let shares = self.shares.read().unwrap_or_else(PoisonError::into_inner);
+        shares.as_ref().is_none_or(|s| s.owns(&key.namespace, &unit(key, object)))
     }
 
     fn applied(&self, object: Json) {

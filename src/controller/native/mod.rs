@@ -20,6 +20,6 @@ mod secret;
 mod server;
 mod store;
 
-pub use manager::{Options, Sources};
+pub use manager::{Options, Sharing, Sources};
 pub use object::MANAGER as CONTROLLER;
 pub use store::{StoreOptions, advertised};

@@ -252,6 +252,10 @@ pub async fn reconcile(world: &World, key: &Key, object: &Json) -> Next {
 /// Whether the artifact is still there and what it should be.
 async fn stored(world: &World, subject: &Subject) -> bool {
     let Some(artifact) = subject.artifact.clone() else { return false };
+    // Another replica, or source-controller, has stored it and served it.
+    if artifact.url != world.store.url(&artifact.path) {
+        return false;
+    }
     let store = world.store.clone();
     let known = tokio::task::spawn_blocking(move || match store.verify(&artifact.path, &artifact.digest) {
         Ok(there) => there,

@@ -65,6 +65,11 @@ impl<K: Clone + Ord + Hash> Queue<K> {
         inner.failures.remove(key);
     }
 
+    /// What runs now.
+    pub fn running(&self) -> Vec<K> {
+        self.inner().running.iter().cloned().collect()
+    }
+
     /// The next key that is due; it runs until [`done`](Self::done) or [`failed`](Self::failed).
     pub async fn next(&self) -> K {
         loop {
