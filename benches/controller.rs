@@ -70,7 +70,7 @@ fn all(n: usize, flux: bool, concurrent: Option<&str>, repository: &str) {
     let mut bench = Bench::new(n, flux, concurrent, repository);
     bench.row("first install", n as f64, "POST", |b| {
         b.create(0);
-        b.until(n, |o| is_ready(o));
+        b.until(n, is_ready);
     });
     bench.row("nothing to do", n as f64, "PATCH", |b| {
         b.patch(&json!({"metadata": {"annotations": {"reconcile.fluxcd.io/requestedAt": "bench"}}}));
@@ -92,7 +92,7 @@ fn all(n: usize, flux: bool, concurrent: Option<&str>, repository: &str) {
     let mut bench = Bench::new(n, flux, concurrent, repository);
     bench.row("first install, of which a tenth waits", n as f64, "POST", |b| {
         b.create(10);
-        b.until(n - n / 10, |o| is_ready(o));
+        b.until(n - n / 10, is_ready);
     });
     bench.idle("a tenth waits");
     bench.stop();
