@@ -9,9 +9,10 @@ use tokio::sync::watch;
 
 use crate::controller::lease::Options as Lease;
 use crate::controller::operate::{Operating, operate};
-use crate::controller::options::Gates;
+use crate::controller::options::{Gates, LIMITS};
 use crate::controller::shard::Options as Shards;
 use crate::controller::{Options, native};
+use crate::gotmpl::Limits;
 use crate::values::digest::Algorithm;
 
 use super::Failure;
@@ -185,6 +186,18 @@ fn set(name: &str) -> Option<String> {
     std::env::var(name).ok().filter(|v| !v.is_empty())
 }
 
+/// A controller's own bounds of a render, but for those that were given.
+fn bounded(given: Limits) -> Limits {
+    let general = Limits::default();
+    let or = |given: u64, general: u64, own: u64| if given == general { own } else { given };
+    Limits {
+        output: or(given.output, general.output, LIMITS.output),
+        steps: or(given.steps, general.steps, LIMITS.steps),
+        heap: if given.heap == general.heap { LIMITS.heap } else { given.heap },
+        depth: if given.depth == general.depth { LIMITS.depth } else { given.depth },
+    }
+}
+
 impl ControllerArgs {
     fn shards(&self) -> Result<Option<Shards>, Failure> {
         if self.shards != "auto" {
@@ -278,7 +291,7 @@ impl ControllerArgs {
             cache_dir: self.cache_dir.clone(),
             shards: self.shards()?,
             events_addr: self.events_addr.clone(),
-            limits: global.limits.limits(),
+            limits: bounded(global.limits.limits()),
             sources,
         })
     }

@@ -132,6 +132,20 @@ pub fn claim(
     (true, Some(about.of(&snapshot, Severity::Normal, reason, text)))
 }
 
+/// Before an uninstall: the newest record is this object's if its objects bear its name, whatever was attempted since. What was announced and
+/// never made, or is another's, is not there.
+pub fn inherit(subject: &mut Subject, last: Option<&Record>, algorithm: Algorithm) {
+    settle(subject);
+    if let Some(last) = last
+        && subject.status.history.is_empty()
+        && last.info.status != Status::Uninstalled
+        && is_ours(subject, last)
+        && let Ok(snapshot) = history::observe(last, &subject.status.last_attempted_release_action, "", algorithm)
+    {
+        subject.status.history.push(snapshot);
+    }
+}
+
 /// The snapshot of a record that the last attempt, or the rollback of it, has made.
 fn attempted(
     subject: &Subject,

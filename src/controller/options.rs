@@ -7,6 +7,9 @@ use crate::cluster::kube::Connection;
 use crate::gotmpl::Limits;
 use crate::values::digest::Algorithm;
 
+/// Of one render, where many share a process: far more than a release can store (a Secret holds 1 MiB), and soon over.
+pub const LIMITS: Limits = Limits { output: 64 << 20, steps: 50_000_000, heap: 1_000_000, depth: 10_000 };
+
 /// How a controller is run.
 #[derive(Clone, Debug)]
 pub struct Options {
@@ -119,7 +122,7 @@ impl Default for Options {
             gates: Gates::default(),
             cache_dir: None,
             events_addr: String::new(),
-            limits: Limits::default(),
+            limits: LIMITS,
             shards: None,
             sources: None,
         }

@@ -382,19 +382,21 @@ impl Turn<'_> {
         if let Some(latest) = history::latest(&self.subject.status.history) {
             bench.ctx.namespace.clone_from(&latest.namespace);
         }
-        if !self.compat()
-            && let Some(latest) = history::latest(&self.subject.status.history).cloned()
-        {
-            match bench.last(&latest.name).await {
-                Ok(Some(last)) => {
-                    let attempt = Attempt::of(&self.subject.status);
-                    let _ = claim::claim(&mut self.subject, &attempt, &last, about, &now());
-                }
-                Ok(None) => {}
+        if !self.compat() {
+            let latest = history::latest(&self.subject.status.history);
+            let name = latest.map_or_else(|| self.subject.release_name(), |s| s.name.clone());
+            let last = match bench.last(&name).await {
+                Ok(last) => last,
                 Err(e) => return (Err(e), None),
+            };
+            if let Some(last) = &last {
+                let attempt = Attempt::of(&self.subject.status);
+                let _ = claim::claim(&mut self.subject, &attempt, last, about, &now());
             }
-            // What was announced and never made is not there, or another's.
-            claim::settle(&mut self.subject);
+            claim::inherit(&mut self.subject, last.as_ref(), about.algorithm);
+            if let Some(latest) = history::latest(&self.subject.status.history) {
+                bench.ctx.namespace.clone_from(&latest.namespace);
+            }
         }
         let run = Run {
             bench: &bench,

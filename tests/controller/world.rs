@@ -82,6 +82,11 @@ impl World {
         Self { ns, files, address, stop, controller: None, options }
     }
 
+    /// The controller's own way to the cluster, from its next start on.
+    pub fn connect(&mut self, connection: pintle::cluster::kube::Connection) {
+        self.options.connection = connection;
+    }
+
     pub fn start(&mut self) {
         let (options, stopped) = (self.options.clone(), self.stop.subscribe());
         self.stop.send_replace(false);

@@ -6,7 +6,7 @@ use super::{now, record, release, snapshot};
 use crate::api::Snapshot;
 use crate::api::condition::{READY, RELEASED, REMEDIATED, TRUE};
 use crate::controller::action::Action;
-use crate::controller::claim::{Attempt, announce, claim, settle};
+use crate::controller::claim::{Attempt, announce, claim, inherit, settle};
 use crate::controller::record::{self, About};
 use crate::controller::subject::Subject;
 use crate::controller::verify;
@@ -142,4 +142,21 @@ fn a_first_installation_is_announced() {
         (history(&s).as_str(), s.status.last_attempted_release_action.as_str()),
         ("1 deployed install", "upgrade")
     );
+}
+
+#[test]
+fn what_bears_the_name_is_uninstalled_whatever_was_attempted_since() {
+    let about = About { chart: "chart".into(), version: "0.2.0".into(), ..About::default() };
+    for (what, last, want) in [
+        ("ours", Some(ours(7, Status::Failed, "0.1.0", "a: 9")), "7 failed upgrade"),
+        ("being uninstalled", Some(ours(7, Status::Uninstalling, "0.1.0", "a: 9")), "7 uninstalling upgrade"),
+        ("uninstalled", Some(ours(7, Status::Uninstalled, "0.1.0", "a: 9")), ""),
+        ("helm's", Some(record(7, Status::Deployed, "0.1.0", "a: 9")), ""),
+        ("nothing", None, ""),
+    ] {
+        let (mut s, _) = attempting(vec![]);
+        announce(&mut s, Action::Upgrade, &about, 7, &now());
+        inherit(&mut s, last.as_ref(), Default::default());
+        assert_eq!(history(&s), want, "{what}");
+    }
 }
