@@ -393,9 +393,9 @@ fn chaos() {
     }
     settled(&mut chaos, &wishes, is_gone, "after the chaos");
     // Then some fail, and are remedied though controllers are killed over it.
-    let bad = |i: usize| i % 3 == 0 && !is_gone(i);
+    let bad = |i: usize| i.is_multiple_of(3) && !is_gone(i);
     for i in (0..releases).filter(|i| bad(*i)) {
-        let wish = Wish { refuse: i % 2 == 0, slow: i % 2 == 1, text: "bad".into(), ..wishes[i].clone() };
+        let wish = Wish { refuse: i.is_multiple_of(2), slow: i % 2 == 1, text: "bad".into(), ..wishes[i].clone() };
         assert!(chaos.hand.wish(i, &wish));
     }
     for _ in 0..3 {
