@@ -16,8 +16,9 @@ pub use range::Range;
 pub use risks::{Facts, Risk};
 
 use crate::repo::charts::Location;
+use crate::repo::helm_release::ChartRef;
 use crate::repo::mask::{self, Masker};
-use crate::repo::{Built, Checkout, Environment, HelmRelease, Rendered, Settings};
+use crate::repo::{Built, Checkout, Environment, HelmRelease, Problem, Rendered, Settings};
 
 /// One side of a comparison.
 #[derive(Clone, Copy)]
@@ -86,19 +87,22 @@ pub fn compare(
         return out;
     }
     let wanted = |hr: &&HelmRelease| service.is_none_or(|s| hr.belongs_to(s));
-    let releases = |side: Side<'_>| -> Vec<HelmRelease> {
-        side.environment.map_or_else(Vec::new, |e| e.releases.iter().filter(wanted).cloned().collect())
-    };
-    let (old, new) = (releases(base), releases(head));
+    let (old, new) = (releases(base, wanted), releases(head, wanted));
     let id = |hr: &HelmRelease| (hr.namespace.clone().unwrap_or_default(), hr.name.clone());
-    let old_by: BTreeMap<_, &HelmRelease> = old.iter().map(|hr| (id(hr), hr)).collect();
-    let new_by: BTreeMap<_, &HelmRelease> = new.iter().map(|hr| (id(hr), hr)).collect();
+    let old_by: BTreeMap<_, &HelmRelease> = old.iter().map(|hr| (id(hr), *hr)).collect();
+    let new_by: BTreeMap<_, &HelmRelease> = new.iter().map(|hr| (id(hr), *hr)).collect();
     let mut pairs: Vec<(Option<&HelmRelease>, Option<&HelmRelease>)> =
-        new.iter().map(|hr| (old_by.get(&id(hr)).copied(), Some(hr))).collect();
-    pairs.extend(old.iter().filter(|hr| !new_by.contains_key(&id(hr))).map(|hr| (Some(hr), None)));
+        new.iter().map(|hr| (old_by.get(&id(hr)).copied(), Some(*hr))).collect();
+    pairs.extend(old.iter().filter(|hr| !new_by.contains_key(&id(hr))).map(|hr| (Some(*hr), None)));
+    // One state of the environment for both: the release and what it takes values from are the same, but its chart may not be.
+    let same = matches!((base.environment, head.environment), (Some(a), Some(b)) if std::ptr::eq(a, b));
     // What has the same inputs renders the same.
     pairs.retain(|(a, b)| match (a, b) {
-        (Some(a), Some(b)) => inputs(base, a) != inputs(head, b) || reads(head, b, changed) || reads(base, a, changed),
+        (Some(a), Some(b)) => {
+            let (x, y) = (located(base, a), located(head, b));
+            let given = |side, hr| (!same).then(|| inputs(side, hr));
+            name(&x) != name(&y) || given(base, a) != given(head, b) || reads(&y, changed) || reads(&x, changed)
+        }
         _ => true,
     });
     let mut render = |side: Side<'_>, list: Vec<&HelmRelease>, what: &str| -> BTreeMap<(String, String), Rendered> {
@@ -155,7 +159,6 @@ pub fn compare(
         let of_service = |o: &&Built| service.is_none_or(|s| o.place.path.contains(&format!("/{s}/")));
         side.environment.map_or_else(Vec::new, |e| e.built.iter().filter(of_service).map(shown).collect())
     };
-    let same = matches!((base.environment, head.environment), (Some(a), Some(b)) if std::ptr::eq(a, b));
     if !same {
         out.objects = objects::compare(&others(base), &others(head), "", &hide);
         // No namespace is named where there is none.
@@ -176,29 +179,39 @@ fn documents(r: &Rendered) -> Vec<Vec<u8>> {
     crds.chain(manifests).chain(r.release.hooks.iter().map(|h| h.manifest.to_vec())).collect()
 }
 
-/// All that a release is rendered from but for files of its chart.
-fn inputs(side: Side<'_>, hr: &HelmRelease) -> Option<String> {
-    let environment = side.environment?;
-    let objects: Vec<String> = hr
-        .values_from
-        .iter()
-        .map(|r| {
-            environment.find(&r.kind, &r.name, hr.namespace.as_deref()).map_or_else(String::new, |o| o.node.plain())
-        })
-        .collect();
-    let location = match environment.locate(side.checkout, hr) {
-        Ok((Location::Here(path), _)) => path,
+/// The releases of one side that are asked for.
+fn releases<'s>(side: Side<'s>, wanted: impl Fn(&&HelmRelease) -> bool) -> Vec<&'s HelmRelease> {
+    side.environment.map_or_else(Vec::new, |e| e.releases.iter().filter(wanted).collect())
+}
+
+type Located = Option<Result<(Location, ChartRef), Problem>>;
+
+/// Where a release's chart is on one side.
+fn located(side: Side<'_>, hr: &HelmRelease) -> Located {
+    side.environment.map(|e| e.locate(side.checkout, hr))
+}
+
+/// What tells a chart from others, files aside.
+fn name(located: &Located) -> Option<String> {
+    Some(match located.as_ref()? {
+        Ok((Location::Here(path), _)) => path.clone(),
         Ok((Location::Elsewhere(at), spec)) => format!("{} {:?}", at.reference.key(), spec.values_files),
-        Err(e) => e.message,
-    };
-    Some(format!("{}\n{location}\n{}", String::from_utf8_lossy(&hr.text), objects.join("\n---\n")))
+        Err(e) => e.message.clone(),
+    })
+}
+
+/// What a release says and the objects that it takes values from: with its chart, all that it is rendered from.
+fn inputs<'s>(side: Side<'s>, hr: &'s HelmRelease) -> Option<(&'s [u8], Vec<Option<String>>)> {
+    let environment = side.environment?;
+    let object = |kind: &str, name: &str| environment.find(kind, name, hr.namespace.as_deref());
+    let objects = hr.values_from.iter().map(|r| object(&r.kind, &r.name).map(|o| o.node.plain())).collect();
+    Some((&hr.text, objects))
 }
 
 /// Whether a release's chart or values files are among the changed files.
-fn reads(side: Side<'_>, hr: &HelmRelease, changed: &BTreeSet<String>) -> bool {
-    let Some(environment) = side.environment else { return false };
-    let Ok((Location::Here(chart), spec)) = environment.locate(side.checkout, hr) else { return false };
+fn reads(located: &Located, changed: &BTreeSet<String>) -> bool {
+    let Some(Ok((Location::Here(chart), spec))) = located else { return false };
     let under = format!("{chart}/");
     let mut files = spec.values_files.iter().filter_map(|(f, _)| Checkout::relative(f).ok());
-    changed.iter().any(|p| *p == chart || p.starts_with(&under)) || files.any(|f| changed.contains(&f))
+    changed.iter().any(|p| p == chart || p.starts_with(&under)) || files.any(|f| changed.contains(&f))
 }
