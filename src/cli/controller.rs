@@ -105,6 +105,17 @@ pub struct ControllerArgs {
     /// Bytes that a packed chart may have
     #[arg(long, default_value_t = 10 << 20, value_name = "BYTES")]
     pub helm_chart_max_size: u64,
+    /// Requests a second to the API server; 0: as many as it takes (it has limits of its own)
+    #[arg(long, default_value_t = 0.0, value_name = "N")]
+    pub kube_api_qps: f64,
+    /// Requests at once (with --kube-api-qps)
+    #[arg(long, default_value_t = 300, value_name = "N")]
+    pub kube_api_burst: u32,
+    /// What is logged: trace, debug, info or error
+    #[arg(long, default_value = "info", value_name = "LEVEL", value_parser = ["trace", "debug", "info", "error"])]
+    pub log_level: String,
+    #[command(flatten)]
+    pub unused: UnusedArgs,
     /// `auto`: all replicas work, and share releases and sources by Leases among themselves, without labels
     #[arg(long, default_value = "off", value_name = "HOW", value_parser = ["auto", "off"])]
     pub shards: String,
@@ -114,6 +125,33 @@ pub struct ControllerArgs {
     /// Where charts are kept by digest; the user's cache by default
     #[arg(long, value_name = "DIR")]
     pub cache_dir: Option<PathBuf>,
+}
+
+/// Flags of helm-controller that change nothing here: its manifests work as they are.
+#[derive(Args, Debug, Clone)]
+pub struct UnusedArgs {
+    /// Taken and not used: what a release names is watched without labels
+    #[arg(long, value_name = "SELECTOR", hide = true)]
+    pub watch_configs_label_selector: Option<String>,
+    /// Taken and not used: logs are JSON
+    #[arg(long, value_name = "FORM", hide = true, value_parser = ["json", "console"])]
+    pub log_encoding: Option<String>,
+    /// Taken and not used: memory is bounded by what is done at once
+    #[arg(long, value_name = "PERCENT", hide = true)]
+    pub oom_watch_memory_threshold: Option<u8>,
+    #[arg(long, value_name = "DURATION", hide = true)]
+    pub oom_watch_interval: Option<String>,
+    #[arg(long, value_name = "FILE", hide = true)]
+    pub oom_watch_max_memory_path: Option<PathBuf>,
+    #[arg(long, value_name = "FILE", hide = true)]
+    pub oom_watch_current_memory_path: Option<PathBuf>,
+    /// Taken and not used: there are no tokens of clouds
+    #[arg(long, value_name = "N", hide = true)]
+    pub token_cache_max_size: Option<u64>,
+    #[arg(long, value_name = "DURATION", hide = true)]
+    pub token_cache_max_duration: Option<String>,
+    #[arg(long, value_name = "NAME", hide = true)]
+    pub default_kubeconfig_service_account: Option<String>,
 }
 
 /// How the controller is operated, beside what it does.
@@ -289,6 +327,8 @@ impl ControllerArgs {
             exhausted_retry: duration("exhausted-retry", &self.exhausted_retry)?,
             gates,
             cache_dir: self.cache_dir.clone(),
+            kube_api_qps: self.kube_api_qps,
+            kube_api_burst: self.kube_api_burst,
             shards: self.shards()?,
             events_addr: self.events_addr.clone(),
             limits: bounded(global.limits.limits()),
@@ -300,7 +340,7 @@ impl ControllerArgs {
 pub fn run(args: &ControllerArgs, global: &Global, _io: &mut Streams<'_>) -> Result<(), Failure> {
     let options = args.options(global)?;
     let operating = args.operating.operating(&args.watch_label_selector)?;
-    logging();
+    logging(&args.log_level);
     let runtime = tokio::runtime::Builder::new_multi_thread()
         .worker_threads(2)
         .enable_all()
@@ -322,10 +362,10 @@ pub fn run(args: &ControllerArgs, global: &Global, _io: &mut Streams<'_>) -> Res
 }
 
 /// What a controller says, unless `PINTLE_LOG` asks for more or less.
-fn logging() {
+fn logging(level: &str) {
     if std::env::var_os("PINTLE_LOG").is_some_and(|v| !v.is_empty()) {
         return;
     }
-    let filter = tracing_subscriber::EnvFilter::new("pintle=info");
+    let filter = tracing_subscriber::EnvFilter::new(format!("pintle={level}"));
     let _ = tracing_subscriber::fmt().json().with_env_filter(filter).with_writer(std::io::stderr).try_init();
 }

@@ -68,6 +68,16 @@ impl Kube {
         &self.inner.namespace
     }
 
+    /// Tells somebody of each answer: the method and the status. The first to ask for it is told.
+    pub fn tell_requests(&self, listener: Arc<dyn Fn(&'static str, u16) + Send + Sync>) {
+        self.inner.http.tell(listener);
+    }
+
+    /// No more requests a second than this, and so many at once; 0: as many as there are.
+    pub fn limit(&self, per_second: f64, burst: u32) {
+        self.inner.http.limit(per_second, burst);
+    }
+
     /// How many requests have been sent, retries included.
     pub fn requests(&self) -> u64 {
         self.inner.http.requests()

@@ -43,7 +43,11 @@ impl Index {
     }
 
     /// Keeps an object, unless a newer state is known; gives what was known before.
-    pub fn put(&self, object: Json) -> (Key, Option<Arc<Json>>) {
+    pub fn put(&self, mut object: Json) -> (Key, Option<Arc<Json>>) {
+        // The greater part of an object, and of no use here.
+        if let Some(metadata) = object.get_mut("metadata").and_then(Json::as_object_mut) {
+            metadata.remove("managedFields");
+        }
         let key = Key::of(&object);
         let mut objects = self.objects.write().unwrap_or_else(PoisonError::into_inner);
         let old = objects.get(&key).cloned();

@@ -10,7 +10,7 @@ use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
 
 use futures::StreamExt;
-use tokio::sync::{Notify, OwnedSemaphorePermit, Semaphore, mpsc, watch};
+use tokio::sync::{Notify, Semaphore, mpsc, watch};
 use tokio::task::JoinHandle;
 use tokio::time::Instant;
 
@@ -28,6 +28,7 @@ use super::options::Options;
 use super::perform::MANAGER;
 use super::reconcile::{Outcome, Told, reconcile, subject};
 use super::sharing::{self, Sharing};
+use super::slot::Slot;
 use super::subject::Subject;
 use super::{dependencies, sources, values};
 
@@ -41,16 +42,6 @@ pub struct World {
     pub announcer: Announcer,
     pub metrics: Metrics,
     slots: Arc<Semaphore>,
-}
-
-/// The right to work; given back at the end, or when waiting begins.
-#[derive(Clone, Default)]
-pub struct Slot(Arc<Mutex<Option<OwnedSemaphorePermit>>>);
-
-impl Slot {
-    pub fn release(&self) {
-        self.0.lock().unwrap_or_else(PoisonError::into_inner).take();
-    }
 }
 
 /// Why a controller does not run.
@@ -175,6 +166,9 @@ pub async fn run(options: Options, shutdown: watch::Receiver<bool>) -> Result<()
 /// As there; the address of events is none.
 pub async fn run_with(options: Options, metrics: Metrics, shutdown: watch::Receiver<bool>) -> Result<(), RunError> {
     let kube = Kube::connect(&options.connection).await?;
+    let counted = metrics.clone();
+    kube.tell_requests(Arc::new(move |method, code| counted.requested(method, &code.to_string())));
+    kube.limit(options.kube_api_qps, options.kube_api_burst);
     kube.reachable().await?;
     let instance = std::env::var("HOSTNAME").unwrap_or_else(|_| "pintle".into());
     let telling = events::Options {
@@ -546,7 +540,9 @@ async fn work(world: Arc<World>, key: Key, shared: Arc<Shared>) {
             world.metrics.forget(&Object::new("HelmRelease", &key.namespace, &key.name), before);
             return;
         }
+        let queued = world.metrics.queued(CONTROLLER);
         let Ok(permit) = world.slots.clone().acquire_owned().await else { return };
+        drop(queued);
         shared.superseded.send_replace(false);
         let seen = world.index.get(&key);
         // The watch may be behind what we wrote ourselves.
@@ -556,14 +552,15 @@ async fn work(world: Arc<World>, key: Key, shared: Arc<Shared>) {
             (None, _) => return,
         };
         *shared.working.lock().unwrap_or_else(PoisonError::into_inner) = Working::of(&object, &world.index);
-        let slot = Slot(Arc::new(Mutex::new(Some(permit))));
+        let slot = Slot::new(permit, &world.metrics, CONTROLLER);
         let extra_attempt = extra.is_some_and(|at| at <= Instant::now());
         let told = Told { object, superseded: shared.superseded.subscribe(), extra_attempt, slot: slot.clone() };
         let begun = Instant::now();
-        let (outcome, object) = reconcile(&world, told).await;
+        // On the heap: what a thousand idle tasks hold is small.
+        let (outcome, object) = Box::pin(reconcile(&world, told)).await;
         slot.release();
         count(&world, &key, &object, &outcome, begun.elapsed(), &mut said);
-        own = Some(Arc::new(object));
+        let object = Arc::new(object);
         tracing::debug!(release = %key, ?outcome, "reconciled");
         let options = &world.options;
         let backoff = |n: u32| {
@@ -587,7 +584,7 @@ async fn work(world: Arc<World>, key: Key, shared: Arc<Shared>) {
                 extra.map(|at| at.saturating_duration_since(Instant::now()))
             }
             Outcome::Done => {
-                let interval = own.as_deref().and_then(|o| subject(o).ok()).map(|s| s.interval());
+                let interval = subject(&object).ok().map(|s| s.interval());
                 interval.map(|i| jittered(i, options.interval_jitter_percentage))
             }
             Outcome::After(after) => Some(jittered(*after, options.interval_jitter_percentage)),
@@ -600,8 +597,23 @@ async fn work(world: Arc<World>, key: Key, shared: Arc<Shared>) {
             Outcome::Requeue | Outcome::Failed(_) => failures.saturating_add(1),
             _ => 0,
         };
+        if outcome != Outcome::Gone {
+            let tried =
+                matches!(&outcome, Outcome::Failed(_) | Outcome::Requeue | Outcome::After(_) | Outcome::Exhausted);
+            next_try(&world.metrics, &key, &object, after.filter(|_| tried));
+        }
         deadline = after.map(|after| Instant::now() + after);
+        // Only what the watch has not told yet is kept beside the index.
+        own = Some(object).filter(|o| world.index.get(&key).is_none_or(|seen| version(o) > version(&seen)));
     }
+}
+
+/// Failures of a release, and when it is tried again because of one.
+fn next_try(metrics: &Metrics, key: &Key, object: &Json, after: Option<Duration>) {
+    let failures = object.pointer("/status/failures").and_then(Json::as_i64).unwrap_or_default();
+    let now = std::time::SystemTime::now().duration_since(std::time::UNIX_EPOCH).unwrap_or_default();
+    let at = after.map_or(0.0, |after| (now + after).as_secs_f64().round());
+    metrics.set_failures(&Object::new("HelmRelease", &key.namespace, &key.name), failures, at);
 }
 
 /// Revision and readiness, as the metrics were told last.
@@ -634,8 +646,6 @@ fn count(world: &World, key: &Key, object: &Json, outcome: &Outcome, took: Durat
     let now = (text("/status/lastAttemptedRevision"), ready);
     metrics.release(&name, before, (&now.0, now.1));
     *said = Some(now);
-    let failures = object.pointer("/status/failures").and_then(Json::as_i64).unwrap_or_default();
-    metrics.set_failures(&name, failures, 0.0);
     let drifted = conditions.iter().find(|c| c.type_ == "Drifted" && c.status == "True");
     // The first line of the message is a head; excluded objects are none that differ.
     let differing = drifted.map_or(0, |c| c.message.lines().skip(1).filter(|l| !l.ends_with(" excluded")).count());

@@ -5,14 +5,14 @@
 
 use std::sync::Arc;
 use std::sync::atomic::AtomicU64;
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use prometheus_client::encoding::text::encode;
 use prometheus_client::encoding::{EncodeLabelSet, LabelSetEncoder};
 use prometheus_client::metrics::counter::Counter;
 use prometheus_client::metrics::family::Family;
 use prometheus_client::metrics::gauge::Gauge;
-use prometheus_client::metrics::histogram::{Histogram, exponential_buckets_range};
+use prometheus_client::metrics::histogram::{Histogram, exponential_buckets, exponential_buckets_range};
 use prometheus_client::registry::Registry;
 
 /// Labels of an object.
@@ -32,6 +32,41 @@ impl Object {
 #[derive(Clone, Debug, Hash, PartialEq, Eq, EncodeLabelSet)]
 struct Controller {
     controller: &'static str,
+}
+
+#[derive(Clone, Debug, Hash, PartialEq, Eq, EncodeLabelSet)]
+struct Queue {
+    name: &'static str,
+    controller: &'static str,
+}
+
+/// One more in a gauge, while it lives.
+pub struct Held(Gauge);
+
+impl Held {
+    fn new(gauge: Gauge) -> Self {
+        gauge.inc();
+        Self(gauge)
+    }
+}
+
+impl Drop for Held {
+    fn drop(&mut self) {
+        self.0.dec();
+    }
+}
+
+/// Something that waits for a worker.
+pub struct Queued {
+    _held: Held,
+    since: Instant,
+    waited: Histogram,
+}
+
+impl Drop for Queued {
+    fn drop(&mut self) {
+        self.waited.observe(self.since.elapsed().as_secs_f64());
+    }
 }
 
 #[derive(Clone, Debug, Hash, PartialEq, Eq, EncodeLabelSet)]
@@ -103,6 +138,11 @@ fn reconcile_buckets() -> Histogram {
     ])
 }
 
+/// controller-runtime's buckets of its queues: powers of ten from 10 ns to 1,000 s.
+fn queue_buckets() -> Histogram {
+    Histogram::new(exponential_buckets(10e-9, 10.0, 12))
+}
+
 /// All series. Cheap to clone; clones write into the same.
 #[derive(Clone)]
 pub struct Metrics {
@@ -113,7 +153,11 @@ pub struct Metrics {
     errors: Family<Controller, Counter>,
     active: Family<Controller, Gauge>,
     workers: Family<Controller, Gauge>,
-    depth: Family<Controller, Gauge>,
+    depth: Family<Queue, Gauge>,
+    adds: Family<Queue, Counter>,
+    retries: Family<Queue, Counter>,
+    queued: Histograms<Queue>,
+    worked: Histograms<Queue>,
     leading: Family<Election, Gauge>,
     requests: Family<Request, Counter>,
     releases: Family<Info, Gauge>,
@@ -136,6 +180,10 @@ impl Default for Metrics {
             active: Family::default(),
             workers: Family::default(),
             depth: Family::default(),
+            adds: Family::default(),
+            retries: Family::default(),
+            queued: Family::new_with_constructor(queue_buckets as fn() -> Histogram),
+            worked: Family::new_with_constructor(queue_buckets as fn() -> Histogram),
             leading: Family::default(),
             requests: Family::default(),
             releases: Family::default(),
@@ -179,6 +227,18 @@ impl Default for Metrics {
             all.workers.clone(),
         );
         r.register("workqueue_depth", "Current depth of workqueue by controller", all.depth.clone());
+        r.register("workqueue_adds", "Total number of adds handled by workqueue", all.adds.clone());
+        r.register("workqueue_retries", "Total number of retries handled by workqueue", all.retries.clone());
+        r.register(
+            "workqueue_queue_duration_seconds",
+            "How long in seconds an item stays in workqueue before being requested",
+            all.queued.clone(),
+        );
+        r.register(
+            "workqueue_work_duration_seconds",
+            "How long in seconds processing an item from workqueue takes.",
+            all.worked.clone(),
+        );
         r.register(
             "leader_election_master_status",
             "Gauge of if the reporting system is master of the relevant lease",
@@ -223,6 +283,11 @@ impl Metrics {
         self.durations.get_or_create(object).observe(took.as_secs_f64());
         self.times.get_or_create(&Controller { controller }).observe(took.as_secs_f64());
         self.totals.get_or_create(&Outcome { controller, result: how.word() }).inc();
+        let queue = Queue { name: controller, controller };
+        self.worked.get_or_create(&queue).observe(took.as_secs_f64());
+        if matches!(how, Reconciled::Error | Reconciled::Requeue) {
+            self.retries.get_or_create(&queue).inc();
+        }
         if how == Reconciled::Error {
             self.errors.get_or_create(&Controller { controller }).inc();
         }
@@ -233,14 +298,18 @@ impl Metrics {
         self.workers.get_or_create(&Controller { controller }).set(i64::try_from(count).unwrap_or(i64::MAX));
     }
 
-    /// How many run.
-    pub fn set_active(&self, controller: &'static str, count: usize) {
-        self.active.get_or_create(&Controller { controller }).set(i64::try_from(count).unwrap_or(i64::MAX));
+    /// One works, until this is dropped.
+    pub fn active(&self, controller: &'static str) -> Held {
+        Held::new(self.active.get_or_create(&Controller { controller }).clone())
     }
 
-    /// How many are queued.
-    pub fn set_depth(&self, controller: &'static str, count: usize) {
-        self.depth.get_or_create(&Controller { controller }).set(i64::try_from(count).unwrap_or(i64::MAX));
+    /// One waits for a worker, until this is dropped.
+    pub fn queued(&self, controller: &'static str) -> Queued {
+        let queue = Queue { name: controller, controller };
+        self.adds.get_or_create(&queue).inc();
+        let waited = self.queued.get_or_create(&queue).clone();
+        let held = Held::new(self.depth.get_or_create(&queue).clone());
+        Queued { _held: held, since: Instant::now(), waited }
     }
 
     /// Whether this process leads.
@@ -284,9 +353,9 @@ impl Metrics {
         self.next_try.get_or_create(object).set(next_try);
     }
 
-    /// A release begins (true) or ends (false) to wait for its objects.
-    pub fn waits(&self, begins: bool) {
-        self.waiting.inc_by(if begins { 1 } else { -1 });
+    /// A release waits for its objects, until this is dropped.
+    pub fn waits(&self) -> Held {
+        Held::new(self.waiting.clone())
     }
 
     /// Forgets the series of an object that is gone. `last` is what [`Metrics::release`] was told last.
@@ -322,6 +391,11 @@ mod tests {
         m.release(&web, None, ("1.0.0", "Unknown"));
         m.release(&web, Some(("1.0.0", "Unknown")), ("1.1.0", "True"));
         m.requested("GET", "200");
+        let (queued, active, waits) = (m.queued("helmrelease"), m.active("helmrelease"), m.waits());
+        assert!(m.page().contains("workqueue_depth{name=\"helmrelease\",controller=\"helmrelease\"} 1"));
+        assert!(m.page().contains("controller_runtime_active_workers{controller=\"helmrelease\"} 1"));
+        assert!(m.page().contains("pintle_waiting_releases 1"));
+        drop((queued, active, waits));
         m.set_leading("helm-controller-leader-election", true);
         let page = m.page();
         for line in [
@@ -329,6 +403,13 @@ mod tests {
             r#"gotk_reconcile_duration_seconds_bucket{le="0.01",kind="HelmRelease",name="web",namespace="shop"} 1"#,
             r#"controller_runtime_reconcile_total{controller="helmrelease",result="success"} 1"#,
             r#"controller_runtime_reconcile_errors_total{controller="helmrelease"} 1"#,
+            r#"workqueue_depth{name="helmrelease",controller="helmrelease"} 0"#,
+            r#"workqueue_adds_total{name="helmrelease",controller="helmrelease"} 1"#,
+            r#"workqueue_retries_total{name="helmrelease",controller="helmrelease"} 1"#,
+            r#"workqueue_queue_duration_seconds_count{name="helmrelease",controller="helmrelease"} 1"#,
+            r#"workqueue_work_duration_seconds_count{name="helmrelease",controller="helmrelease"} 2"#,
+            r#"controller_runtime_active_workers{controller="helmrelease"} 0"#,
+            "pintle_waiting_releases 0",
             r#"rest_client_requests_total{code="200",method="GET"} 1"#,
             r#"leader_election_master_status{name="helm-controller-leader-election"} 1"#,
             r#"pintle_release_info{kind="HelmRelease",name="web",namespace="shop",revision="1.1.0",ready="True"} 1"#,

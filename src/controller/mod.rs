@@ -31,6 +31,7 @@ pub mod reconcile;
 pub mod record;
 pub mod shard;
 pub mod sharing;
+pub mod slot;
 pub mod sources;
 pub mod state;
 pub mod subject;

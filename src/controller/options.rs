@@ -50,6 +50,9 @@ pub struct Options {
     pub events_addr: String,
     /// Of each render.
     pub limits: Limits,
+    /// Requests a second to the API server, and at once (`--kube-api-qps`, `--kube-api-burst`); 0: no limit but the server's own.
+    pub kube_api_qps: f64,
+    pub kube_api_burst: u32,
     /// Share the work with the other replicas (`--shards auto`).
     pub shards: Option<super::shard::Options>,
     /// Reconcile the sources too (`--sources=native`); `None`: source-controller does.
@@ -123,6 +126,8 @@ impl Default for Options {
             cache_dir: None,
             events_addr: String::new(),
             limits: LIMITS,
+            kube_api_qps: 0.0,
+            kube_api_burst: 300,
             shards: None,
             sources: None,
         }

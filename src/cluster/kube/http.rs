@@ -5,8 +5,8 @@
 //! cluster that can't be reached is said at once), afterwards a server that restarts is waited for.
 
 use std::pin::Pin;
-use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
+use std::sync::{Arc, Mutex, OnceLock, PoisonError};
 use std::time::{Duration, Instant};
 
 use ::http::Request;
@@ -41,6 +41,30 @@ struct Shared {
     /// The server has answered before.
     met: AtomicBool,
     sent: AtomicU64,
+    told: OnceLock<Listener>,
+    limit: OnceLock<Limit>,
+}
+
+/// Told of each answer: the method and the status.
+pub type Listener = Arc<dyn Fn(&'static str, u16) + Send + Sync>;
+
+/// client-go's token bucket.
+struct Limit {
+    per_second: f64,
+    burst: f64,
+    /// What may be sent now, below zero if somebody waits; and when that was so.
+    left: Mutex<(f64, Instant)>,
+}
+
+impl Limit {
+    /// How long the next request is to wait.
+    fn wait(&self) -> Duration {
+        let mut left = self.left.lock().unwrap_or_else(PoisonError::into_inner);
+        let now = Instant::now();
+        let filled = left.0 + now.saturating_duration_since(left.1).as_secs_f64() * self.per_second;
+        *left = (filled.min(self.burst) - 1.0, now);
+        Duration::from_secs_f64((-left.0).max(0.0) / self.per_second)
+    }
 }
 
 /// A good answer.
@@ -106,6 +130,19 @@ impl Http {
         self.state.sent.load(Ordering::Relaxed)
     }
 
+    pub fn tell(&self, listener: Listener) {
+        // The first one stays.
+        let _ = self.state.told.set(listener);
+    }
+
+    /// No more requests a second than this, and so many at once; without a positive number as many as there are.
+    pub fn limit(&self, per_second: f64, burst: u32) {
+        if per_second > 0.0 && per_second.is_finite() {
+            let burst = f64::from(burst.max(1));
+            let _ = self.state.limit.set(Limit { per_second, burst, left: Mutex::new((burst, Instant::now())) });
+        }
+    }
+
     /// Sends until there is a final answer.
     pub async fn send(&self, call: &Call) -> Result<Answer, ClusterError> {
         self.retried(call, call.idempotent).await
@@ -121,6 +158,9 @@ impl Http {
         let mut attempt = 0;
         loop {
             let met = self.state.met.load(Ordering::Relaxed);
+            if let Some(limit) = self.state.limit.get() {
+                tokio::time::sleep(limit.wait()).await;
+            }
             let outcome = match tokio::time::timeout(ANSWER, self.once(call)).await {
                 Ok(outcome) => outcome,
                 Err(_) => Outcome::Lost(format!("no answer within {} s", ANSWER.as_secs())),
@@ -160,6 +200,14 @@ impl Http {
     }
 
     async fn once(&self, call: &Call) -> Outcome {
+        let outcome = self.unheard(call).await;
+        if let (Some(told), Outcome::Answered(status, ..)) = (self.state.told.get(), &outcome) {
+            told(call.method, *status);
+        }
+        outcome
+    }
+
+    async fn unheard(&self, call: &Call) -> Outcome {
         let response = match self.start(call).await {
             Ok(response) => response,
             Err(outcome) => return outcome,
