@@ -11,14 +11,15 @@ use super::metrics::{Held, Metrics};
 pub struct Slot(Arc<Mutex<State>>);
 
 enum State {
-    Working { _permit: OwnedSemaphorePermit, _active: Held, metrics: Metrics },
+    Working { _permit: OwnedSemaphorePermit, _active: Held, metrics: Box<Metrics> },
     Waiting { _waits: Held },
     Ended,
 }
 
 impl Slot {
     pub fn new(permit: OwnedSemaphorePermit, metrics: &Metrics, controller: &'static str) -> Self {
-        let state = State::Working { _permit: permit, _active: metrics.active(controller), metrics: metrics.clone() };
+        let state =
+            State::Working { _permit: permit, _active: metrics.active(controller), metrics: Box::new(metrics.clone()) };
         Self(Arc::new(Mutex::new(state)))
     }
 
