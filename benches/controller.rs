@@ -114,6 +114,8 @@ struct Bench {
     dir: PathBuf,
     /// Where the controllers' metrics are read.
     metrics: u16,
+    /// Where they serve artifacts, the same after a restart.
+    storage: u16,
     running: Vec<Child>,
 }
 
@@ -130,6 +132,7 @@ impl Bench {
             detailed: std::env::args().any(|a| a == "--detailed"),
             dir,
             metrics: 0,
+            storage: port(),
             running: Vec::new(),
         };
         bench.start();
@@ -146,7 +149,7 @@ impl Bench {
     }
 
     fn start(&mut self) {
-        let storage = port();
+        let storage = self.storage;
         self.metrics = port();
         let mut commands = Vec::new();
         let storage_args = |command: &mut Command, dir: &Path| {
