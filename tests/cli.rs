@@ -107,7 +107,8 @@ fn the_examples_secrets_are_masked_with_the_key_and_without() {
     assert!(closed.contains("PARTNER_URL: \"<encrypted str "), "{closed}");
     assert!(opened.contains("PARTNER_URL: \"<masked>\""), "{opened}");
     for out in [&closed, &opened] {
-        assert!(!out.contains("made-up") && !out.contains("example-prod@"), "{out}");
+        // A short value that a template carries into a Deployment is one of them.
+        assert!(["made-up", "example-prod@", "9001"].iter().all(|secret| !out.contains(secret)), "{out}");
     }
     // Placeholders are the same each time; apart from them the key changes nothing but what is hashed.
     assert_eq!(closed, build(&["--no-keys"]));

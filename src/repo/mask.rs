@@ -1,17 +1,23 @@
 //! Keeps what was decrypted out of what is printed.
 //!
 //! Values that SOPS hides may flow through templates into any object. Whoever decrypts them to render tells them to a [`Masker`], and the output
-//! goes through it: raw, base64 and as JSON or YAML escape them, whole and line by line.
+//! goes through it: raw, in base64, hex, as URLs, JSON or YAML escape them, whole and line by line. A short value is a word that other places may
+//! have too: it is hidden where it stands alone, at the price of hiding an equal port or number.
 
 use base64::Engine as _;
 
 use super::document::Node;
+use crate::golang::url::{Mode, escape};
 
 /// What is printed in place of a value.
 pub const MASK: &str = "<masked>";
 
-/// Shorter texts are words of their own everywhere (`true`, `80`): to mask them would only spoil the output.
-const SHORTEST: usize = 6;
+/// Shorter texts are hidden as whole words only.
+const SHORT: usize = 6;
+/// Shorter ones still (`80`, `no`) are no secrets that anybody would have to read.
+const SHORTEST: usize = 3;
+/// Words of every document.
+const PLAIN: [&str; 6] = ["true", "false", "null", "yes", "off", "none"];
 
 /// The values to hide.
 #[derive(Default)]
@@ -52,10 +58,16 @@ impl Masker {
     fn hide(&mut self, text: &str, depth: usize) {
         let engine = &base64::engine::general_purpose::STANDARD;
         let whole = text.trim();
-        if whole.len() >= SHORTEST {
+        if whole.len() >= SHORTEST && !PLAIN.contains(&whole.to_ascii_lowercase().as_str()) {
             self.add(whole);
             self.add(&engine.encode(text));
             self.add(&engine.encode(whole));
+            self.add(base64::engine::general_purpose::URL_SAFE_NO_PAD.encode(whole).as_str());
+            self.add(&data_encoding::HEXLOWER.encode(whole.as_bytes()));
+            self.add(&data_encoding::HEXUPPER.encode(whole.as_bytes()));
+            for mode in [Mode::QueryComponent, Mode::PathSegment] {
+                self.add(&String::from_utf8_lossy(&escape(whole.as_bytes(), mode)));
+            }
             let json = serde_json::Value::from(whole).to_string();
             self.add(json.trim_matches('"'));
         }
@@ -69,7 +81,7 @@ impl Masker {
             self.hide(&decoded, depth + 1);
         }
         if text.contains('\n') {
-            text.lines().map(str::trim).filter(|l| l.len() >= SHORTEST).for_each(|l| self.add(l));
+            text.lines().map(str::trim).filter(|l| l.len() >= SHORT).for_each(|l| self.add(l));
         }
         // A values file: each of its values goes its own way.
         if text.contains(':')
@@ -88,7 +100,9 @@ impl Masker {
     }
 
     fn add(&mut self, needle: &str) {
-        if needle.len() >= SHORTEST && !self.needles.iter().any(|n| n == needle) {
+        // `---` is no word.
+        let is_word = needle.len() >= SHORTEST && needle.contains(char::is_alphanumeric);
+        if is_word && !self.needles.iter().any(|n| n == needle) {
             self.needles.push(needle.to_owned());
             // A needle that holds another is taken out first.
             self.needles.sort_by_key(|n| std::cmp::Reverse(n.len()));
@@ -101,11 +115,32 @@ impl Masker {
             return text.to_vec();
         }
         let mut out = String::from_utf8_lossy(text).into_owned();
-        for needle in self.needles.iter().filter(|n| out.contains(n.as_str())).cloned().collect::<Vec<_>>() {
-            out = out.replace(&needle, MASK);
+        for needle in self.needles.iter().filter(|n| text_holds(text, n)) {
+            out = if needle.len() < SHORT { without_word(&out, needle) } else { out.replace(needle, MASK) };
         }
         out.into_bytes()
     }
+}
+
+fn text_holds(text: &[u8], needle: &str) -> bool {
+    memchr::memmem::find(text, needle.as_bytes()).is_some()
+}
+
+/// The text without a word, where no letter or digit stands beside it.
+fn without_word(text: &str, word: &str) -> String {
+    let part_of_a_word = |c: Option<char>| c.is_some_and(|c| c.is_alphanumeric() || c == '_');
+    let mut out = String::with_capacity(text.len());
+    let mut rest = text;
+    while let Some(at) = rest.find(word) {
+        let (before, found) = rest.split_at(at);
+        let after = &found[word.len()..];
+        let before_it = before.chars().next_back().or_else(|| out.chars().next_back());
+        out.push_str(before);
+        out.push_str(if part_of_a_word(before_it) || part_of_a_word(after.chars().next()) { word } else { MASK });
+        rest = after;
+    }
+    out.push_str(rest);
+    out
 }
 
 /// A Secret as the build prints it, keys kept and values masked.
@@ -154,6 +189,16 @@ mod tests {
         let text = format!("a: canary-one\nb: {base64}\nc: \"can\\\"ary2\"\nd: can\"ary2\ne: visible-text\n");
         let out = String::from_utf8(masker.apply(text.as_bytes())).unwrap();
         assert_eq!(out, "a: <masked>\nb: <masked>\nc: \"<masked>\"\nd: <masked>\ne: visible-text\n");
+    }
+
+    #[test]
+    fn short_values_are_hidden_where_they_stand_alone() {
+        let mut masker = Masker::default();
+        masker.learn_text("pin: \"9001\"\nflag: \"true\"\nn: 80\nk: a/b+c d\n");
+        let text =
+            "a: \"9001\"\nb: 19001\nc: x-9001\nd: OTAwMQ==\ne: 39303031\nf: true 80\ng: a%2Fb%2Bc+d\nh: abc_9001\n9001";
+        let want = "a: \"<masked>\"\nb: 19001\nc: x-<masked>\nd: <masked>\ne: <masked>\nf: true 80\ng: <masked>\nh: abc_9001\n<masked>";
+        assert_eq!(String::from_utf8(masker.apply(text.as_bytes())).unwrap(), want);
     }
 
     #[test]
