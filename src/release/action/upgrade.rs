@@ -334,7 +334,7 @@ pub(super) async fn replace_current(ctx: &Context, current: &Record, work: &Work
     // What was never deployed keeps its status, as a failed one; Helm's rule is for the one it upgrades from, whatever it was.
     let mut old = current.clone();
     old.info.status = Status::Superseded;
-    if work.leftovers.iter().any(|r| r.version == current.version) {
+    if history::is_interrupted(current) && work.leftovers.iter().any(|r| r.version == current.version) {
         // Its history tells that it was interrupted.
         return;
     }
