@@ -61,27 +61,32 @@ pub struct Global {
 #[derive(Args, Debug, Clone)]
 #[command(next_help_heading = "Limits")]
 pub struct LimitArgs {
-    /// Bytes of text that one render may produce
-    #[arg(long, global = true, default_value_t = crate::gotmpl::Limits::default().output, hide_short_help = true)]
-    pub limit_output: u64,
-    /// Template nodes that one render may execute
-    #[arg(long, global = true, default_value_t = crate::gotmpl::Limits::default().steps, hide_short_help = true)]
-    pub limit_steps: u64,
-    /// Maps and lists that one render may make
-    #[arg(long, global = true, default_value_t = crate::gotmpl::Limits::default().heap, hide_short_help = true)]
-    pub limit_heap: usize,
-    /// How deep `include` and `tpl` may nest
-    #[arg(long, global = true, default_value_t = crate::gotmpl::Limits::default().depth, hide_short_help = true)]
-    pub limit_depth: u32,
+    /// Bytes of text that one render may produce [default: 1073741824; controller: 67108864]
+    #[arg(long, global = true, value_name = "BYTES", hide_short_help = true)]
+    pub limit_output: Option<u64>,
+    /// Template nodes that one render may execute [default: 1000000000; controller: 50000000]
+    #[arg(long, global = true, value_name = "N", hide_short_help = true)]
+    pub limit_steps: Option<u64>,
+    /// Maps and lists that one render may make [default: 5000000; controller: 1000000]
+    #[arg(long, global = true, value_name = "N", hide_short_help = true)]
+    pub limit_heap: Option<usize>,
+    /// How deep `include` and `tpl` may nest [default: 100000; controller: 10000]
+    #[arg(long, global = true, value_name = "N", hide_short_help = true)]
+    pub limit_depth: Option<u32>,
 }
 
 impl LimitArgs {
     pub fn limits(&self) -> crate::gotmpl::Limits {
+        self.over(crate::gotmpl::Limits::default())
+    }
+
+    /// These bounds, but for those that were given.
+    pub fn over(&self, general: crate::gotmpl::Limits) -> crate::gotmpl::Limits {
         crate::gotmpl::Limits {
-            output: self.limit_output,
-            steps: self.limit_steps,
-            heap: self.limit_heap,
-            depth: self.limit_depth,
+            output: self.limit_output.unwrap_or(general.output),
+            steps: self.limit_steps.unwrap_or(general.steps),
+            heap: self.limit_heap.unwrap_or(general.heap),
+            depth: self.limit_depth.unwrap_or(general.depth),
         }
     }
 }

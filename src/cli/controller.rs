@@ -12,7 +12,6 @@ use crate::controller::operate::{Operating, operate};
 use crate::controller::options::{Gates, LIMITS};
 use crate::controller::shard::Options as Shards;
 use crate::controller::{Options, native};
-use crate::gotmpl::Limits;
 use crate::values::digest::Algorithm;
 
 use super::Failure;
@@ -189,8 +188,7 @@ impl OperatingArgs {
             election: None,
         };
         if self.enable_leader_election {
-            let namespace = set("RUNTIME_NAMESPACE").unwrap_or_else(|| "flux-system".into());
-            let host = set("POD_NAME").or_else(|| set("HOSTNAME")).unwrap_or_else(|| "pintle".into());
+            let (namespace, host) = place();
             let identity = format!("{host}_{:016x}", rand::random::<u64>());
             let mut lease = Lease::new(&namespace, &lease_name(selector), &identity);
             lease.lease_duration = duration("leader-election-lease-duration", &self.leader_election_lease_duration)?;
@@ -224,16 +222,10 @@ fn set(name: &str) -> Option<String> {
     std::env::var(name).ok().filter(|v| !v.is_empty())
 }
 
-/// A controller's own bounds of a render, but for those that were given.
-fn bounded(given: Limits) -> Limits {
-    let general = Limits::default();
-    let or = |given: u64, general: u64, own: u64| if given == general { own } else { given };
-    Limits {
-        output: or(given.output, general.output, LIMITS.output),
-        steps: or(given.steps, general.steps, LIMITS.steps),
-        heap: if given.heap == general.heap { LIMITS.heap } else { given.heap },
-        depth: if given.depth == general.depth { LIMITS.depth } else { given.depth },
-    }
+/// The namespace that this process runs in, and its host's name: a pod's.
+fn place() -> (String, String) {
+    let namespace = set("RUNTIME_NAMESPACE").unwrap_or_else(|| "flux-system".into());
+    (namespace, set("POD_NAME").or_else(|| set("HOSTNAME")).unwrap_or_else(|| "pintle".into()))
 }
 
 impl ControllerArgs {
@@ -249,8 +241,7 @@ impl ControllerArgs {
         if life < std::time::Duration::from_secs(2) {
             return Err(Failure::new("--shard-lease-duration must be 2s or longer"));
         }
-        let namespace = set("RUNTIME_NAMESPACE").unwrap_or_else(|| "flux-system".into());
-        let host = set("POD_NAME").or_else(|| set("HOSTNAME")).unwrap_or_else(|| "pintle".into());
+        let (namespace, host) = place();
         // A part of an object's name.
         let host: String =
             host.to_lowercase().chars().map(|c| if c.is_ascii_alphanumeric() { c } else { '-' }).take(180).collect();
@@ -331,7 +322,7 @@ impl ControllerArgs {
             kube_api_burst: self.kube_api_burst,
             shards: self.shards()?,
             events_addr: self.events_addr.clone(),
-            limits: bounded(global.limits.limits()),
+            limits: global.limits.over(LIMITS),
             sources,
         })
     }

@@ -18,6 +18,7 @@ use std::sync::Arc;
 use async_trait::async_trait;
 use futures::stream::BoxStream;
 
+use super::patch::json_merge;
 use super::{
     Cluster, ClusterError, Gvk, Json, ObjectId, PatchType, Propagation, Reason, Resource, Verb, WatchEvent,
     WriteOptions,
@@ -252,7 +253,7 @@ impl Cluster for Directory {
             (PatchType::Apply { .. }, _) => self.put(Verb::Patch, id, body, options),
             (_, None) => Err(self.missing(Verb::Patch, id)),
             (PatchType::Merge, Some(mut live)) => {
-                merge(&mut live, body);
+                json_merge::apply(&mut live, body);
                 self.put(Verb::Patch, id, &live, options)
             }
             (PatchType::Strategic | PatchType::Json, Some(_)) => {
@@ -303,25 +304,6 @@ impl Directory {
                     && text(o, "/spec/names/kind").as_deref() == Some(&gvk.kind)
             })
             .map(|o| text(o, "/spec/scope").as_deref() != Some("Cluster"))
-    }
-}
-
-/// RFC 7386.
-fn merge(into: &mut Json, patch: &Json) {
-    let Json::Object(fields) = patch else {
-        *into = patch.clone();
-        return;
-    };
-    if !into.is_object() {
-        *into = Json::Object(serde_json::Map::new());
-    }
-    let Some(target) = into.as_object_mut() else { return };
-    for (key, value) in fields {
-        if value.is_null() {
-            target.remove(key);
-        } else {
-            merge(target.entry(key.clone()).or_insert(Json::Null), value);
-        }
     }
 }
 

@@ -11,6 +11,7 @@ use serde_json::json;
 
 use crate::api::condition::{FALSE, READY, RECONCILING, TRUE, UNKNOWN};
 use crate::api::{FINALIZER, HELM_API, HelmRelease};
+use crate::cluster::patch::json_merge;
 use crate::cluster::{Cluster, FieldValidation, Gvk, Json, ObjectId, PatchType, WriteOptions};
 
 use super::action::{self, Action, End, Exhausted, Kind, Next, Rules, Target};
@@ -221,7 +222,7 @@ impl Turn<'_> {
     async fn patch_status(&mut self) -> Result<(), String> {
         let new = serde_json::to_value(&self.subject.status).map_err(|e| e.to_string())?;
         let old = self.object.get("status").cloned().unwrap_or_else(|| json!({}));
-        let Some(body) = merge_patch(&old, &new) else { return Ok(()) };
+        let Some(body) = json_merge::between(&old, &new) else { return Ok(()) };
         let body = json!({"status": body});
         match self.world.kube.patch_status(&id(&self.subject), PatchType::Merge, &body, &write_options()).await {
             Ok(object) => {
@@ -626,25 +627,3 @@ impl Turn<'_> {
 
 /// How the line begins that tells of attempts in `Ready`.
 const NOTE: &str = "Attempts: ";
-
-/// RFC 7386: what makes `new` of `old`; none if they are equal.
-pub(super) fn merge_patch(old: &Json, new: &Json) -> Option<Json> {
-    let (Json::Object(before), Json::Object(after)) = (old, new) else {
-        return (old != new).then(|| new.clone());
-    };
-    let mut out = serde_json::Map::new();
-    for (key, value) in after {
-        match before.get(key) {
-            Some(old) => {
-                if let Some(patch) = merge_patch(old, value) {
-                    out.insert(key.clone(), patch);
-                }
-            }
-            None => {
-                out.insert(key.clone(), value.clone());
-            }
-        }
-    }
-    out.extend(before.keys().filter(|k| !after.contains_key(*k)).map(|k| (k.clone(), Json::Null)));
-    (!out.is_empty()).then_some(Json::Object(out))
-}

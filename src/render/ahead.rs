@@ -28,7 +28,8 @@ pub struct Ahead {
     /// Not yet offered to the other thread: there are too few.
     first: Vec<Arc<[u8]>>,
     bytes: usize,
-    shared: Option<Arc<Shared>>,
+    /// Whether there is another core and a thread on it; asked once, when there is enough to do.
+    other: Option<Option<Arc<Shared>>>,
 }
 
 #[derive(Debug, Default)]
@@ -89,20 +90,19 @@ impl Ahead {
         if !file.name.starts_with("templates/") || file.name.ends_with(super::tera::SUFFIX) {
             return;
         }
-        if let Some(shared) = &self.shared {
-            shared.lock().waiting.push_back(file.data.clone());
-            shared.changed.notify_all();
-            return;
-        }
-        self.bytes += file.data.len();
-        self.first.push(file.data.clone());
-        if self.bytes >= FROM && std::thread::available_parallelism().is_ok_and(|n| n.get() > 1) {
-            let shared = Arc::new(Shared::default());
-            shared.lock().waiting.extend(self.first.drain(..));
-            let ending = Ending(shared.clone());
+        match &self.other {
+            Some(Some(shared)) => {
+                shared.lock().waiting.push_back(file.data.clone());
+                shared.changed.notify_all();
+            }
             // Without another thread all is parsed in its turn.
-            if start_large(move || ending.0.work()).is_ok() {
-                self.shared = Some(shared);
+            Some(None) => {}
+            None => {
+                self.bytes += file.data.len();
+                self.first.push(file.data.clone());
+                if self.bytes >= FROM {
+                    self.other = Some(start(std::mem::take(&mut self.first)));
+                }
             }
         }
     }
@@ -121,7 +121,7 @@ impl Ahead {
 
     /// What was parsed until now; the thread ends.
     pub(super) fn finish(&self) -> Parsed {
-        let Some(shared) = &self.shared else { return Parsed::default() };
+        let Some(Some(shared)) = &self.other else { return Parsed::default() };
         let mut work = shared.lock();
         work.closed = true;
         shared.changed.notify_all();
@@ -132,9 +132,20 @@ impl Ahead {
     }
 }
 
+/// Begins to parse these on another core, if there is one.
+fn start(first: Vec<Arc<[u8]>>) -> Option<Arc<Shared>> {
+    if !std::thread::available_parallelism().is_ok_and(|n| n.get() > 1) {
+        return None;
+    }
+    let shared = Arc::new(Shared::default());
+    shared.lock().waiting.extend(first);
+    let ending = Ending(shared.clone());
+    start_large(move || ending.0.work()).ok().map(|()| shared)
+}
+
 impl Drop for Ahead {
     fn drop(&mut self) {
-        if let Some(shared) = &self.shared {
+        if let Some(Some(shared)) = &self.other {
             shared.lock().closed = true;
             shared.changed.notify_all();
         }
@@ -180,7 +191,7 @@ mod tests {
         let parse =
             |ahead| Program::parse_ahead(paths.iter().map(String::as_str).zip(files.iter().map(|f| &f.data)), ahead);
         // Until all is parsed: what is not is parsed in its turn, which would tell nothing.
-        if let Some(shared) = &ahead.shared {
+        if let Some(Some(shared)) = &ahead.other {
             while !shared.lock().waiting.is_empty() {
                 std::thread::yield_now();
             }
@@ -215,7 +226,7 @@ mod tests {
     fn an_abandoned_one_ends() {
         let mut ahead = Ahead::default();
         ahead.offer(&File { name: "templates/a".into(), data: "x".repeat(FROM).into_bytes().into(), modified: None });
-        let shared = ahead.shared.clone();
+        let shared = ahead.other.clone().flatten();
         drop(ahead);
         if let Some(shared) = shared {
             let mut work = shared.lock();

@@ -19,6 +19,7 @@ use std::sync::{Arc, Mutex};
 use std::time::{Duration, Instant};
 
 use pintle::cluster::kube::Kube;
+use pintle::cluster::patch::json_merge::apply;
 use pintle::cluster::{Cluster, Gvk, Json, ObjectId, PatchType, Propagation};
 use serde_json::json;
 
@@ -157,7 +158,9 @@ impl Scene {
     fn play(&mut self, scenario: &Json) -> Result<(), String> {
         let text = scenario.to_string().replace("$NS", self.world.name());
         let scenario: Json = serde_json::from_str(&text).unwrap();
-        merge(&mut self.chart, &scenario["chart"]);
+        if let Some(chart) = scenario.get("chart") {
+            apply(&mut self.chart, chart);
+        }
         self.publish();
         for (n, step) in scenario["steps"].as_array().ok_or("no steps")?.iter().enumerate() {
             self.step(step).map_err(|e| format!("step {}: {e}", n + 1))?;
@@ -239,7 +242,7 @@ impl Scene {
                 "metadata": {"labels": {"scenarios": self.mode}},
                 "spec": {"interval": "1h", "chartRef": {"kind": "HelmChart", "name": "web"}, "timeout": "30s"},
             });
-            merge(&mut whole, &object);
+            apply(&mut whole, &object);
             object = whole;
         }
         if object["metadata"].get("namespace").is_none()
@@ -266,7 +269,7 @@ impl Scene {
             }
         }
         if let Some(chart) = step.get("chart") {
-            merge(&mut self.chart, chart);
+            apply(&mut self.chart, chart);
             self.publish();
         }
         if let Some(spec) = step.get("release") {
@@ -305,7 +308,7 @@ impl Scene {
         let Some(want) = step.get("want") else { return Ok(()) };
         let mut want = want.clone();
         if self.mode == "flux" {
-            merge(&mut want, step.get("want-flux").unwrap_or(&json!({})));
+            apply(&mut want, step.get("want-flux").unwrap_or(&json!({})));
         }
         let begin = Instant::now();
         loop {
@@ -422,25 +425,5 @@ fn part(whole: &Json, wanted: &Json, at: &str) -> Option<String> {
     match wanted {
         Json::Object(map) => map.iter().find_map(|(k, v)| part(&whole[k], v, &format!("{at}.{k}"))),
         wanted => (whole != wanted).then(|| format!("{at}: {whole}\n  wanted: {wanted}")),
-    }
-}
-
-/// RFC 7386, in place.
-fn merge(base: &mut Json, over: &Json) {
-    let Json::Object(over) = over else {
-        if !over.is_null() {
-            *base = over.clone();
-        }
-        return;
-    };
-    if !base.is_object() {
-        *base = json!({});
-    }
-    for (key, value) in over {
-        if value.is_null() {
-            base.as_object_mut().unwrap().remove(key);
-        } else {
-            merge(&mut base[key], value);
-        }
     }
 }

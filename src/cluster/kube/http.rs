@@ -415,6 +415,19 @@ fn innermost(error: &(dyn std::error::Error + 'static)) -> String {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn a_bucket_gives_its_burst_and_then_one_at_a_time() {
+        let limit = Limit { per_second: 0.1, burst: 2.0, left: Mutex::new((2.0, Instant::now())) };
+        assert_eq!([limit.wait(), limit.wait()], [Duration::ZERO; 2]);
+        let waits = [limit.wait(), limit.wait()].map(|w| w.as_secs());
+        assert!((5..=10).contains(&waits[0]) && (15..=20).contains(&waits[1]), "{waits:?}");
+        // After a while it is full again, and not fuller.
+        limit.left.lock().unwrap().1 -= Duration::from_secs(60);
+        assert_eq!([limit.wait(), limit.wait()], [Duration::ZERO; 2]);
+        assert!(limit.wait() > Duration::ZERO);
+    }
+
     use crate::cluster::Gvk;
 
     fn call() -> Call {

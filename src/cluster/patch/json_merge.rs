@@ -7,6 +7,34 @@ use crate::value::{Heap, Value};
 
 use super::diff::Object;
 
+/// What makes `new` of `old`; none if they are equal.
+pub fn between(old: &Json, new: &Json) -> Option<Json> {
+    let (Json::Object(before), Json::Object(after)) = (old, new) else {
+        return (old != new).then(|| new.clone());
+    };
+    let patch = two_way(before, after);
+    (!patch.is_empty()).then_some(Json::Object(patch))
+}
+
+/// Patches in place.
+pub fn apply(into: &mut Json, patch: &Json) {
+    let Json::Object(fields) = patch else {
+        *into = patch.clone();
+        return;
+    };
+    if !into.is_object() {
+        *into = Json::Object(Object::new());
+    }
+    let Some(target) = into.as_object_mut() else { return };
+    for (key, value) in fields {
+        if value.is_null() {
+            target.remove(key);
+        } else {
+            apply(target.entry(key.clone()).or_insert(Json::Null), value);
+        }
+    }
+}
+
 /// The patch from one object to another.
 pub(super) fn two_way(original: &Object, modified: &Object) -> Object {
     let mut out = Object::new();

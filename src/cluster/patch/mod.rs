@@ -6,7 +6,7 @@
 mod apply;
 mod convert;
 mod diff;
-mod json_merge;
+pub mod json_merge;
 pub mod managed_fields;
 mod order;
 mod schema;

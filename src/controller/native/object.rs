@@ -16,13 +16,13 @@ use crate::api::condition::{
 };
 use crate::api::{Artifact, Condition, FINALIZER, SOURCE_API, Time, annotation, condition};
 use crate::cluster::kube::Kube;
+use crate::cluster::patch::json_merge;
 use crate::cluster::{Cluster, ClusterError, FieldValidation, Gvk, Json, ObjectId, PatchType, WriteOptions};
 use crate::source::{Reason, SourceError};
 
 use super::super::events::Severity;
 use super::super::index::Key;
 use super::super::manager::jittered;
-use super::super::reconcile::merge_patch;
 use super::manager::World;
 use super::store::Stored;
 
@@ -355,7 +355,7 @@ async fn write(world: &World, subject: &Subject, found: Result<Found, Fault>) ->
     if let Some((severity, reason, message)) = event {
         world.tell(subject, severity, reason, &message);
     }
-    let Some(body) = merge_patch(&old, &Json::Object(status)) else { return Ok(()) };
+    let Some(body) = json_merge::between(&old, &Json::Object(status)) else { return Ok(()) };
     let body = json!({"status": body});
     let object = world.kube.patch_status(&id(&subject.key), PatchType::Merge, &body, &write_options()).await?;
     world.written(object);

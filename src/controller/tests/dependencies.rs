@@ -3,7 +3,7 @@
 
 use serde_json::{Value as Json, json};
 
-use super::release;
+use super::{apply, release};
 use crate::api::reference::DependencyReference;
 use crate::controller::dependencies::{NotReady, check, compile, evaluate, ring};
 use crate::controller::index::{Index, Key};
@@ -95,7 +95,7 @@ fn dependencies_are_ready() {
     ];
     for (what, reference, found, additive, want) in rows {
         let mut whole = json!({"name": "db"});
-        super::merge(&mut whole, &reference);
+        apply(&mut whole, &reference);
         let reference: DependencyReference = serde_json::from_value(whole).unwrap();
         assert_eq!(check(&release(json!({}), json!({})), &own, &reference, found.as_ref(), additive), want, "{what}");
     }
@@ -224,7 +224,7 @@ fn the_chart_of_a_template() {
     let base = json!({"chart": {"spec": {"chart": "podinfo", "version": "1.x", "sourceRef": {"kind": "HelmRepository", "name": "repo"}}}, "chartRef": null});
     let with = |more: Json| {
         let mut spec = base.clone();
-        super::merge(&mut spec, &json!({"chart": more}));
+        apply(&mut spec, &json!({"chart": more}));
         sources::chart_object(&release(spec, json!({}))).unwrap()
     };
     let plain = with(json!({}));

@@ -12,6 +12,7 @@ use serde_json::{Value as Json, json};
 
 use crate::api::{Snapshot, Time};
 use crate::chart::{Metadata, data};
+use crate::cluster::patch::json_merge::apply;
 use crate::release::record::{HookRecord, HookRun, StoredChart};
 use crate::release::{Record, Status};
 use crate::value::Heap;
@@ -26,30 +27,12 @@ use super::verify::Wanted;
 /// A HelmRelease `ns/web` of generation 1 with these parts of spec and status.
 fn release(spec: Json, status: Json) -> Subject {
     let mut whole = json!({"interval": "1m", "chartRef": {"kind": "HelmChart", "name": "c"}});
-    merge(&mut whole, &spec);
+    apply(&mut whole, &spec);
     let object = json!({
         "metadata": {"name": "web", "namespace": "ns", "generation": 1},
         "spec": whole, "status": status,
     });
     subject(&object).unwrap()
-}
-
-/// RFC 7386, in place.
-fn merge(base: &mut Json, over: &Json) {
-    let Json::Object(over) = over else {
-        *base = over.clone();
-        return;
-    };
-    if !base.is_object() {
-        *base = json!({});
-    }
-    for (key, value) in over {
-        if value.is_null() {
-            base.as_object_mut().unwrap().remove(key);
-        } else {
-            merge(&mut base[key], value);
-        }
-    }
 }
 
 fn now() -> Time {

@@ -324,7 +324,7 @@ fn failures_are_counted_anew() {
         ),
     ] {
         let mut whole = json!({"lastAttemptedGeneration": 1, "lastAttemptedRevision": "0.1.0", "lastAttemptedConfigDigest": digest});
-        super::merge(&mut whole, &status);
+        super::apply(&mut whole, &status);
         let mut subject = release(json!({}), whole);
         for (key, value) in annotations.as_object().unwrap() {
             subject.annotations.insert(format!("reconcile.fluxcd.io/{key}"), value.as_str().unwrap().into());

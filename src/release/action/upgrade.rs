@@ -325,19 +325,18 @@ async fn write(work: &Work, upgrade: &Upgrade, prepared: Prepared) -> Result<Rec
         own => own.into(),
     };
     ctx.storage.update(&record).await?;
-    replace_current(ctx, &current, work).await;
+    replace_current(ctx, &current).await;
     Ok(record)
 }
 
-/// The old revision is superseded, once the new one is deployed.
-pub(super) async fn replace_current(ctx: &Context, current: &Record, work: &Work) {
-    // What was never deployed keeps its status, as a failed one; Helm's rule is for the one it upgrades from, whatever it was.
-    let mut old = current.clone();
-    old.info.status = Status::Superseded;
-    if history::is_interrupted(current) && work.leftovers.iter().any(|r| r.version == current.version) {
-        // Its history tells that it was interrupted.
+/// The old revision is superseded, once the new one is deployed: the one that is upgraded from, whatever it was. Only what was interrupted
+/// keeps telling so.
+async fn replace_current(ctx: &Context, current: &Record) {
+    if history::is_interrupted(current) {
         return;
     }
+    let mut old = current.clone();
+    old.info.status = Status::Superseded;
     hooks::store(ctx, &old).await;
 }
 
