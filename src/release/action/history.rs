@@ -43,24 +43,20 @@ pub async fn newest(ctx: &Context, entries: &[Entry]) -> Result<Option<Record>, 
     Ok(None)
 }
 
-/// Makes room for one more revision. Source: `pkg/storage/storage.go`, `removeLeastRecent`.
-pub async fn prune(storage: &dyn Storage, entries: &[Entry], max: usize) -> Result<(), ActionError> {
-    if max == 0 || entries.len() < max {
-        return Ok(());
-    }
+/// What goes to make room for one more revision: the oldest, and never the deployed one. Source: `pkg/storage/storage.go`, `removeLeastRecent`.
+pub fn surplus(entries: &[Entry], max: usize) -> Vec<&Entry> {
+    let count = if max == 0 { 0 } else { (entries.len() + 1).saturating_sub(max) };
     let keep = deployed(entries);
-    let mut left = entries.len();
+    entries.iter().filter(|e| Some(e.version) != keep).take(count).collect()
+}
+
+/// Deletes revisions. All are tried.
+pub async fn prune(storage: &dyn Storage, surplus: &[&Entry]) -> Result<(), ActionError> {
     let mut failed: Vec<StorageError> = Vec::new();
-    for entry in entries {
-        if left < max {
-            break;
-        }
-        if Some(entry.version) != keep {
-            left -= 1;
-            match storage.delete(&entry.name, entry.version).await {
-                Ok(()) | Err(StorageError::NotFound) => {}
-                Err(e) => failed.push(e),
-            }
+    for entry in surplus {
+        match storage.delete(&entry.name, entry.version).await {
+            Ok(()) | Err(StorageError::NotFound) => {}
+            Err(e) => failed.push(e),
         }
     }
     match failed.as_slice() {

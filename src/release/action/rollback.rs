@@ -205,7 +205,7 @@ pub(super) async fn write(
 ) -> Result<Record, ActionError> {
     let ctx = &work.ctx;
     let Prepared { mut current, mut record, server_side, targets, originals } = prepared;
-    history::prune(ctx.storage.as_ref(), entries, rollback.history_max).await?;
+    work.make_room(entries, rollback.history_max, &targets, &rollback.options).await?;
     ctx.storage.create(&record).await?;
     let mut reached = Reached::default();
     let step = perform(ctx, rollback, &mut record, server_side, &targets, &originals, &mut reached);

@@ -312,7 +312,7 @@ pub(super) fn reuse_values(
 async fn write(work: &Work, upgrade: &Upgrade, prepared: Prepared) -> Result<Record, ActionError> {
     let ctx = &work.ctx;
     let Prepared { current, mut record, server_side, targets, originals } = prepared;
-    history::prune(ctx.storage.as_ref(), &work.entries, upgrade.history_max).await?;
+    work.make_room(&work.entries, upgrade.history_max, &targets, &upgrade.options).await?;
     ctx.storage.create(&record).await?;
     let mut created = Vec::new();
     let step = perform(ctx, upgrade, &current, &mut record, server_side, &targets, &originals, &mut created);

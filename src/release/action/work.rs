@@ -12,7 +12,8 @@
 
 use std::sync::Arc;
 
-use crate::cluster::apply;
+use crate::cluster::apply::{self, Method};
+use crate::cluster::targets::{Target, ownership};
 use crate::cluster::{Propagation, wait};
 use crate::release::Record;
 use crate::release::record::{HookRecord, Status};
@@ -229,16 +230,50 @@ impl Work {
     }
 
     /// The objects of the leftovers.
-    pub async fn leftover_objects(&self) -> Result<Vec<crate::cluster::targets::Target>, String> {
+    pub async fn leftover_objects(&self) -> Result<Vec<Target>, String> {
+        self.objects_of(self.leftovers.iter()).await
+    }
+
+    async fn objects_of(&self, leftovers: impl Iterator<Item = &Record>) -> Result<Vec<Target>, String> {
         let mut out = Vec::new();
-        for record in &self.leftovers {
+        for record in leftovers {
             let targets = objects::of_record(&self.ctx, record).await?;
             // Somebody else's object of that name is none of ours.
-            let owned =
-                crate::cluster::targets::ownership(self.ctx.cluster.as_ref(), &targets, objects::owner(record)).await;
+            let owned = ownership(self.ctx.cluster.as_ref(), &targets, objects::owner(record)).await;
             objects::add(&mut out, owned.owned);
         }
         Ok(out)
+    }
+
+    /// Makes room in the history for a revision with these objects. A leftover that goes is the last to tell of what it made: what neither the
+    /// deployed revision nor the new one has goes with it. A definition of a kind stays, for its instances would be lost. A leftover whose objects
+    /// cannot be deleted stays in the history.
+    pub async fn make_room(
+        &self,
+        entries: &[Entry],
+        max: usize,
+        targets: &[Target],
+        options: &Options,
+    ) -> Result<(), ActionError> {
+        let mut surplus = history::surplus(entries, max);
+        let goes = |record: &&Record| surplus.iter().any(|e| e.version == record.version);
+        let going: Vec<&Record> = self.leftovers.iter().filter(goes).collect();
+        if !going.is_empty() {
+            let mut gone = self.objects_of(going.iter().copied()).await?;
+            let mut stay = targets.to_vec();
+            if let (Some(version), [first, ..]) = (history::deployed(entries), &going[..])
+                && let Some(record) = history::readable(&self.ctx, &first.name, version).await?
+            {
+                objects::add(&mut stay, objects::of_record(&self.ctx, &record).await?);
+            }
+            gone.retain(|t| t.id.gvk.kind != "CustomResourceDefinition" && !stay.iter().any(|s| s.same(t)));
+            let options = options.apply(Method::ServerSide { force_conflicts: false, migrate: false });
+            if let Err(e) = apply::update(self.ctx.cluster.as_ref(), &gone, &[], &options).await {
+                self.ctx.note(format!("objects of failed revisions are left, and these stay in the history: {e}"));
+                surplus.retain(|e| !going.iter().any(|r| r.version == e.version));
+            }
+        }
+        history::prune(self.ctx.storage.as_ref(), &surplus).await
     }
 }
 
