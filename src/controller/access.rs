@@ -10,7 +10,9 @@ use tokio::sync::Mutex;
 use crate::cluster::kube::{Connection, Inline, Kube};
 use crate::cluster::{Cluster, Gvk, Json, ObjectId};
 
+use super::index::Key;
 use super::options::Options;
+use super::reads::Reads;
 use super::subject::Subject;
 
 /// The most connections that are kept beside the controller's own.
@@ -58,13 +60,13 @@ impl Access {
     ///
     /// # Errors
     /// See [`AccessError`].
-    pub async fn cluster(&self, subject: &Subject) -> Result<Kube, AccessError> {
+    pub async fn cluster(&self, subject: &Subject, reads: &Reads) -> Result<Kube, AccessError> {
         let account = self.account(subject);
         let user = (!account.is_empty()).then(|| format!("system:serviceaccount:{}:{account}", subject.namespace));
         let inline = match &subject.spec.kube_config {
             None => None,
             Some(reference) => match (&reference.secret_ref, &reference.config_map_ref) {
-                (Some(secret), None) => Some(self.kubeconfig(subject, &secret.name, &secret.key).await?),
+                (Some(secret), None) => Some(self.kubeconfig(subject, &secret.name, &secret.key, reads).await?),
                 (None, Some(_)) => {
                     let text = "spec.kubeConfig.configMapRef is not supported yet: use a secretRef";
                     return Err(AccessError::Other(text.into()));
@@ -109,11 +111,12 @@ impl Access {
         Ok(found.is_some())
     }
 
-    async fn kubeconfig(&self, subject: &Subject, name: &str, key: &str) -> Result<Inline, AccessError> {
+    async fn kubeconfig(&self, subject: &Subject, name: &str, key: &str, reads: &Reads) -> Result<Inline, AccessError> {
         let full = format!("{}/{name}", subject.namespace);
         let id = ObjectId::new(Gvk::new("", "v1", "Secret"), Some(&subject.namespace), name);
         let found = self.own.get(&id).await;
         let found = found.map_err(|e| AccessError::Other(format!("could not get KubeConfig secret '{full}': {e}")))?;
+        reads.note(Key::new("Secret", &subject.namespace, name), found.as_ref());
         let Some(secret) = found else { return Err(AccessError::NoSecret(full, name.into())) };
         let keys: &[&str] = if key.is_empty() { &["value", "value.yaml"] } else { &[key] };
         let text = keys.iter().find_map(|k| data(&secret, k)).ok_or_else(|| {

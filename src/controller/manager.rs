@@ -24,8 +24,9 @@ use super::artifact::Artifacts;
 use super::events::{self, Sink};
 use super::index::{Index, Key, version};
 use super::metrics::{Metrics, Object, Reconciled};
-use super::options::Options;
+use super::options::{Gates, Options};
 use super::perform::MANAGER;
+use super::reads::Reads;
 use super::reconcile::{Outcome, Told, reconcile, subject};
 use super::sharing::{self, Sharing};
 use super::slot::Slot;
@@ -79,7 +80,12 @@ enum News {
     /// All that is there of a kind has been told, or its watch is refused.
     Synced(&'static str),
     /// Something that is known by name alone has changed.
-    Referenced(Key),
+    /// Something that is known by name alone has this version now, or went with it.
+    Referenced {
+        key: Key,
+        version: u64,
+        gone: bool,
+    },
 }
 
 /// What a release's task shares with who wakes it.
@@ -89,23 +95,23 @@ struct Shared {
     gone: AtomicBool,
     /// It waits for something else to become ready.
     waiting: AtomicBool,
-    working: Mutex<Working>,
+    /// Of the reconciliation under way.
+    wished: Mutex<Seen>,
+    reads: Reads,
 }
 
-/// What a reconciliation that is under way knows of.
-#[derive(Clone, Debug, Default, PartialEq)]
-struct Working {
-    release: Seen,
-    /// The digest of the chart's artifact.
-    artifact: String,
-}
-
-impl Working {
-    fn of(object: &Json, index: &Index) -> Self {
-        let source = subject(object).ok().and_then(|s| sources::chart_source(&s)).and_then(|k| index.get(&k));
-        let digest = source.as_ref().and_then(|s| s.pointer("/status/artifact/digest")).and_then(Json::as_str);
-        Self { release: Seen::of(object), artifact: digest.unwrap_or_default().to_owned() }
+/// What a reconciliation that is under way is to come to: with another of it, something else is to be released. A wish to look again is not of
+/// it, unless it asks for an action of its own, or whoever runs this set Flux's gate, where it ends a wait too: it has its turn afterwards.
+fn wished(object: &Json, gates: Gates) -> Seen {
+    let mut seen = Seen::of(object);
+    let asks = |key: &str| {
+        let token = object.pointer(&format!("/metadata/annotations/{}", escape(key))).and_then(Json::as_str);
+        token.is_some_and(|token| token == seen.requested)
+    };
+    if !gates.cancel_health_check_on_new_revision && !asks(annotation::FORCE_AT) && !asks(annotation::RESET_AT) {
+        seen.requested.clear();
     }
+    seen
 }
 
 fn escape(key: &str) -> String {
@@ -280,7 +286,7 @@ impl Manager {
                     self.forget_uses(&key, &handle.uses);
                 }
             }
-            News::Referenced(key) => self.wake_referrers(&key),
+            News::Referenced { key, version, gone } => self.wake_referrers(&key, version, gone),
         }
     }
 
@@ -349,7 +355,8 @@ impl Manager {
             superseded,
             gone: AtomicBool::new(false),
             waiting: AtomicBool::new(false),
-            working: Mutex::default(),
+            wished: Mutex::default(),
+            reads: Reads::default(),
         });
         shared.notify.notify_one();
         let (world, name, its) = (self.world.clone(), key.clone(), shared.clone());
@@ -410,19 +417,27 @@ impl Manager {
         }
     }
 
-    /// Of what is known by name only its name is told: whoever uses it looks again, and gives up what was made of its older state.
-    fn wake_referrers(&self, used: &Key) {
+    /// Of what is known by name only its name and version are told: whoever uses it looks again, and gives up what was made of its older state.
+    fn wake_referrers(&self, used: &Key, version: u64, gone: bool) {
         for handle in self.users.get(used).into_iter().flatten().filter_map(|user| self.releases.get(user)) {
-            handle.shared.superseded.send_replace(true);
+            if handle.shared.reads.outdated(used, version, gone) {
+                handle.shared.superseded.send_replace(true);
+            }
             handle.shared.notify.notify_one();
         }
     }
 
     fn wake(&self, key: &Key, supersedes: bool) {
         let (Some(handle), Some(object)) = (self.releases.get(key), self.world.index.get(key)) else { return };
-        let working = handle.shared.working.lock().unwrap_or_else(PoisonError::into_inner).clone();
         // What is under way may know of it already.
-        if supersedes && Working::of(&object, &self.world.index) != working {
+        let knows = || {
+            let wished = wished(&object, self.world.options.gates);
+            let source =
+                subject(&object).ok().and_then(|s| sources::chart_source(&s)).and_then(|k| self.world.index.get(&k));
+            *handle.shared.wished.lock().unwrap_or_else(PoisonError::into_inner) == wished
+                && source.is_none_or(|source| !handle.shared.reads.outdated_artifact(sources::artifact_digest(&source)))
+        };
+        if supersedes && !knows() {
             handle.shared.superseded.send_replace(true);
         }
         handle.shared.notify.notify_one();
@@ -505,10 +520,8 @@ async fn follow_metadata(world: Arc<World>, gvk: Gvk, namespace: String, news: m
                 let version = version(&object);
                 let before = if gone { known.remove(name) } else { known.insert(name.to_owned(), version) };
                 let changed = if gone { before.is_some() } else { before != Some(version) };
-                if synced
-                    && changed
-                    && news.send(News::Referenced(Key::new(&gvk.kind, &namespace, name))).await.is_err()
-                {
+                let key = Key::new(&gvk.kind, &namespace, name);
+                if synced && changed && news.send(News::Referenced { key, version, gone }).await.is_err() {
                     return;
                 }
             }
@@ -544,6 +557,7 @@ async fn work(world: Arc<World>, key: Key, shared: Arc<Shared>) {
         let Ok(permit) = world.slots.clone().acquire_owned().await else { return };
         drop(queued);
         shared.superseded.send_replace(false);
+        shared.reads.forget();
         let seen = world.index.get(&key);
         // The watch may be behind what we wrote ourselves.
         let object = match (seen, own.take()) {
@@ -551,10 +565,11 @@ async fn work(world: Arc<World>, key: Key, shared: Arc<Shared>) {
             (Some(seen), _) => seen,
             (None, _) => return,
         };
-        *shared.working.lock().unwrap_or_else(PoisonError::into_inner) = Working::of(&object, &world.index);
+        *shared.wished.lock().unwrap_or_else(PoisonError::into_inner) = wished(&object, world.options.gates);
         let slot = Slot::new(permit, &world.metrics, CONTROLLER);
         let extra_attempt = extra.is_some_and(|at| at <= Instant::now());
-        let told = Told { object, superseded: shared.superseded.subscribe(), extra_attempt, slot: slot.clone() };
+        let superseded = shared.superseded.subscribe();
+        let told = Told { object, superseded, reads: shared.reads.clone(), extra_attempt, slot: slot.clone() };
         let begun = Instant::now();
         // On the heap: what a thousand idle tasks hold is small.
         let (outcome, object) = Box::pin(reconcile(&world, told)).await;

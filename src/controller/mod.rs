@@ -27,6 +27,7 @@ pub mod observe;
 pub mod operate;
 pub mod options;
 pub mod perform;
+pub mod reads;
 pub mod reconcile;
 pub mod record;
 pub mod shard;

@@ -20,6 +20,7 @@ use super::dependencies;
 use super::index::Key;
 use super::manager::World;
 use super::perform::{Bench, Done, Ingredients, MANAGER, OnWait, Run};
+use super::reads::Reads;
 use super::record::{About, Event, Severity};
 use super::slot::Slot;
 use super::state::{self, Found, State};
@@ -61,6 +62,7 @@ pub struct Told {
     pub object: Arc<Json>,
     /// Turns true when something newer is to be released.
     pub superseded: tokio::sync::watch::Receiver<bool>,
+    pub reads: Reads,
     /// One more attempt is due.
     pub extra_attempt: bool,
     pub slot: Slot,
@@ -73,6 +75,7 @@ struct Turn<'w> {
     /// As the API server has it.
     object: Json,
     superseded: tokio::sync::watch::Receiver<bool>,
+    reads: Reads,
     extra_attempt: bool,
     slot: Slot,
 }
@@ -92,6 +95,7 @@ pub async fn reconcile(world: &World, told: Told) -> (Outcome, Json) {
         subject,
         object,
         superseded: told.superseded,
+        reads: told.reads,
         extra_attempt: told.extra_attempt,
         slot: told.slot,
     };
@@ -298,7 +302,7 @@ impl Turn<'_> {
                 }
             }
         }
-        let kube = match self.world.access.cluster(&self.subject).await {
+        let kube = match self.world.access.cluster(&self.subject, &self.reads).await {
             Ok(kube) => kube,
             Err(e) => {
                 self.not_ready("RESTClientError", e.to_string());

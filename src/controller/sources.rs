@@ -102,6 +102,11 @@ pub fn ready(key: &Key, source: &Json) -> Result<Ready, String> {
     Ok(Ready { artifact, origin_revision })
 }
 
+/// Of a source's artifact; empty without one.
+pub fn artifact_digest(source: &Json) -> &str {
+    source.pointer("/status/artifact/digest").and_then(Json::as_str).unwrap_or_default()
+}
+
 /// The conditions of any object.
 pub fn conditions(object: &Json) -> Vec<Condition> {
     let list = object.pointer("/status/conditions").cloned().unwrap_or_default();

@@ -13,6 +13,7 @@ use super::access::data;
 use super::artifact::{ArtifactError, Artifacts};
 use super::index::{Index, Key};
 use super::options::Options;
+use super::reads::Reads;
 use super::sources;
 use super::subject::Subject;
 
@@ -26,6 +27,7 @@ pub async fn compose(
     index: &Index,
     artifacts: &Artifacts,
     options: &Options,
+    reads: &Reads,
     state: &mut State,
 ) -> Result<MapId, String> {
     let mut found: BTreeMap<(String, String), Result<Option<ObjectData>, String>> = BTreeMap::new();
@@ -42,7 +44,7 @@ pub async fn compose(
                 (Err(_), _) => {}
             }
         } else if let std::collections::btree_map::Entry::Vacant(slot) = found.entry(at) {
-            slot.insert(object(kube, &subject.namespace, reference).await);
+            slot.insert(object(kube, &subject.namespace, reference, reads).await);
         }
     }
     let references: Vec<compose::ValuesReference> = subject
@@ -77,12 +79,19 @@ fn name(reference: &ValuesReference) -> String {
     }
 }
 
-async fn object(kube: &Kube, namespace: &str, reference: &ValuesReference) -> Result<Option<ObjectData>, String> {
+async fn object(
+    kube: &Kube,
+    namespace: &str,
+    reference: &ValuesReference,
+    reads: &Reads,
+) -> Result<Option<ObjectData>, String> {
     if !matches!(reference.kind.as_str(), "Secret" | "ConfigMap") {
         return Ok(None);
     }
     let id = ObjectId::new(Gvk::new("", "v1", &reference.kind), Some(namespace), &reference.name);
-    let Some(object) = kube.get(&id).await.map_err(|e| e.to_string())? else { return Ok(None) };
+    let found = kube.get(&id).await.map_err(|e| e.to_string())?;
+    reads.note(Key::new(&reference.kind, namespace, &reference.name), found.as_ref());
+    let Some(object) = found else { return Ok(None) };
     let fields = object.get("data").and_then(Json::as_object).cloned().unwrap_or_default();
     let secret = reference.kind == "Secret";
     let value = |(key, value): (String, Json)| {

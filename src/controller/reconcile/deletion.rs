@@ -30,7 +30,7 @@ impl Turn<'_> {
         if self.subject.status.storage_namespace.is_empty() {
             return Ok(());
         }
-        let kube = match self.world.access.cluster(&self.subject).await {
+        let kube = match self.world.access.cluster(&self.subject, &self.reads).await {
             Ok(kube) => kube,
             Err(AccessError::NoSecret(..)) => {
                 tracing::warn!(release = self.subject.key(), "not uninstalled: its kubeconfig is gone");

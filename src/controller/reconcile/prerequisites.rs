@@ -146,6 +146,7 @@ impl Turn<'_> {
             return Err(Outcome::Failed(text));
         };
         self.passed(&["AccessDenied", "ArtifactFailed"]);
+        self.reads.note_artifact(sources::artifact_digest(&found));
         match sources::ready(&key, &found) {
             Ok(ready) => {
                 self.passed(&["SourceNotReady"]);
@@ -186,9 +187,16 @@ impl Turn<'_> {
         let world = self.world;
         let host = Arc::new(SystemHost { enable_dns: world.options.gates.allow_dns_lookups });
         let mut state = RenderState::new(host, world.options.limits);
-        let composed =
-            values::compose(&self.subject, &world.kube, &world.index, &world.artifacts, &world.options, &mut state)
-                .await;
+        let composed = values::compose(
+            &self.subject,
+            &world.kube,
+            &world.index,
+            &world.artifacts,
+            &world.options,
+            &self.reads,
+            &mut state,
+        )
+        .await;
         let encoded = composed.and_then(|map| Ok((map, digest::encoded(&mut state.heap, Some(map))?)));
         match encoded {
             Ok((map, encoded)) => Ok((state, map, encoded)),
