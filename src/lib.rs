@@ -12,6 +12,7 @@ pub mod diagnostic;
 pub mod golang;
 pub mod gotmpl;
 pub mod kustomize;
+pub mod lint;
 pub mod release;
 pub mod render;
 pub mod repo;

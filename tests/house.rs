@@ -3,7 +3,7 @@
 use std::path::{Path, PathBuf};
 
 /// From the ground up. A room uses only rooms before it.
-const ROOMS: [&str; 21] = [
+const ROOMS: [&str; 22] = [
     "diagnostic",
     "golang",
     "value",
@@ -15,6 +15,7 @@ const ROOMS: [&str; 21] = [
     "render",
     "kustomize",
     "sops",
+    "lint",
     "source",
     "cluster",
     "release",

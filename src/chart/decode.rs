@@ -6,11 +6,16 @@
 
 use std::collections::BTreeMap;
 
+use crate::golang::strconv;
 use crate::golang::time::{Location, parse_in_location};
+use crate::value::Str;
+use crate::yaml::{self, convert::TO_JSON};
 
 use super::data::{Data, Table};
 use super::metadata::{DEPENDENCY_FIELDS, Dependency, METADATA_FIELDS, Maintainer, Metadata, Nulls};
 use super::{Lock, native};
+
+const MAINTAINER_FIELDS: [&str; 3] = ["name", "email", "url"];
 
 const PREFIX: &str = "error unmarshaling JSON: while decoding JSON: ";
 
@@ -20,6 +25,38 @@ pub fn metadata_into(text: &[u8], m: &mut Metadata, nulls: &mut Nulls) -> Result
     let mut d = Decoder::default();
     d.structure(&value, "v2.Metadata", |d, t| d.metadata(t, m, nulls));
     d.finish()
+}
+
+/// Reads Chart.yaml once more, strictly: no key twice, and none that Helm does not know.
+///
+/// # Errors
+/// As `yaml.UnmarshalStrict`'s: all keys that are set twice, or the first unknown one.
+pub fn strictly(text: &[u8]) -> Result<(), String> {
+    if let Some(e) = yaml::strict_error(text) {
+        return Err(format!("{TO_JSON}{e}"));
+    }
+    unknown(&native::read(text)?, METADATA_FIELDS)
+        .map_or(Ok(()), |key| Err(format!("{PREFIX}json: unknown field {}", strconv::quote(&key))))
+}
+
+/// The first key that a struct with these fields does not have; maintainers and dependencies are structs of their own.
+fn unknown(value: &Data, fields: &[&str]) -> Option<Str> {
+    let table = value.as_table()?;
+    table.iter().find_map(|(key, value)| {
+        let Some(field) = fields.iter().find(|f| f.as_bytes().eq_ignore_ascii_case(key)) else {
+            return Some(key.clone());
+        };
+        let (Data::List(items), inner) = (value, inner_fields(field)?) else { return None };
+        items.iter().find_map(|item| unknown(item, inner))
+    })
+}
+
+fn inner_fields(field: &str) -> Option<&'static [&'static str]> {
+    match field {
+        "maintainers" => Some(&MAINTAINER_FIELDS),
+        "dependencies" => Some(DEPENDENCY_FIELDS),
+        _ => None,
+    }
 }
 
 /// Decodes a lock file; `None` if it holds nothing.
@@ -169,7 +206,7 @@ impl Decoder {
             "description" => d.string(v, &mut m.description),
             "keywords" => d.strings(v, &mut m.keywords),
             "maintainers" => {
-                nulls.maintainer = has_null(v).is_some();
+                nulls.maintainer = has_null(v);
                 d.list(v, "[]*v2.Maintainer", &mut m.maintainers, |d, v, out| {
                     d.structure(v, "v2.Maintainer", |d, t| d.maintainer(t, out));
                 });
@@ -192,7 +229,7 @@ impl Decoder {
     }
 
     fn maintainer(&mut self, t: &Table, m: &mut Maintainer) {
-        self.fields(t, "Maintainer", &["name", "email", "url"], |d, name, v| match name {
+        self.fields(t, "Maintainer", &MAINTAINER_FIELDS, |d, name, v| match name {
             "name" => d.string(v, &mut m.name),
             "email" => d.string(v, &mut m.email),
             _ => d.string(v, &mut m.url),
@@ -252,7 +289,7 @@ fn text_of(value: &Data) -> Option<String> {
         Data::Bool(b) => b.to_string(),
         Data::Int(n) => n.to_string(),
         Data::Uint(n) => n.to_string(),
-        Data::Float(f) => crate::golang::strconv::format_float(*f, b'g', -1, 32),
+        Data::Float(f) => strconv::format_float(*f, b'g', -1, 32),
         _ => return None,
     })
 }

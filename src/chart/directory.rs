@@ -129,7 +129,10 @@ pub fn read_files(dir: &Path, log: &mut Vec<LogLine>) -> Result<Vec<File>, Strin
 }
 
 /// Go's `filepath.Abs`: clean, without looking at links.
-fn absolute(path: &Path) -> io::Result<PathBuf> {
+///
+/// # Errors
+/// The current directory cannot be found, or the path is empty.
+pub fn absolute(path: &Path) -> io::Result<PathBuf> {
     let mut clean = PathBuf::new();
     for part in std::path::absolute(path)?.components() {
         match part {

@@ -95,11 +95,10 @@ pub struct Metadata {
     pub chart_type: String,
 }
 
-/// Where a list of Chart.yaml held a null, which the list itself cannot show.
+/// Where a list of Chart.yaml held a null, which the list itself cannot show: how many entries stood before the first.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub struct Nulls {
-    pub maintainer: bool,
-    /// How many dependencies stood before the null.
+    pub maintainer: Option<usize>,
     pub dependency: Option<usize>,
 }
 
@@ -151,7 +150,7 @@ impl Metadata {
         for m in &mut self.maintainers {
             [&mut m.name, &mut m.email, &mut m.url].into_iter().for_each(sanitize);
         }
-        if nulls.maintainer {
+        if nulls.maintainer.is_some() {
             return Err("maintainers must not contain empty or null nodes".into());
         }
         let no_null = || "dependencies must not contain empty or null nodes".to_string();

@@ -67,6 +67,24 @@ pub struct Chart {
     pub dependencies: Vec<Self>,
 }
 
+/// Chart.yaml as it is written: nothing is filled in, cleaned or checked.
+///
+/// # Errors
+/// The text of `sigs.k8s.io/yaml`.
+pub fn chartfile(text: &[u8]) -> Result<(Metadata, Nulls), String> {
+    let (mut metadata, mut nulls) = (Metadata { dependencies_nil: true, ..Metadata::default() }, Nulls::default());
+    decode::metadata_into(text, &mut metadata, &mut nulls)?;
+    Ok((metadata, nulls))
+}
+
+/// Whether Chart.yaml can be read strictly: no key twice, and none that Helm does not know. For a text that [`chartfile`] can read.
+///
+/// # Errors
+/// The text of `sigs.k8s.io/yaml`.
+pub fn check_strictly(text: &[u8]) -> Result<(), String> {
+    decode::strictly(text)
+}
+
 /// The chart's part of an entry in a repository's index, with the checks that Helm makes of it there.
 ///
 /// # Errors

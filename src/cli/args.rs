@@ -132,6 +132,8 @@ commands! {
     Show(Show) = "show" | "inspect",
     /// Manage a chart's dependencies
     Dependency(super::dependency::DependencyArgs) = "dependency" | "dep" | "dependencies",
+    /// Examine a chart for possible issues
+    Lint(super::lint::LintArgs) = "lint",
     /// Package a chart directory into a chart archive
     Package(super::package::PackageArgs) = "package",
     /// Download a chart and (optionally) unpack it in local directory

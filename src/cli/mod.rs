@@ -23,6 +23,7 @@ mod history;
 mod install;
 mod keys;
 mod kustomize;
+mod lint;
 mod list;
 mod manual;
 mod origin;
@@ -97,6 +98,7 @@ pub fn run(args: impl IntoIterator<Item = OsString>, io: &mut Streams<'_>) -> u8
         args::Command::Template(a) => template::run(&a, &cli.global, io),
         args::Command::Show(a) => show::run(&a, io),
         args::Command::Dependency(a) => dependency::run(&a, io),
+        args::Command::Lint(a) => lint::run(&a, &cli.global, io),
         args::Command::Package(a) => package::run(&a, io),
         args::Command::Repo(a) => repo::run(&a, io),
         args::Command::Pull(a) => pull::run(&a, io),

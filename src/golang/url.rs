@@ -145,7 +145,7 @@ impl Url {
     /// Go's text: `parse "http://a b/": invalid character " " in host name`.
     pub fn parse(raw: &[u8]) -> Result<Self, String> {
         let (main, fragment) = cut(raw, b'#');
-        let mut url = Self::parse_main(main).map_err(|e| format!("parse {}: {e}", quote(main)))?;
+        let mut url = Self::parse_main(main, false).map_err(|e| format!("parse {}: {e}", quote(main)))?;
         if let Some(fragment) = fragment {
             url.fragment = unescape(fragment, Mode::Fragment).map_err(|e| format!("parse {}: {e}", quote(raw)))?;
             if escape(&url.fragment, Mode::Fragment) != fragment {
@@ -155,9 +155,20 @@ impl Url {
         Ok(url)
     }
 
-    fn parse_main(raw: &[u8]) -> Result<Self, String> {
+    /// Takes the URL of a request apart, as Go's `url.ParseRequestURI`: absolute, or an absolute path; a `#` begins no fragment.
+    ///
+    /// # Errors
+    /// Go's text: `parse "x": invalid URI for request`.
+    pub fn parse_request(raw: &[u8]) -> Result<Self, String> {
+        Self::parse_main(raw, true).map_err(|e| format!("parse {}: {e}", quote(raw)))
+    }
+
+    fn parse_main(raw: &[u8], request: bool) -> Result<Self, String> {
         if raw.iter().any(u8::is_ascii_control) {
             return Err("net/url: invalid control character in URL".into());
+        }
+        if raw.is_empty() && request {
+            return Err("empty url".into());
         }
         let mut url = Self::default();
         if raw == b"*" {
@@ -182,11 +193,14 @@ impl Url {
                 url.opaque = rest.to_vec();
                 return Ok(url);
             }
+            if request {
+                return Err("invalid URI for request".into());
+            }
             if cut(rest, b'/').0.contains(&b':') {
                 return Err("first path segment in URL cannot contain colon".into());
             }
         }
-        if rest.starts_with(b"//") && (!url.scheme.is_empty() || !rest.starts_with(b"///")) {
+        if rest.starts_with(b"//") && (!url.scheme.is_empty() || !request && !rest.starts_with(b"///")) {
             let authority = &rest[2..];
             let end = authority.iter().position(|b| *b == b'/').unwrap_or(authority.len());
             rest = &authority[end..];

@@ -5,12 +5,14 @@
 
 use std::sync::Arc;
 
+use crate::diagnostic::LogLine;
 use crate::golang::strconv;
 use crate::gotmpl::{CallError, Func, FuncTable, State, Ty, execute, func};
 use crate::value::{MapId, Str, Value};
 use crate::yaml::{self, MarshalError};
 
 use super::errors::warn_wrap;
+use super::lint;
 
 /// How deep a template may include itself (Helm's `recursionMaxNums`).
 const RECURSION_MAX: u32 = 1000;
@@ -128,15 +130,22 @@ fn warn(msg: &Str) -> CallError {
     CallError::Msg(warn_wrap(&msg.to_text()))
 }
 
-fn required(_st: &mut State, msg: Str, value: Value) -> Result<Value, CallError> {
-    match &value {
-        Value::Nil => Err(warn(&msg)),
-        Value::Str(s) if s.is_empty() => Err(warn(&msg)),
-        _ => Ok(value),
+fn required(st: &mut State, msg: Str, value: Value) -> Result<Value, CallError> {
+    let logged = match &value {
+        Value::Nil => "missing required value",
+        Value::Str(s) if s.is_empty() => "missing required values",
+        _ => return Ok(value),
+    };
+    if lint::logged(st, || LogLine::warn(logged).with("message", msg.to_text())) {
+        return Ok(Value::str(""));
     }
+    Err(warn(&msg))
 }
 
-fn fail(_st: &mut State, msg: Str) -> Result<Str, CallError> {
+fn fail(st: &mut State, msg: Str) -> Result<Str, CallError> {
+    if lint::logged(st, || LogLine::info("funcMap fail").with("message", msg.to_text())) {
+        return Ok(Str::new(""));
+    }
     Err(warn(&msg))
 }
 

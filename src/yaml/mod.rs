@@ -22,7 +22,7 @@ pub mod toml;
 pub mod tree;
 
 pub use convert::{to_integral_value, to_list, to_map, to_typed_value, to_value};
-pub use duplicates::duplicates;
+pub use duplicates::{duplicates, strict_error};
 pub use head::{Head, head};
 pub use marshal::{
     MarshalError, marshal, marshal_pretty, marshal_pretty_within, marshal_sorted, marshal_within, to_yaml_or_empty,

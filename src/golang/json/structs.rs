@@ -296,7 +296,7 @@ pub fn text(bytes: Vec<u8>) -> String {
 }
 
 /// The field of that name: exactly, else by Go's folding (ASCII, and the two letters that fold into it).
-fn find(names: &[&'static str], key: &[u8]) -> Option<&'static str> {
+pub fn find(names: &[&'static str], key: &[u8]) -> Option<&'static str> {
     if let Some(name) = names.iter().find(|n| n.as_bytes() == key) {
         return Some(name);
     }
