@@ -6,8 +6,9 @@ use std::path::PathBuf;
 
 use clap::Args;
 
+use crate::chart::load;
 use crate::repo::Checkout;
-use crate::repo::check::{Options, check, rules};
+use crate::repo::check::{Options, Updates, check, rules};
 use crate::report::{self, Format, Level};
 
 use super::Failure;
@@ -17,7 +18,7 @@ use super::output::Streams;
 
 #[derive(Args, Debug, Clone)]
 pub struct CheckArgs {
-    /// The deployment repository, or a chart
+    /// The deployment repository, or a chart: its directory or archive
     #[arg(default_value = ".")]
     pub path: PathBuf,
     /// Only these environments
@@ -45,6 +46,9 @@ pub struct CheckArgs {
     /// Fail on warnings too
     #[arg(long)]
     pub strict: bool,
+    /// Write what charts render now into their snapshots, and remove stale ones
+    #[arg(long)]
+    pub update: bool,
     /// Print all rules, and check nothing
     #[arg(long)]
     pub list_rules: bool,
@@ -79,7 +83,8 @@ pub fn run(args: &CheckArgs, global: &Global, io: &mut Streams<'_>) -> Result<()
         "markdown" => Format::Markdown,
         _ => Format::Terminal,
     };
-    let checkout = Checkout::new(&args.path).map_err(failed)?;
+    let unpacked = unpack(args)?;
+    let checkout = Checkout::new(unpacked.as_ref().map_or(&args.path, |u| &u.chart)).map_err(failed)?;
     let keys = Keys::open(&args.keys).map_err(|e| Failure { code: 2, ..e })?;
     let services = keys.services();
     let options = Options {
@@ -91,6 +96,7 @@ pub fn run(args: &CheckArgs, global: &Global, io: &mut Streams<'_>) -> Result<()
         limits: global.limits.limits(),
         rules: args.rules.clone(),
         ignore: args.ignore.clone(),
+        update: args.update,
     };
     let outcome = check(&checkout, &options).map_err(failed)?;
     let title = match outcome.environments.as_slice() {
@@ -104,6 +110,10 @@ pub fn run(args: &CheckArgs, global: &Global, io: &mut Streams<'_>) -> Result<()
     if format == Format::Terminal {
         let ignored = if outcome.ignored > 0 { format!(", {} ignored", outcome.ignored) } else { String::new() };
         let (releases, environments) = (outcome.releases, outcome.environments.len());
+        let Updates { written, removed } = outcome.updates;
+        if args.update {
+            writeln!(io.out, "{written} snapshot{} written, {removed} removed", plural(written))?;
+        }
         writeln!(
             io.out,
             "{releases} release{} in {environments} environment{} checked{ignored}",
@@ -115,6 +125,48 @@ pub fn run(args: &CheckArgs, global: &Global, io: &mut Streams<'_>) -> Result<()
         return Err(Failure { code: 1, ..Failure::new("") });
     }
     Ok(())
+}
+
+/// A packed chart, unpacked for the time of a check.
+struct Unpacked {
+    folder: PathBuf,
+    chart: PathBuf,
+}
+
+impl Drop for Unpacked {
+    fn drop(&mut self) {
+        let _ = std::fs::remove_dir_all(&self.folder);
+    }
+}
+
+/// Unpacks a chart's archive; nothing for a directory.
+fn unpack(args: &CheckArgs) -> Result<Option<Unpacked>, Failure> {
+    if !args.path.is_file() {
+        return Ok(None);
+    }
+    if args.update {
+        return Err(failed(format!(
+            "{}: --update writes into a chart's directory, not into an archive",
+            args.path.display()
+        )));
+    }
+    let shown = args.path.display();
+    let text = std::fs::read(&args.path).map_err(|e| failed(format!("{shown}: {e}")))?;
+    let chart = load::archive_file(&shown.to_string(), &text, &mut Vec::new())
+        .map_err(|e| failed(format!("{shown} is no chart: {e}: give a directory or a chart's archive")))?;
+    let mut bytes = [0; 8];
+    getrandom::fill(&mut bytes).map_err(|e| failed(e.to_string()))?;
+    let folder = std::env::temp_dir().join(format!("pintle-check-{:016x}", u64::from_le_bytes(bytes)));
+    let unpacked = Unpacked { chart: folder.join("chart"), folder };
+    for file in &chart.raw {
+        // The reader of archives lets no path through that leads out; nothing is written if one should.
+        let name = Checkout::relative(&file.name).map_err(failed)?;
+        let path = unpacked.chart.join(name);
+        let fail = |e: std::io::Error| failed(format!("{}: {e}", path.display()));
+        std::fs::create_dir_all(path.parent().unwrap_or(&unpacked.chart)).map_err(fail)?;
+        std::fs::write(&path, &file.data).map_err(fail)?;
+    }
+    Ok(Some(unpacked))
 }
 
 const fn plural(n: usize) -> &'static str {

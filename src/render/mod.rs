@@ -74,13 +74,26 @@ impl From<String> for Failure {
 /// The chart is taken because its dependencies are changed by conditions, tags, aliases and imported values, as Helm does it.
 pub fn files(
     st: &mut State,
-    mut chart: Chart,
+    chart: Chart,
     values: MapId,
     request: &Request,
     log: &mut Vec<LogLine>,
 ) -> Result<BTreeMap<String, Vec<u8>>, Failure> {
+    files_of(st, chart, values, request, &mut |_| {}, log)
+}
+
+/// As [`files`]; between the values and the templates the chart may be changed, to render a part of it or to make it another version.
+pub fn files_of(
+    st: &mut State,
+    mut chart: Chart,
+    values: MapId,
+    request: &Request,
+    change: &mut dyn FnMut(&mut Chart),
+    log: &mut Vec<LogLine>,
+) -> Result<BTreeMap<String, Vec<u8>>, Failure> {
     crate::values::process_dependencies(&st.heap, &mut chart, values, log)?;
     let values = render_values(st, &chart, values, request, log)?;
+    change(&mut chart);
     execute(st, &chart, values, request, None)
 }
 

@@ -64,6 +64,16 @@ impl Finding {
         self
     }
 
+    /// The message and the fix as one text.
+    pub fn with_what_to_do(&self) -> String {
+        match self.fix.as_str() {
+            "" => self.message.clone(),
+            // Behind several lines, the last one a difference, a new one.
+            fix if self.message.contains('\n') => format!("{}\n{fix}", self.message),
+            fix => format!("{}. {fix}", self.message),
+        }
+    }
+
     /// `path:line`, or the path alone.
     pub fn place(&self) -> String {
         if self.line == 0 { self.path.clone() } else { format!("{}:{}", self.path, self.line) }

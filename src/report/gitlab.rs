@@ -22,7 +22,7 @@ pub fn write(findings: &[Finding]) -> String {
                 Level::Warning => "minor",
                 Level::Note => "info",
             };
-            let text = if f.fix.is_empty() { f.message.clone() } else { format!("{}. {}", f.message, f.fix) };
+            let text = f.with_what_to_do();
             json!({
                 "description": text, "check_name": f.rule.id, "fingerprint": fingerprint, "severity": severity,
                 "location": {"path": f.path, "lines": {"begin": f.line.max(1)}},

@@ -33,11 +33,7 @@ pub fn findings(title: &str, findings: &[Finding]) -> String {
         sections.push("\n| | where | what | rule |\n| --- | --- | --- | --- |\n".to_string());
     }
     for f in findings {
-        let mut what = f.message.clone();
-        if !f.fix.is_empty() {
-            what.push_str(". ");
-            what.push_str(&f.fix);
-        }
+        let mut what = f.with_what_to_do();
         if !f.environments.is_empty() {
             what.push_str(&format!(" (in {})", f.environments.join(", ")));
         }

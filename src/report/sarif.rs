@@ -20,7 +20,7 @@ pub fn write(findings: &[Finding]) -> String {
     let results: Vec<Json> = findings
         .iter()
         .map(|f| {
-            let text = if f.fix.is_empty() { f.message.clone() } else { format!("{}. {}", f.message, f.fix) };
+            let text = f.with_what_to_do();
             json!({
                 "ruleId": f.rule.id, "ruleIndex": index.get(f.rule.id), "level": f.rule.level.as_str(), "message": {"text": text},
                 "locations": [{"physicalLocation": {

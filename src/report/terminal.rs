@@ -5,7 +5,10 @@ use super::finding::{Finding, Level};
 pub fn write(findings: &[Finding]) -> String {
     let mut out = String::new();
     for f in findings {
-        out.push_str(&format!("{}: {}: {} [{}]\n", f.place(), f.rule.level.as_str(), f.message, f.rule.id));
+        let mut lines = f.message.lines();
+        let first = lines.next().unwrap_or_default();
+        out.push_str(&format!("{}: {}: {first} [{}]\n", f.place(), f.rule.level.as_str(), f.rule.id));
+        lines.for_each(|line| out.push_str(&format!("    {line}\n")));
         if !f.fix.is_empty() {
             out.push_str(&format!("    {}\n", f.fix));
         }

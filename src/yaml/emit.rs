@@ -399,6 +399,13 @@ impl Emitter {
         }
     }
 
+    /// Writes a key that is a number, and its `:`.
+    pub fn bare_key(&mut self, key: &[u8]) {
+        self.write_indent();
+        self.bare(key);
+        self.indicator(b":", false, false, false);
+    }
+
     /// Bytes that are not UTF-8 are written in base64 behind a tag.
     fn tagged(&self, s: &[u8]) -> (bool, Option<Vec<u8>>) {
         if s.is_ascii() || std::str::from_utf8(s).is_ok() { (false, None) } else { (true, Some(base64_lines(s))) }

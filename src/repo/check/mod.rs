@@ -26,6 +26,7 @@ mod scan;
 mod schema;
 mod sources;
 mod suggest;
+mod suites;
 mod unread;
 mod values_files;
 mod workloads;
@@ -39,6 +40,7 @@ use crate::report::{self, Finding, Level};
 use crate::sops::Services;
 
 pub use suggest::nearest;
+pub use suites::Updates;
 
 /// What is checked.
 pub struct Options<'k> {
@@ -55,6 +57,8 @@ pub struct Options<'k> {
     pub rules: Vec<String>,
     /// Not these.
     pub ignore: Vec<String>,
+    /// Write the snapshots of charts anew instead of comparing them.
+    pub update: bool,
 }
 
 /// What came of a check.
@@ -66,6 +70,8 @@ pub struct Outcome {
     pub ignored: usize,
     pub environments: Vec<String>,
     pub releases: usize,
+    /// What `update` wrote.
+    pub updates: Updates,
 }
 
 /// Checks a checkout.
@@ -99,6 +105,7 @@ pub fn check(checkout: &Checkout, options: &Options<'_>) -> Result<Outcome, Stri
     charts::check(&scan, checkout, &mut out);
     let settings = super::Settings { capabilities, limits: options.limits };
     let view = environments::View { scan: &scan, checkout, known: &known, settings: &settings };
+    let updates = suites::check(&scan, checkout, &settings, options.update, &mut out)?;
     let built = environments::build(&view, options, &mut out)?;
     for environment in &built {
         references::check(&view, environment, &mut out);
@@ -114,6 +121,7 @@ pub fn check(checkout: &Checkout, options: &Options<'_>) -> Result<Outcome, Stri
     let mut outcome = Outcome {
         environments: built.iter().map(|e| e.name.clone()).collect(),
         releases: built.iter().map(|e| e.releases.len()).sum(),
+        updates,
         ..Outcome::default()
     };
     let others = environments::others(checkout, options);

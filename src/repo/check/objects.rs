@@ -120,5 +120,5 @@ fn origin(checkout: &Checkout, hr: &HelmRelease, chart: &str, template: &str, ki
 /// The path of a template in the checkout.
 pub fn template_path(chart: &str, template: &str) -> String {
     let inside = template.split_once('/').map_or(template, |(_, rest)| rest);
-    format!("{}/{inside}", chart.trim_end_matches('/'))
+    super::scan::join(chart, inside)
 }

@@ -83,9 +83,9 @@ rules! {
     CHART_DEPENDENCY "chart/dependency" Error "The dependencies of a chart are in its charts/ folder.";
     CHART_TEMPLATE "chart/template" Error "Every template of a chart can be parsed.";
     CHART_LINT "chart/lint" Warning "Not checked yet. Charts are what helm lint recommends.";
-    CHART_SNAPSHOT "chart/snapshot" Error "Not checked yet. What a chart renders is what its snapshots hold.";
-    CHART_STALE_SNAPSHOT "chart/stale-snapshot" Warning "Not checked yet. Every snapshot belongs to a values file.";
-    CHART_UNITTEST "chart/unittest" Error "Not checked yet. The helm-unittest suites of a chart pass.";
+    CHART_SNAPSHOT "chart/snapshot" Error "What a chart renders is what its snapshots hold.";
+    CHART_STALE_SNAPSHOT "chart/stale-snapshot" Warning "Every snapshot belongs to something that is tested.";
+    CHART_UNITTEST "chart/unittest" Error "The helm-unittest suites of a chart pass.";
 
     SECRET_PLAIN "secrets/plain-secret" Error "No Secret lies in the repository in clear.";
     SECRET_NOT_ENCRYPTED "secrets/not-encrypted" Error "Files that a creation rule wants encrypted are encrypted.";

@@ -50,7 +50,7 @@ fn own<'v>(view: &'v View<'_>) -> impl Iterator<Item = &'v str> {
         .values()
         .filter(|f| f.role == Role::Values)
         .map(|f| f.path.as_str())
-        .filter(move |p| !charts.iter().any(|c| !c.is_empty() && p.starts_with(&format!("{c}/"))))
+        .filter(move |p| !charts.iter().any(|c| c.is_empty() || p.starts_with(&format!("{c}/"))))
 }
 
 /// Files that no release names, once all environments are known.
