@@ -6,6 +6,7 @@
 //! with `http://`.
 
 use std::collections::BTreeMap;
+use std::sync::{Mutex, PoisonError};
 use std::time::Duration;
 
 use async_trait::async_trait;
@@ -15,7 +16,7 @@ use object_store::azure::MicrosoftAzureBuilder;
 use object_store::gcp::GoogleCloudStorageBuilder;
 use object_store::path::Path;
 use object_store::{ClientOptions, ObjectMeta, ObjectStore, ObjectStoreExt, RetryConfig};
-use tokio::time::timeout;
+use tokio::time::{Instant, timeout_at};
 
 use super::{
     BucketRef, Content, Context, Credentials, Digest, Fetch, Kind, Options, Provider, Reason, Resolved, SourceError,
@@ -30,6 +31,10 @@ pub struct Bucket {
     reference: BucketRef,
     store: Box<dyn ObjectStore>,
     options: Options,
+    /// When all of it must be done.
+    end: Instant,
+    /// The ETag and the size that the object was found with.
+    found: Mutex<Option<(Option<String>, u64)>>,
 }
 
 fn client(options: &Options) -> Result<ClientOptions, SourceError> {
@@ -176,12 +181,37 @@ fn cause(e: &object_store::Error) -> String {
     text.lines().next().unwrap_or_default().chars().filter(|c| !c.is_control()).take(300).collect()
 }
 
+/// What is told by its words alone.
+fn reason_of(whole: &str) -> Reason {
+    let has = |words: &[&str]| words.iter().any(|w| whole.contains(w));
+    if has(&["TooManyRedirects", "too many redirects"]) {
+        Reason::Redirect
+    } else if has(&["Connect,", "(Connect", "dns error"]) {
+        Reason::Unreachable
+    } else if has(&["timed out", "TimedOut"]) {
+        Reason::Deadline
+    } else if has(&["before message length", "UnexpectedEof"]) {
+        Reason::Truncated
+    } else if has(&["429 Too Many", "status: 429", "SlowDown"]) {
+        Reason::TooManyRequests
+    } else {
+        Reason::Unreachable
+    }
+}
+
 impl Bucket {
     /// # Errors
     /// The options can't be used for the provider.
     pub fn new(reference: &BucketRef, context: &Context) -> Result<Self, SourceError> {
         let options = (*context.options).clone();
-        Ok(Self { reference: reference.clone(), store: store(reference, &options)?, options })
+        let end = Instant::now() + options.deadline;
+        Ok(Self {
+            reference: reference.clone(),
+            store: store(reference, &options)?,
+            options,
+            end,
+            found: Mutex::default(),
+        })
     }
 
     fn failed(&self, e: &object_store::Error) -> SourceError {
@@ -202,7 +232,7 @@ impl Bucket {
             _ if ["certificate", "UnknownIssuer"].iter().any(|w| whole.contains(w)) => {
                 SourceError::new(Reason::Tls, place, cause(e)).hint("trust its CA with --ca-file")
             }
-            _ => SourceError::new(Reason::Unreachable, place, cause(e)),
+            _ => SourceError::new(reason_of(&whole), place, cause(e)),
         }
     }
 
@@ -233,7 +263,7 @@ impl Bucket {
 
     /// Waits within the deadline.
     async fn within<T>(&self, work: impl Future<Output = Result<T, object_store::Error>>) -> Result<T, SourceError> {
-        match timeout(self.options.deadline, work).await {
+        match timeout_at(self.end, work).await {
             Ok(result) => result.map_err(|e| self.failed(&e)),
             Err(_) => Err(SourceError::new(Reason::Deadline, place(&self.reference), "the deadline passed")),
         }
@@ -288,7 +318,9 @@ impl Fetch for Bucket {
             Resolved { revision: digest.to_string(), ..self.resolved(Some(digest.to_string())) }
         } else {
             let path = self.path(&self.reference.key);
-            self.resolved(self.within(self.store.head(&path)).await?.e_tag)
+            let meta = self.within(self.store.head(&path)).await?;
+            *self.found.lock().unwrap_or_else(PoisonError::into_inner) = Some((meta.e_tag.clone(), meta.size));
+            self.resolved(meta.e_tag)
         };
         match known {
             Some(k) if k.etag.is_some() && k.etag == resolved.etag => Ok(Resolved { unchanged: true, ..k.clone() }),
@@ -299,6 +331,14 @@ impl Fetch for Bucket {
     async fn content(&self, _resolved: &Resolved) -> Result<Content, SourceError> {
         if !self.is_folder() {
             let (bytes, etag) = self.get(&self.path(&self.reference.key), self.options.max_artifact).await?;
+            let found = self.found.lock().unwrap_or_else(PoisonError::into_inner).clone();
+            if let Some((known, size)) = found
+                && known == etag
+                && size != bytes.len() as u64
+            {
+                let message = format!("{} bytes came of an object of {size}", bytes.len());
+                return Err(SourceError::new(Reason::Truncated, place(&self.reference), message));
+            }
             let kind = super::http_file::kind(&bytes);
             return Ok(Content { kind, bytes: bytes.into(), resolved: Some(self.resolved(etag)) });
         }

@@ -106,6 +106,45 @@ async fn of_google() {
     assert_eq!(fetch(&at("none.tgz"), &context).await.unwrap_err().reason, Reason::NotFound);
 }
 
+/// The emulator lists as JSON alone; Google lists as XML too, which is what is asked for. A front says so of what the emulator holds.
+#[tokio::test]
+async fn folders_of_google() {
+    const FILES: [(&str, &str); 3] =
+        [("tree/app/Chart.yaml", "name: app"), ("tree/app/templates/a.yaml", "a: 1"), ("tree/apple", "no")];
+    let gcs = Gcs::start("charts");
+    for (key, text) in FILES {
+        gcs.put("charts", key, text.as_bytes()).await;
+    }
+    let front = Faults::before(&gcs.endpoint(), |asked, answer| {
+        let Some((_, query)) = asked.path.split_once("?").filter(|(_, query)| query.contains("list-type=2")) else {
+            return answer(&asked.path);
+        };
+        let prefix = query.split('&').find_map(|p| p.strip_prefix("prefix=")).unwrap_or_default().replace("%2F", "/");
+        let entry = |(key, text): &(&str, &str)| {
+            format!(
+                "<Contents><Key>{key}</Key><LastModified>2026-01-01T00:00:00.000Z</LastModified>\
+                 <ETag>\"{key}\"</ETag><Size>{}</Size></Contents>",
+                text.len()
+            )
+        };
+        let found: String = FILES.iter().filter(|(key, _)| key.starts_with(&prefix)).map(entry).collect();
+        let xml = format!(
+            "<?xml version='1.0' encoding='UTF-8'?><ListBucketResult><Name>charts</Name>{found}</ListBucketResult>"
+        );
+        Reply::Answer(200, vec![("content-type", "application/xml".into())], xml.into_bytes())
+    });
+    let at = |key: &str| format!("gs://charts/{key}?endpoint={}", front.url);
+    let context = context(|_| {});
+    let folder = fetch(&at("tree/app/"), &context).await.unwrap();
+    assert_eq!(folder.kind, Kind::Tree);
+    let files = unpack(&folder.bytes);
+    let names: Vec<_> = files.iter().map(|(n, _)| n.as_str()).collect();
+    assert_eq!(names, ["Chart.yaml", "templates/a.yaml"]);
+    assert_eq!(files[1].1, b"a: 1");
+    assert!(fetch(&at("tree/app/"), &context).await.unwrap().cached);
+    assert_eq!(fetch(&at("none/"), &context).await.unwrap_err().reason, Reason::NotFound);
+}
+
 /// The keys of S3 as Amazon's own tools find them, in a process of its own for its environment; what is sent is signed with them.
 /// The key's id and the session that are to be seen, and the variables that are set.
 type Case<'c> = (&'c str, &'c str, &'c [(&'c str, &'c str)]);

@@ -59,7 +59,7 @@ fn a_kill_in_the_middle_leaves_nothing_wrong() {
     let root = world.repository(&[("app", &["1.0.0"])]);
     let (index, app) = (fs::read(root.join("index.yaml")).unwrap(), fs::read(root.join("app-1.0.0.tgz")).unwrap());
     let server = Faults::files(vec![("/index.yaml".into(), index), ("/app-1.0.0.tgz".into(), app)], |asked, body| {
-        (asked.nth == 0).then(|| Reply::Drip(body.to_vec(), std::time::Duration::from_millis(20)))
+        (asked.nth == 0).then(|| Reply::Drip(vec![], body.to_vec(), std::time::Duration::from_millis(20)))
     });
     let args = ["template", "app", "--repo", &server.url];
     for path in ["/index.yaml", "/app-1.0.0.tgz"] {

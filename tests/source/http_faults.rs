@@ -124,7 +124,7 @@ async fn a_busy_server_is_asked_again_when_it_says() {
 #[tokio::test]
 async fn a_drip_ends_at_the_deadline_and_silence_before_it() {
     let server = Faults::start(|asked| match asked.path.as_str() {
-        "/drip" => Reply::Drip(vec![b'a'; 10_000], Duration::from_millis(50)),
+        "/drip" => Reply::Drip(vec![], vec![b'a'; 10_000], Duration::from_millis(50)),
         _ => Reply::Hang,
     });
     let mut short = options();

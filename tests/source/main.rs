@@ -11,6 +11,7 @@ mod canaries;
 mod cosign;
 mod cosign_program;
 mod dependencies;
+mod fronts;
 mod git;
 mod http_faults;
 mod login;

@@ -14,6 +14,7 @@ pub struct Asked {
     pub method: String,
     pub path: String,
     pub headers: HashMap<String, String>,
+    pub body: Vec<u8>,
     /// How many requests for this path came before.
     pub nth: usize,
 }
@@ -25,7 +26,7 @@ pub enum Reply {
     /// As `Answer`, but the connection is closed after so many bytes of the body.
     Cut(u16, Vec<(&'static str, String)>, Vec<u8>, usize),
     /// A byte every so often.
-    Drip(Vec<u8>, Duration),
+    Drip(Vec<(&'static str, String)>, Vec<u8>, Duration),
     /// Says nothing for long.
     Hang,
     /// Closes at once.
@@ -59,6 +60,12 @@ impl Faults {
         self.asked.lock().unwrap().clone()
     }
 
+    /// Stands before a real server (`http://host:port`), whose answer to a request the script can take, spoil or replace.
+    pub fn before(upstream: &str, script: impl Fn(&Asked, Answer<'_>) -> Reply + Send + Sync + 'static) -> Self {
+        let upstream = upstream.trim_start_matches("http://").to_owned();
+        Self::start(move |asked| script(asked, &|path| forward(&upstream, asked, path).unwrap_or(Reply::Close)))
+    }
+
     /// Serves files with ETags and ranges; `broken` decides first.
     pub fn files(
         files: Vec<(String, Vec<u8>)>,
@@ -71,6 +78,69 @@ impl Faults {
             broken(asked, body).unwrap_or_else(|| whole(asked, body))
         })
     }
+}
+
+/// Asks the real server for a path; gives a [`Reply::Answer`].
+pub type Answer<'a> = &'a dyn Fn(&str) -> Reply;
+
+/// The headers of a real answer that clients look at.
+const PASSED: [&str; 10] = [
+    "accept-ranges",
+    "content-range",
+    "content-type",
+    "docker-content-digest",
+    "docker-distribution-api-version",
+    "etag",
+    "last-modified",
+    "link",
+    "location",
+    "www-authenticate",
+];
+
+fn forward(upstream: &str, asked: &Asked, path: &str) -> std::io::Result<Reply> {
+    let mut stream = TcpStream::connect(upstream)?;
+    let mut head = format!("{} {} HTTP/1.1\r\nhost: {upstream}\r\nconnection: close\r\n", asked.method, path);
+    for (name, value) in asked.headers.iter().filter(|(n, _)| !matches!(n.as_str(), "connection" | "host")) {
+        head += &format!("{name}: {value}\r\n");
+    }
+    stream.write_all((head + "\r\n").as_bytes())?;
+    stream.write_all(&asked.body)?;
+    let mut reader = BufReader::new(stream);
+    let mut line = String::new();
+    reader.read_line(&mut line)?;
+    let status = line.split(' ').nth(1).and_then(|s| s.parse().ok()).unwrap_or(502);
+    let (mut headers, mut chunked, mut length) = (Vec::new(), false, String::new());
+    loop {
+        let mut line = String::new();
+        reader.read_line(&mut line)?;
+        let Some((name, value)) = line.trim_end().split_once(": ") else { break };
+        let name = name.to_ascii_lowercase();
+        chunked |= name == "transfer-encoding";
+        if name == "content-length" {
+            length = value.to_owned();
+        }
+        if let Some(known) = PASSED.into_iter().find(|p| *p == name) {
+            headers.push((known, value.to_owned()));
+        }
+    }
+    let mut body = Vec::new();
+    if asked.method == "HEAD" {
+        headers.push(("content-length", length));
+    } else if chunked {
+        loop {
+            let mut line = String::new();
+            reader.read_line(&mut line)?;
+            let size = u64::from_str_radix(line.trim(), 16).unwrap_or_default();
+            (&mut reader).take(size).read_to_end(&mut body)?;
+            reader.read_line(&mut String::new())?;
+            if size == 0 {
+                break;
+            }
+        }
+    } else {
+        reader.read_to_end(&mut body)?;
+    }
+    Ok(Reply::Answer(status, headers, body))
 }
 
 /// A right answer.
@@ -113,13 +183,14 @@ fn serve(stream: TcpStream, script: &Script, log: &Mutex<Vec<Asked>>) -> std::io
             let Some((name, value)) = line.trim_end().split_once(": ") else { break };
             headers.insert(name.to_ascii_lowercase(), value.to_string());
         }
+        let mut body = Vec::new();
         if let Some(length) = headers.get("content-length").and_then(|l| l.parse().ok()) {
-            (&mut reader).take(length).read_to_end(&mut Vec::new())?;
+            (&mut reader).take(length).read_to_end(&mut body)?;
         }
         let asked = {
             let mut log = log.lock().unwrap();
             let nth = log.iter().filter(|a| a.path == path).count();
-            log.push(Asked { method, path, headers, nth });
+            log.push(Asked { method, path, headers, body, nth });
             log.last().unwrap().clone()
         };
         let head = |status: u16, headers: &[(&str, String)], length: usize| {
@@ -144,8 +215,8 @@ fn serve(stream: TcpStream, script: &Script, log: &Mutex<Vec<Asked>>) -> std::io
                 out.flush()?;
                 return out.shutdown(std::net::Shutdown::Both);
             }
-            Reply::Drip(body, every) => {
-                out.write_all(head(200, &[], body.len()).as_bytes())?;
+            Reply::Drip(headers, body, every) => {
+                out.write_all(head(200, &headers, body.len()).as_bytes())?;
                 for b in body {
                     out.write_all(&[b])?;
                     std::thread::sleep(every);

@@ -221,34 +221,48 @@ pub fn size(dir: &Path) -> u64 {
 
 /// What gix says, in words of this room. The innermost cause tells most.
 fn failed(url: &str, e: &gix::Error) -> SourceError {
-    let whole = format!("{e:?}");
+    // The address may have any word in it.
+    let whole = format!("{e:?}").replace(url, "");
     let has = |words: &[&str]| words.iter().any(|w| whole.contains(w));
-    let (reason, text, hint) = if has(&["401", "AuthenticationRequired", "authentication", "credentials", "clear text"])
-    {
-        let hint = Some("give --username and --password, or a token as the password");
-        if has(&["clear text"]) {
-            (Reason::Unauthorized, "a password is not sent without TLS".to_string(), Some("use https"))
-        } else {
-            (Reason::Unauthorized, "the server asks for credentials that it accepts".to_string(), hint)
+    let error = |reason, text: &str| SourceError::new(reason, redact(url), text);
+    let status = whole.split_once("Received HTTP status ").and_then(|(_, rest)| rest.get(..3)?.parse::<u16>().ok());
+    let credentials = "give --username and --password, or a token as the password";
+    match status {
+        Some(401) => {
+            return error(Reason::Unauthorized, "the server asks for credentials that it accepts").hint(credentials);
         }
-    } else if has(&["status 403", "403"]) {
-        (Reason::Forbidden, "403 Forbidden".to_string(), Some("these credentials may not read it"))
-    } else if has(&["status 404", "404"]) {
-        (Reason::NotFound, "404 Not Found".to_string(), Some("check the repository's URL"))
+        Some(403) => return error(Reason::Forbidden, "403 Forbidden").hint("these credentials may not read it"),
+        Some(404) => return error(Reason::NotFound, "404 Not Found").hint("check the repository's URL"),
+        Some(429) => return error(Reason::TooManyRequests, "429 Too Many Requests"),
+        Some(status @ (500 | 502 | 503 | 504)) => {
+            let error = error(Reason::Status, &format!("the server answers with status {status}"));
+            return SourceError { retry_after: Some(1), ..error };
+        }
+        Some(status) => return error(Reason::Status, &format!("the server answers with status {status}")),
+        None => {}
+    }
+    if has(&["clear text"]) {
+        error(Reason::Unauthorized, "a password is not sent without TLS").hint("use https")
+    } else if has(&["AuthenticationRequired", "authentication", "credentials"]) {
+        error(Reason::Unauthorized, "the server asks for credentials that it accepts").hint(credentials)
     } else if has(&["not our ref", "upload-pack: not our"]) {
-        (Reason::NotFound, "the repository has no such commit, or does not give it out".to_string(), None)
+        error(Reason::NotFound, "the repository has no such commit, or does not give it out")
     } else if has(&["certificate", "UnknownIssuer", "Certificate", "HandshakeFailure"]) {
-        let hint = Some("trust its CA with --ca-file, or give a client certificate with --cert-file and --key-file");
-        (Reason::Tls, first_line(&innermost(e)), hint)
-    } else if has(&["Connect", "dns", "timed out", "TimedOut", "refused"]) {
-        (Reason::Unreachable, first_line(&innermost(e)), None)
+        let hint = "trust its CA with --ca-file, or give a client certificate with --cert-file and --key-file";
+        error(Reason::Tls, &first_line(&innermost(e))).hint(hint)
+    } else if has(&["(Connect)", "dns", "refused"]) {
+        error(Reason::Unreachable, &first_line(&innermost(e)))
+    } else if has(&["timed out", "TimedOut"]) {
+        error(Reason::Deadline, "nothing came for too long")
+    } else if has(&["before message length", "UnexpectedEof", "failed to fill whole buffer"]) {
+        error(Reason::Truncated, "the transfer broke off")
+    } else if has(&["SendRequest", "connection closed", "ConnectionReset", "ConnectionAborted", "BrokenPipe"]) {
+        error(Reason::Unreachable, "the connection ended without an answer")
+    } else if has(&["to indicate 'smart' protocol"]) {
+        let hint = "check the repository's URL: it may have moved, or it leads to a page for people";
+        error(Reason::Malformed, "the server does not answer as a Git server").hint(hint)
     } else {
-        (Reason::Malformed, first_line(&e.to_string()), None)
-    };
-    let error = SourceError::new(reason, redact(url), text);
-    match hint {
-        Some(hint) => error.hint(hint),
-        None => error,
+        error(Reason::Malformed, &first_line(&innermost(e)))
     }
 }
 

@@ -16,9 +16,12 @@ use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
 use std::sync::atomic::{AtomicUsize, Ordering};
 use std::sync::{Arc, Mutex, PoisonError};
+use std::time::Duration;
 
 use async_trait::async_trait;
+use tokio::time::{Instant, sleep};
 
+use super::http::pause;
 use super::secret::redact;
 use super::{
     Content, Context, Credentials, Fetch, GitRef, Kind, Options, Reason, Resolved, SourceError, Verification, tree,
@@ -26,6 +29,9 @@ use super::{
 pub use checkout::{Checkout, Entry, EntryKind, Signed};
 use objects::Found;
 use refs::{Picked, RemoteRef};
+
+/// The least pause before a server that is busy is asked again.
+const BUSY: Duration = Duration::from_secs(1);
 
 /// A folder or file of a repository.
 pub struct GitSource {
@@ -101,19 +107,69 @@ fn local(url: &str) -> PathBuf {
 
 /// Lists a remote's references by full names, or by a prefix with `*` at its end.
 async fn list(url: &str, names: Vec<String>, options: &Options) -> Result<Vec<RemoteRef>, SourceError> {
-    match way(url)? {
-        Way::Http => http::list(url, names, options).await,
-        Way::Ssh => ssh::list(url, &names, options).await,
-        Way::File => list_local(&open(&local(url), url)?, &names, url),
+    let way = way(url)?;
+    let mut tries = Tries::of(options);
+    loop {
+        let options = tries.options();
+        let result = match way {
+            Way::Http => http::list(url, names.clone(), &options).await,
+            Way::Ssh => ssh::list(url, &names, &options).await,
+            Way::File => list_local(&open(&local(url), url)?, &names, url),
+        };
+        match result {
+            Err(e) => tries.wait(e).await?,
+            listed => return listed,
+        }
     }
 }
 
 /// Fetches one object with what it needs, without history.
 async fn fetch(url: &str, want: &str, options: &Options) -> Result<Store, SourceError> {
-    match way(url)? {
-        Way::Http => http::fetch(url, want, options).await,
-        Way::Ssh => ssh::fetch(url, want, options).await,
-        Way::File => Ok(Store { dir: local(url), temporary: false }),
+    let way = way(url)?;
+    let mut tries = Tries::of(options);
+    loop {
+        let options = tries.options();
+        let result = match way {
+            Way::Http => http::fetch(url, want, &options).await,
+            Way::Ssh => ssh::fetch(url, want, &options).await,
+            Way::File => Ok(Store { dir: local(url), temporary: false }),
+        };
+        match result {
+            Err(e) => tries.wait(e).await?,
+            fetched => return fetched,
+        }
+    }
+}
+
+/// Trying again what may help to try again, all within one deadline.
+struct Tries {
+    options: Options,
+    end: Instant,
+    done: u32,
+}
+
+impl Tries {
+    fn of(options: &Options) -> Self {
+        Self { options: options.clone(), end: Instant::now() + options.deadline, done: 0 }
+    }
+
+    /// With the time that is left.
+    fn options(&self) -> Options {
+        Options { deadline: self.end.saturating_duration_since(Instant::now()), ..self.options.clone() }
+    }
+
+    /// Waits for the next try; gives the error back if there is none.
+    async fn wait(&mut self, error: SourceError) -> Result<(), SourceError> {
+        // A busy server says for how long, but what speaks with it does not tell.
+        let busy = error.retry_after.is_some() || error.reason == Reason::TooManyRequests;
+        let wait = if busy { pause(self.done).max(BUSY) } else { pause(self.done) };
+        if !error.transient() || self.done >= self.options.retries || Instant::now() + wait >= self.end {
+            return Err(error);
+        }
+        tracing::debug!(%error, "Git is asked again");
+        self.done += 1;
+        sleep(wait).await;
+        Ok(())
     }
 }
 

@@ -164,7 +164,9 @@ impl Repository {
                     body: None,
                     push: false,
                 };
-                self.send(&ask).await?;
+                if self.send(&ask).await?.status() == StatusCode::UNAUTHORIZED {
+                    return Err(e);
+                }
                 options.credentials = self.authorization.lock().unwrap_or_else(PoisonError::into_inner).clone();
                 sink = Stored::new(size);
                 Http::new(&self.context.clients, &options)?.get(&request, &mut sink).await
