@@ -154,8 +154,10 @@ commands! {
     Check(super::check::CheckArgs) = "check",
     /// The merged values of a release in an environment, with the file that each comes from
     Values(super::values::ValuesArgs) = "values",
-    /// Which files set a value of a release, in order, and which one wins
-    Explain(super::values::ExplainArgs) = "explain",
+    /// Which files set a value of a release, in order, and which one wins; or why a field of an object is what it is
+    Explain(super::explain_field::ExplainArgs) = "explain",
+    /// Compare environments of a deployment repository
+    Env(super::env::EnvArgs) = "env",
     /// Build overlays as kustomize does
     Kustomize(super::kustomize::KustomizeArgs) = "kustomize",
     /// Install a chart

@@ -17,7 +17,9 @@ mod diff;
 mod diff_repository;
 mod drift;
 mod driving;
+mod env;
 mod explain;
+mod explain_field;
 mod get;
 mod history;
 mod install;
@@ -109,7 +111,8 @@ pub fn run(args: impl IntoIterator<Item = OsString>, io: &mut Streams<'_>) -> u8
         args::Command::Build(a) => build::run(&a, &cli.global, io),
         args::Command::Check(a) => check::run(&a, &cli.global, io),
         args::Command::Values(a) => values::run(&a, &cli.global, io),
-        args::Command::Explain(a) => values::explain(&a, &cli.global, io),
+        args::Command::Explain(a) => explain_field::run(&a, &cli.global, io),
+        args::Command::Env(a) => env::run(&a, &cli.global, io),
         args::Command::Kustomize(a) => kustomize::run(&a, io),
         args::Command::Install(a) => install::run(&a, &cli.global, io),
         args::Command::Upgrade(a) => upgrade::run(&a, &cli.global, io),

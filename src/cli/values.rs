@@ -34,15 +34,6 @@ pub struct ValuesArgs {
     pub release: ReleaseArgs,
 }
 
-#[derive(Args, Debug, Clone)]
-pub struct ExplainArgs {
-    /// The key of a value: image.tag, hosts.0.name; a dot in a key is written \.
-    #[arg(value_name = "KEY")]
-    pub key: String,
-    #[command(flatten)]
-    pub release: ReleaseArgs,
-}
-
 /// A release with its values.
 struct Opened {
     environment: Environment,
@@ -147,9 +138,10 @@ fn parts(key: &str) -> Vec<String> {
     out
 }
 
-pub fn explain(args: &ExplainArgs, global: &Global, io: &mut Streams<'_>) -> Result<(), Failure> {
-    let opened = open(&args.release, global, io)?;
-    let path = parts(&args.key);
+/// `pintle explain KEY`: which layers set a value, and who wins.
+pub fn explain(key: &str, release: &ReleaseArgs, global: &Global, io: &mut Streams<'_>) -> Result<(), Failure> {
+    let opened = open(release, global, io)?;
+    let path = parts(key);
     let mut at = Some(&opened.values);
     for key in &path {
         at = at.and_then(|v| v.get(key).or_else(|| v.get(key.parse::<usize>().ok()?)));
@@ -157,7 +149,7 @@ pub fn explain(args: &ExplainArgs, global: &Global, io: &mut Streams<'_>) -> Res
     let found = origins(&opened.layers, &path);
     if found.is_empty() {
         let known = opened.values.as_object().map(|m| m.keys().cloned().collect::<Vec<_>>().join(", "));
-        return Err(format!("no layer sets {}: the top keys are {}", args.key, known.unwrap_or_default()).into());
+        return Err(format!("no layer sets {}: the top keys are {}", key, known.unwrap_or_default()).into());
     }
     let secret = found.last().is_some_and(|o| o.secret);
     let shown = match at {
@@ -166,7 +158,7 @@ pub fn explain(args: &ExplainArgs, global: &Global, io: &mut Streams<'_>) -> Res
         Some(v) => scalar(v),
         None => "nothing: a layer removed it with null".to_owned(),
     };
-    let mut out = format!("{}: {shown}\n", args.key);
+    let mut out = format!("{}: {shown}\n", key);
     for (i, o) in found.iter().enumerate() {
         let mark = if i + 1 == found.len() { "wins" } else { "    " };
         let value = if o.secret { MASK } else { o.value.as_deref().and_then(|v| v.lines().next()).unwrap_or("…") };

@@ -15,6 +15,7 @@ mod parse;
 mod print;
 mod set;
 mod state;
+pub mod trace;
 mod unquote;
 
 pub use ast::Template;

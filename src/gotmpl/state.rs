@@ -5,6 +5,7 @@ use std::collections::HashMap;
 use std::sync::Arc;
 
 use super::set::{Parsed, TemplateSet};
+use super::trace::Trace;
 use super::{CallError, Host};
 use crate::value::{Heap, Str, Value};
 
@@ -55,6 +56,8 @@ pub struct State {
     /// Emptied buffers, to be used again.
     pub(super) arg_pool: Vec<Vec<Value>>,
     pub(super) buffer_pool: Vec<Vec<u8>>,
+    /// Where output comes from, if somebody wants to know.
+    pub trace: Option<Box<Trace>>,
 }
 
 impl State {
@@ -75,6 +78,7 @@ impl State {
             limit_placed: false,
             arg_pool: Vec::new(),
             buffer_pool: Vec::new(),
+            trace: None,
         }
     }
 

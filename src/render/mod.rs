@@ -124,6 +124,11 @@ fn execute(
     ahead: Option<&Ahead>,
 ) -> Result<BTreeMap<String, Vec<u8>>, Failure> {
     let renderables = scope::collect(&mut st.heap, chart, values, &request.release, &request.capabilities);
+    if let Some(trace) = &mut st.trace {
+        let chart_of =
+            |base: &str| base.trim_end_matches("/templates").split("/charts/").skip(1).map(String::from).collect();
+        trace.index(&st.heap, values, renderables.iter().map(|r| (chart_of(&r.base_path), r.dot)));
+    }
     let (second, own): (Vec<_>, Vec<_>) = renderables.into_iter().partition(|r| r.path.ends_with(tera::SUFFIX));
     let program = Program::parse_ahead(own.iter().map(|r| (r.path.as_str(), r.text)), ahead)?;
     let mut files = program.execute(st, &own)?;

@@ -1,6 +1,7 @@
 //! Files of a repository, never outside it: a checkout on disk, or a commit read from the object store.
 
 use std::borrow::Cow;
+use std::collections::BTreeSet;
 use std::fmt;
 use std::path::{Component, Path, PathBuf};
 use std::sync::Arc;
@@ -22,6 +23,8 @@ pub struct Checkout {
     files: Files,
     /// Takes note of what is looked at, if somebody wants to know.
     touched: Option<Arc<Touched>>,
+    /// Files on disk that do not belong to the repository.
+    ignored: Arc<BTreeSet<String>>,
 }
 
 #[derive(Clone)]
@@ -46,14 +49,36 @@ impl Checkout {
     pub fn new(root: &Path) -> Result<Self, String> {
         if root.is_dir() {
             let real = root.canonicalize().unwrap_or_else(|_| root.to_path_buf());
-            return Ok(Self { root: root.to_path_buf(), files: Files::Disk(real), touched: None });
+            return Ok(Self {
+                root: root.to_path_buf(),
+                files: Files::Disk(real),
+                touched: None,
+                ignored: Arc::default(),
+            });
         }
         Err(format!("{}: not a directory: give the root of a deployment repository", root.display()))
     }
 
     /// A commit's files; `root` is the repository as the user named it.
     pub fn of_commit(root: &Path, tree: GitTree) -> Self {
-        Self { root: root.to_path_buf(), files: Files::Commit(Arc::new(tree)), touched: None }
+        Self { root: root.to_path_buf(), files: Files::Commit(Arc::new(tree)), touched: None, ignored: Arc::default() }
+    }
+
+    /// The same files without those that Git ignores: paths from the root.
+    #[must_use]
+    pub fn without(self, ignored: BTreeSet<String>) -> Self {
+        Self { ignored: Arc::new(ignored), ..self }
+    }
+
+    fn is_ignored(&self, path: &str) -> bool {
+        !self.ignored.is_empty() && Self::relative(path).is_ok_and(|p| self.ignored.contains(&p))
+    }
+
+    /// Whether one of the ignored files lies below a directory.
+    fn hides_below(&self, path: &str) -> bool {
+        let Ok(dir) = Self::relative(path) else { return false };
+        let below = |p: &String| p.strip_prefix(&dir).is_some_and(|rest| rest.starts_with('/'));
+        self.ignored.range(dir.clone()..).take_while(|p| p.starts_with(&dir)).any(below)
     }
 
     /// The same files, and what will be looked at from now on.
@@ -114,6 +139,9 @@ impl Checkout {
     /// `PATH: no such file or directory` and the like.
     pub fn read(&self, path: &str) -> Result<Vec<u8>, String> {
         self.touch(path, Touch::Itself);
+        if self.is_ignored(path) {
+            return Err(format!("{path}: no such file in the repository: Git ignores it"));
+        }
         match &self.files {
             Files::Disk(real) => directory::read_file(self.locate(real, path)?).map_err(|e| match e.kind() {
                 std::io::ErrorKind::NotFound => format!("{path}: no such file in the repository"),
@@ -140,6 +168,9 @@ impl Checkout {
                         Ok(kind) if !kind.is_symlink() => kind.is_dir(),
                         _ => entry.path().is_dir(),
                     };
+                    if self.is_ignored(&format!("{path}/{name}")) {
+                        continue;
+                    }
                     names.push(if is_dir { format!("{name}/") } else { name });
                 }
             }
@@ -173,6 +204,9 @@ impl Checkout {
     }
 
     fn find(&self, path: &str) -> Option<Entry> {
+        if self.is_ignored(path) {
+            return None;
+        }
         match &self.files {
             Files::Disk(real) => {
                 let meta = self.locate(real, path).ok()?.metadata().ok()?;
@@ -189,6 +223,7 @@ impl Checkout {
     pub fn chart(&self, path: &str, log: &mut Vec<LogLine>) -> Result<Chart, LoadError> {
         self.touch(path, Touch::Everything);
         match &self.files {
+            Files::Disk(_) if self.hides_below(path) => tree_chart::load(self, path, log),
             Files::Disk(real) => {
                 self.locate(real, path)?;
                 // Named as the user named the repository.
@@ -212,6 +247,9 @@ impl Tree for Checkout {
 
     fn read(&self, path: &str) -> Result<Cow<'_, [u8]>, String> {
         self.touch(path, Touch::Itself);
+        if self.is_ignored(path) {
+            return Err("no such file or directory".into());
+        }
         match &self.files {
             Files::Disk(real) => {
                 let full = self.locate(real, path)?;
@@ -237,6 +275,9 @@ impl Tree for Checkout {
 
 impl Checkout {
     fn resolved(&self, path: &str) -> Option<(String, Entry)> {
+        if self.is_ignored(path) {
+            return None;
+        }
         match &self.files {
             Files::Disk(root) => {
                 let real = root.join(path.trim_start_matches('/')).canonicalize().ok()?;

@@ -72,6 +72,31 @@ impl Store {
         answer.recv().map_err(|_| gone())?
     }
 
+    /// Of files of the work tree, those that Git neither tracks nor wants to know of: paths from its root, in order.
+    ///
+    /// # Errors
+    /// The index or a file of patterns can't be read.
+    pub fn ignored(&self, files: Vec<String>) -> Result<BTreeSet<String>, String> {
+        use gix::worktree::stack::state::ignore::Source;
+        self.with(move |r| {
+            let failed = |e: &dyn std::fmt::Display| format!("what Git ignores can't be told: {e}");
+            let index = r.index_or_empty().map_err(|e| failed(&e))?;
+            let source = Source::WorktreeThenIdMappingIfNotSkipped;
+            let mut patterns = r.excludes(&index, None, source).map_err(|e| failed(&e))?;
+            let mut out = BTreeSet::new();
+            for file in files {
+                if index.entry_by_path(file.as_str().into()).is_some() {
+                    continue;
+                }
+                let mode = Some(gix::index::entry::Mode::FILE);
+                if patterns.at_entry(file.as_str(), mode).map_err(|e| failed(&e))?.is_excluded() {
+                    out.insert(file);
+                }
+            }
+            Ok(out)
+        })
+    }
+
     /// The root of the work tree, if there is one.
     pub fn work_tree(&self) -> Option<&Path> {
         self.work_tree.as_deref()

@@ -8,7 +8,7 @@ use crate::kustomize::flux::{PostRenderer, Strategy};
 
 use super::document::{Document, Node};
 use super::objects::{Place, Problem};
-use super::post_render;
+use super::post_render::{self, StepLines};
 
 /// An object that a chart comes from.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
@@ -66,6 +66,8 @@ pub struct HelmRelease {
     /// `spec.postRenderers` and `spec.commonMetadata`, in the controller's order.
     pub post_renderers: Vec<PostRenderer>,
     pub post_render_strategy: Strategy,
+    /// Where each of them is written.
+    pub post_renderer_lines: Vec<StepLines>,
 }
 
 impl HelmRelease {
@@ -130,6 +132,7 @@ impl HelmRelease {
             skip_schema_validation: install.and_then(|i| i.get("disableSchemaValidation")).is_some_and(is_true),
             suspended: spec.get("suspend").is_some_and(is_true),
             post_renderers,
+            post_renderer_lines: post_render::lines(spec),
             post_render_strategy: post_render_strategy.unwrap_or_default(),
             place,
         })

@@ -3,6 +3,8 @@
 //! Later layers win: the chart's `values.yaml` (or `valuesFiles` in its place), `valuesFrom` in order, the inline `values`. A `targetPath` is a
 //! layer of one key.
 
+use crate::chart::Chart;
+
 use super::charts::Location;
 use super::document::{self, Node};
 use super::files::Checkout;
@@ -39,6 +41,29 @@ pub struct Origin {
 }
 
 impl Layer {
+    /// A values file. `None` for a text that is no document.
+    pub fn file(what: impl Into<String>, path: impl Into<String>, text: &[u8]) -> Option<Self> {
+        let root = document::parse(text).ok()?.into_iter().next()?.root;
+        let (what, path) = (what.into(), path.into());
+        Some(Self { what, path, offset: 0, line: None, root, prefix: Vec::new(), secret: false })
+    }
+
+    /// The defaults of a chart's subcharts, the deepest first, and then its own if `with_own`. `dir` is the chart's directory with a slash behind it;
+    /// nothing for a chart that comes as an archive.
+    pub fn of_chart(chart: &Chart, dir: Option<&str>, with_own: bool, is_file: &dyn Fn(&str) -> bool) -> Vec<Self> {
+        let mut out = Vec::new();
+        for child in &chart.dependencies {
+            let below = dir.map(|d| format!("{d}charts/{}/", child.name()));
+            let mut layers = Self::of_chart(child, below.as_deref(), true, is_file);
+            layers.iter_mut().for_each(|l| l.prefix.insert(0, child.name().to_owned()));
+            out.append(&mut layers);
+        }
+        let own = chart.raw.iter().find(|f| f.name == "values.yaml").filter(|_| with_own);
+        let path = dir.map(|d| format!("{d}values.yaml")).filter(|p| is_file(p)).unwrap_or_default();
+        out.extend(own.and_then(|f| Self::file(format!("chart {} values.yaml", chart.name()), path, &f.data)));
+        out
+    }
+
     /// What this layer says of a key.
     pub fn get(&self, path: &[String]) -> Option<Origin> {
         let rest = match path.strip_prefix(&self.prefix[..]) {
@@ -72,21 +97,13 @@ impl Environment {
     pub fn layers(&self, checkout: &Checkout, hr: &HelmRelease) -> Result<Vec<Layer>, Problem> {
         let (chart, location, spec) = self.chart(checkout, hr, &mut Vec::new())?;
         let first = |text: &[u8]| document::parse(text).ok().and_then(|d| d.into_iter().next()).map(|d| d.root);
-        let mut out = Vec::new();
         let dir = match &location {
-            Location::Here(path) if checkout.is_dir(path) => format!("{path}/"),
-            _ => String::new(),
+            Location::Here(path) if checkout.is_dir(path) => Some(format!("{path}/")),
+            _ => None,
         };
-        let mut add = |what: String, path: String, text: &[u8]| {
-            let Some(root) = first(text) else { return };
-            let layer = Layer { what, path, offset: 0, line: None, root, prefix: Vec::new(), secret: false };
-            out.push(layer);
-        };
-        let own = chart.raw.iter().find(|f| f.name == "values.yaml").filter(|_| spec.values_files.is_empty());
-        if let Some(file) = own {
-            let path = if dir.is_empty() { String::new() } else { format!("{dir}values.yaml") };
-            add(format!("chart {} values.yaml", chart.name()), path, &file.data);
-        }
+        let is_file = |path: &str| checkout.is_file(path);
+        let mut out = Layer::of_chart(&chart, dir.as_deref(), spec.values_files.is_empty(), &is_file);
+        let mut add = |what: String, path: String, text: &[u8]| out.extend(Layer::file(what, path, text));
         for (file, _) in &spec.values_files {
             let path = Checkout::relative(file).unwrap_or_default();
             if let (Location::Here(_), Ok(text)) = (&location, checkout.read(&path)) {

@@ -12,6 +12,8 @@ pub mod check;
 pub mod diff;
 mod disk;
 mod document;
+pub mod env_diff;
+pub mod explain;
 mod files;
 mod flux_kustomization;
 mod generated;

@@ -35,6 +35,34 @@ pub fn read(spec: &Node, problem: &mut impl FnMut(usize, String)) -> Vec<PostRen
     steps
 }
 
+/// The lines of a step's entries.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct StepLines {
+    /// What it is called in messages: `postRenderers[0]`, `commonMetadata`.
+    pub name: String,
+    pub line: usize,
+    pub patches: Vec<usize>,
+    pub images: Vec<usize>,
+}
+
+/// Where the steps of [`read`] are written, one by one.
+pub fn lines(spec: &Node) -> Vec<StepLines> {
+    let mut out = Vec::new();
+    for (i, entry) in spec.get("postRenderers").map_or(&[][..], Node::items).iter().enumerate() {
+        for (key, step) in entry.entries() {
+            let of = |field: &str| -> Vec<usize> {
+                step.get(field).map_or(&[][..], Node::items).iter().map(Node::line).collect()
+            };
+            let (patches, images) = (of("patches"), of("images"));
+            out.push(StepLines { name: format!("postRenderers[{i}]"), line: key.line(), patches, images });
+        }
+    }
+    if let Some((key, _)) = spec.entry("commonMetadata").filter(|(_, n)| !n.is_null()) {
+        out.push(StepLines { name: "commonMetadata".into(), line: key.line(), ..StepLines::default() });
+    }
+    out
+}
+
 /// The labels and annotations of a `commonMetadata`.
 pub fn pairs(metadata: &Node) -> (BTreeMap<String, String>, BTreeMap<String, String>) {
     let map = |field: &str| -> BTreeMap<String, String> {

@@ -46,10 +46,28 @@ impl Environment {
     /// # Errors
     /// Where and why it can't be rendered.
     pub fn render(&self, checkout: &Checkout, hr: &HelmRelease, settings: &Settings) -> Result<Rendered, Problem> {
+        let mut st = State::new(Arc::new(SystemHost { enable_dns: false }), settings.limits);
+        let mut steps = hr.post_renderers.clone();
+        if self.origin_labels {
+            steps.push(post_render::origin(hr.namespace.as_deref().unwrap_or("default"), &hr.name));
+        }
+        let run = |files| flux::post_render_files(&files, hr.post_render_strategy, &steps);
+        let run = (!steps.is_empty()).then_some(&run as render::PostRender<'_>);
+        self.render_in(&mut st, checkout, hr, settings, run)
+    }
+
+    /// As [`Environment::render`], in a state of one's own and with what is to come after the render.
+    pub(super) fn render_in(
+        &self,
+        st: &mut State,
+        checkout: &Checkout,
+        hr: &HelmRelease,
+        settings: &Settings,
+        post_render: Option<render::PostRender<'_>>,
+    ) -> Result<Rendered, Problem> {
         let at = |line: usize, message: String| Problem { place: Place { path: hr.place.path.clone(), line }, message };
         let mut log = Vec::new();
         let chart = self.load_chart(checkout, hr, &mut log)?;
-        let mut st = State::new(Arc::new(SystemHost { enable_dns: false }), settings.limits);
         let values = self.values(&mut st.heap, hr, &mut log)?;
         render::check_installable(&chart, &mut log).map_err(|e| at(hr.chart.place.line, e))?;
         let request = Request {
@@ -63,13 +81,7 @@ impl Environment {
             capabilities: settings.capabilities.clone(),
             skip_schema_validation: hr.skip_schema_validation,
         };
-        let mut steps = hr.post_renderers.clone();
-        if self.origin_labels {
-            steps.push(post_render::origin(hr.namespace.as_deref().unwrap_or("default"), &hr.name));
-        }
-        let run = |files| flux::post_render_files(&files, hr.post_render_strategy, &steps);
-        let run = (!steps.is_empty()).then_some(&run as render::PostRender<'_>);
-        let mut release = render::release_with(&mut st, chart, values, &request, run, &mut log)
+        let mut release = render::release_with(st, chart, values, &request, post_render, &mut log)
             .map_err(|f| at(hr.place.line, format!("HelmRelease {}: {}", hr.name, f.message)))?;
         if !hr.include_crds {
             release.crds.clear();

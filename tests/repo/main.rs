@@ -4,6 +4,7 @@ mod build;
 mod bump;
 mod ci;
 mod diff;
+mod explain;
 mod git_http;
 mod kustomize;
 mod race;

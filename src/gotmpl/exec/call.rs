@@ -22,6 +22,7 @@ impl<'t> Exec<'t, '_> {
             return self.eval_and_or(dot, id == special.or, args, fin);
         }
         self.step()?;
+        self.trace_call();
         let base = self.args.len();
         let mut last = Val::INVALID;
         let only_len = id == special.len;
@@ -30,14 +31,14 @@ impl<'t> Exec<'t, '_> {
             if only_len {
                 last = arg.clone();
             }
-            self.args.push(arg.v);
+            self.push_arg(arg.v);
         }
         if let Some(fin) = fin {
             let arg = self.validate(fin, param(func, args.len()))?;
             if only_len {
                 last = arg.clone();
             }
-            self.args.push(arg.v);
+            self.push_arg(arg.v);
         }
         if only_len && last.v.is_nil() {
             // What Go's reflection says of the two kinds of nil.
@@ -66,21 +67,36 @@ impl<'t> Exec<'t, '_> {
     ) -> Res<Val> {
         self.check_count(method, 1, args.len(), fin.is_some())?;
         self.step()?;
+        self.trace_call();
         let base = self.args.len();
-        self.args.push(receiver);
+        self.push_arg(receiver);
         for (i, expr) in args.iter().enumerate() {
             let arg = self.eval_arg(dot, param(method, i + 1), expr)?;
-            self.args.push(arg.v);
+            self.push_arg(arg.v);
         }
         if let Some(fin) = fin {
             let arg = self.validate(fin, param(method, args.len() + 1))?;
-            self.args.push(arg.v);
+            self.push_arg(arg.v);
         }
         self.finish(method, base, node)
     }
 
+    #[inline]
+    fn push_arg(&mut self, arg: Value) {
+        self.args.push(arg);
+        if let Some(trace) = &mut self.st.trace {
+            trace.arg(self.args.len());
+        }
+    }
+
     fn finish(&mut self, func: &'t Func, base: usize, node: At<'t>) -> Res<Val> {
+        if self.traced() {
+            self.trace_runs(func.name, node);
+        }
         let result = (func.call)(self.st, &self.args[base..]);
+        if let (Some(trace), Ok(value)) = (&mut self.st.trace, &result) {
+            trace.call_end(&self.st.heap, func.name, base, &self.args[base..], value);
+        }
         self.args.truncate(base);
         match result {
             Ok(v) => Ok(Val { v, iface: func.ret == Ty::Any }),

@@ -11,6 +11,9 @@ impl<'t> Exec<'t, '_> {
     pub(super) fn eval_pipeline(&mut self, dot: &Val, pipe: &'t Pipe) -> Res<Val> {
         self.at = At::Pipe(pipe);
         let [first, rest @ ..] = &pipe.cmds[..] else { return Ok(Val::INVALID) };
+        if let Some(trace) = &mut self.st.trace {
+            trace.pipe();
+        }
         let mut value = self.eval_command(dot, first, None)?;
         value.iface = false;
         for command in rest {
@@ -18,14 +21,23 @@ impl<'t> Exec<'t, '_> {
             value.iface = false;
         }
         if pipe.decl.is_empty() {
+            if let Some(trace) = &mut self.st.trace {
+                trace.pipe_end();
+            }
             return Ok(value);
         }
         for variable in &pipe.decl {
+            if self.traced() {
+                self.trace_declaration(variable, pipe.is_assign);
+            }
             if pipe.is_assign {
                 self.set_var(&variable.idents[0], value.clone())?;
             } else {
                 self.push_var(&variable.idents[0], value.clone());
             }
+        }
+        if let Some(trace) = &mut self.st.trace {
+            trace.pipe_end();
         }
         Ok(value)
     }
@@ -38,6 +50,7 @@ impl<'t> Exec<'t, '_> {
         match first {
             Expr::Field { idents, .. } => {
                 self.at = At::Expr(first);
+                self.trace_dot(dot, idents);
                 self.eval_field_chain(dot, dot, first, idents, args, fin)
             }
             Expr::Chain { node, fields, .. } => self.eval_chain(dot, first, node, fields, args, fin),
@@ -56,7 +69,10 @@ impl<'t> Exec<'t, '_> {
                 self.at = At::Expr(first);
                 self.not_a_function(first, args, fin.as_ref())?;
                 match first {
-                    Expr::Dot { .. } => Ok(dot.clone()),
+                    Expr::Dot { .. } => {
+                        self.trace_dot(dot, &[]);
+                        Ok(dot.clone())
+                    }
                     Expr::Nil { .. } => Err(self.errorf("nil is not a command")),
                     _ => self.literal(first),
                 }
@@ -108,9 +124,13 @@ impl<'t> Exec<'t, '_> {
     /// An operand that is neither nil nor a literal, without a type asked for.
     pub(super) fn eval_operand(&mut self, dot: &Val, expr: &'t Expr) -> Res<Val> {
         match expr {
-            Expr::Dot { .. } => Ok(dot.clone()),
+            Expr::Dot { .. } => {
+                self.trace_dot(dot, &[]);
+                Ok(dot.clone())
+            }
             Expr::Field { idents, .. } => {
                 self.at = At::Expr(expr);
+                self.trace_dot(dot, idents);
                 self.eval_field_chain(dot, dot, expr, idents, &[], None)
             }
             Expr::Variable(variable) => self.eval_variable(dot, variable, expr, &[], None),

@@ -28,6 +28,10 @@ impl<'t> Exec<'t, '_> {
             None if *name == "$" => &self.root,
             None => return Err(self.errorf(format!("undefined variable: {name}"))),
         };
+        if let Some(trace) = &mut self.st.trace {
+            let at = self.vars[self.vars_base..].iter().rposition(|var| var.name == name);
+            trace.variable(&self.st.heap, at.map(|i| i + self.vars_base), &val.v, fields);
+        }
         if fields.is_empty() {
             let val = val.clone();
             self.not_a_function(expr, args, fin.as_ref())?;
@@ -51,7 +55,11 @@ impl<'t> Exec<'t, '_> {
             return Err(self.errorf(format!("indirection through explicit nil in {}", self.shown(chain))));
         }
         self.at = At::Expr(node);
+        let mark = self.st.trace.as_ref().map(|trace| trace.mark());
         let receiver = self.eval_operand(dot, node)?;
+        if let (Some(trace), Some(mark)) = (&mut self.st.trace, mark) {
+            trace.chain(&self.st.heap, &receiver.v, fields, mark);
+        }
         self.eval_field_chain(dot, &receiver, chain, fields, args, fin)
     }
 

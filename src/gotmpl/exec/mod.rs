@@ -17,6 +17,7 @@ mod field;
 mod range;
 #[cfg(test)]
 mod tests;
+mod traced;
 mod walk;
 
 use std::cell::Cell;
@@ -209,6 +210,7 @@ pub fn execute(
     st.depth += 1;
     let args = st.arg_pool.pop().unwrap_or_default();
     let root = Val::plain(copied(dot.clone()));
+    let outer = st.trace.as_mut().map(|trace| trace.begin(name));
     let mut exec = Exec {
         set,
         funcs: set.funcs(),
@@ -224,6 +226,9 @@ pub fn execute(
     };
     let result = exec.check_depth().and_then(|()| exec.walk_list(&root, &template.root));
     let mut args = std::mem::take(&mut exec.args);
+    if let (Some(trace), Some(outer)) = (&mut exec.st.trace, outer) {
+        trace.end(outer, exec.out);
+    }
     args.clear();
     st.arg_pool.push(args);
     st.depth -= 1;

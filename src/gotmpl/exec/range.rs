@@ -9,6 +9,9 @@ impl<'t> Exec<'t, '_> {
         self.check_depth()?;
         let mark = self.vars.len();
         let val = self.eval_pipeline(dot, &branch.pipe)?.v;
+        if self.traced() {
+            self.trace_range(branch);
+        }
         // What the pipeline declared stays for all iterations; what the body declares goes after each.
         let body_mark = self.vars.len();
         let flow = self.range_value(dot, branch, &val, body_mark)?;
@@ -34,6 +37,9 @@ impl<'t> Exec<'t, '_> {
                 for i in 0..len {
                     // The body may change elements, so each is read when its turn comes.
                     let elem = self.st.heap.list(*l).items.get(i).cloned().unwrap_or_default();
+                    if let Some(trace) = &mut self.st.trace {
+                        trace.element(&self.st.heap, val, &Value::Int(i as i64));
+                    }
                     if !self.one_iteration(branch, mark, || Value::Int(i as i64), Val { v: elem, iface })? {
                         break;
                     }
@@ -47,6 +53,9 @@ impl<'t> Exec<'t, '_> {
                 let entries: Vec<_> = map.iter().map(|(k, v)| (k.clone(), v.clone())).collect();
                 let any = !entries.is_empty();
                 for (key, v) in entries {
+                    if let Some(trace) = &mut self.st.trace {
+                        trace.element(&self.st.heap, val, &Value::Str(key.clone()));
+                    }
                     if !self.one_iteration(branch, mark, || Value::Str(key), Val { v, iface })? {
                         break;
                     }
@@ -144,6 +153,12 @@ impl<'t> Exec<'t, '_> {
                     self.set_top_var(2, Val::plain(index()));
                 }
             }
+        }
+        if let Some(trace) = &mut self.st.trace
+            && !branch.pipe.is_assign
+        {
+            let count = branch.pipe.decl.len();
+            trace.element_vars(self.vars.len().saturating_sub(count), count);
         }
         let flow = self.walk_list(&elem, &branch.list)?;
         self.vars.truncate(mark);

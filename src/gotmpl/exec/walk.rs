@@ -21,13 +21,18 @@ impl<'t> Exec<'t, '_> {
     fn walk(&mut self, dot: &Val, node: &'t Node) -> Res<Flow> {
         self.at = At::Node(node);
         self.step()?;
+        if self.traced() { self.walk_traced(dot, node) } else { self.walk_node(dot, node) }
+    }
+
+    #[inline]
+    pub(super) fn walk_node(&mut self, dot: &Val, node: &'t Node) -> Res<Flow> {
         match node {
             Node::Text { pos, end } => {
                 self.write(self.tmpl.slice(*pos, *end))?;
                 Ok(Flow::Next)
             }
             Node::Action { pipe, .. } => {
-                if self.print_in_place(dot, pipe)? {
+                if !self.traced() && self.print_in_place(dot, pipe)? {
                     return Ok(Flow::Next);
                 }
                 // Variables stay declared until the surrounding `end`, so nothing is popped here.
@@ -53,13 +58,19 @@ impl<'t> Exec<'t, '_> {
     fn walk_if_or_with(&mut self, dot: &Val, branch: &'t Branch, with: bool) -> Res<Flow> {
         self.check_depth()?;
         let mark = self.vars.len();
-        if !with && let Some(v) = self.peek(dot, &branch.pipe) {
+        if !with
+            && !self.traced()
+            && let Some(v) = self.peek(dot, &branch.pipe)
+        {
             let list = if v.truth(&self.st.heap) { Some(&branch.list) } else { branch.else_list.as_ref() };
             let flow = list.map_or(Ok(Flow::Next), |list| self.walk_list(dot, list))?;
             self.vars.truncate(mark);
             return Ok(flow);
         }
         let val = self.eval_pipeline(dot, &branch.pipe)?;
+        if self.traced() {
+            self.trace_block(branch, with, &val);
+        }
         let flow = if val.v.truth(&self.st.heap) {
             self.walk_list(if with { &val } else { dot }, &branch.list)?
         } else if let Some(list) = &branch.else_list {
@@ -86,6 +97,9 @@ impl<'t> Exec<'t, '_> {
             Some(pipe) => self.eval_pipeline(dot, pipe)?,
             None => Val::INVALID,
         };
+        if let Some(trace) = &mut self.st.trace {
+            trace.template(&template.name);
+        }
         let mark = self.vars.len();
         let outer_tmpl = std::mem::replace(&mut self.tmpl, template);
         let outer_root = std::mem::replace(&mut self.root, dot.clone());

@@ -6,7 +6,7 @@
 
 mod objects;
 mod range;
-mod risks;
+pub(super) mod risks;
 pub mod touched;
 
 use std::collections::{BTreeMap, BTreeSet};

@@ -60,16 +60,25 @@ impl Range {
                 if store.work_tree().is_none() {
                     return Err("a bare repository has no working tree: name a range as BASE..HEAD".into());
                 }
-                let checkout = Checkout::new(path)?;
                 let mut left = base_tree.all()?;
+                let mut files = Vec::new();
+                walk(path, "", &mut files)?;
+                // What Git ignores is nobody's change, unless it is tracked all the same.
+                let from_root = |file: &str| if below.is_empty() { file.to_owned() } else { format!("{below}/{file}") };
+                let unknown = files.iter().filter(|f| !left.contains_key(*f)).map(|f| from_root(f)).collect();
+                let ignored = store.ignored(unknown)?;
+                let ignored: BTreeSet<String> =
+                    files.iter().filter(|f| ignored.contains(&from_root(f))).cloned().collect();
                 let mut changed = BTreeSet::new();
-                walk(path, "", &mut |file, content| {
-                    let hash = |bytes: &[u8]| gix::objs::compute_hash(base.kind(), gix::objs::Kind::Blob, bytes).ok();
-                    if left.remove(file) != hash(content) {
-                        changed.insert(file.to_owned());
+                for file in files.into_iter().filter(|f| !ignored.contains(f)) {
+                    let content = content(path, &file)?;
+                    let hash = gix::objs::compute_hash(base.kind(), gix::objs::Kind::Blob, &content).ok();
+                    if left.remove(&file) != hash {
+                        changed.insert(file);
                     }
-                })?;
+                }
                 changed.extend(left.into_keys());
+                let checkout = Checkout::new(path)?.without(ignored);
                 (checkout, "working tree".to_owned(), changed)
             }
         };
@@ -81,8 +90,8 @@ fn or_head(name: &str) -> &str {
     if name.is_empty() { "HEAD" } else { name }
 }
 
-/// Every file and link of a working tree with its content as Git keeps it. Line endings are taken as they are.
-fn walk(root: &Path, below: &str, visit: &mut impl FnMut(&str, &[u8])) -> Result<(), String> {
+/// Every file and link of a working tree.
+fn walk(root: &Path, below: &str, files: &mut Vec<String>) -> Result<(), String> {
     let dir = root.join(below);
     let failed = |e: std::io::Error| format!("{}: {e}", dir.display());
     for entry in std::fs::read_dir(&dir).map_err(failed)? {
@@ -94,14 +103,20 @@ fn walk(root: &Path, below: &str, visit: &mut impl FnMut(&str, &[u8])) -> Result
         let path = if below.is_empty() { name } else { format!("{below}/{name}") };
         let kind = entry.file_type().map_err(failed)?;
         if kind.is_dir() {
-            walk(root, &path, visit)?;
-        } else if kind.is_symlink() {
-            let target = std::fs::read_link(entry.path()).map_err(failed)?;
-            visit(&path, target.to_string_lossy().as_bytes());
-        } else if kind.is_file() {
-            let text = std::fs::read(entry.path()).map_err(|e| format!("{path}: {e}"))?;
-            visit(&path, &text);
+            walk(root, &path, files)?;
+        } else if kind.is_symlink() || kind.is_file() {
+            files.push(path);
         }
     }
     Ok(())
+}
+
+/// A file's or link's content as Git keeps it. Line endings are taken as they are.
+fn content(root: &Path, path: &str) -> Result<Vec<u8>, String> {
+    let full = root.join(path);
+    let failed = |e: std::io::Error| format!("{path}: {e}");
+    if full.symlink_metadata().map_err(failed)?.is_symlink() {
+        return Ok(std::fs::read_link(full).map_err(failed)?.to_string_lossy().into_owned().into_bytes());
+    }
+    std::fs::read(full).map_err(failed)
 }

@@ -79,7 +79,7 @@ fn images(old: Option<&Json>, new: Option<&Json>) -> Vec<(String, String)> {
 }
 
 /// Containers by name, wherever a pod template is.
-fn containers(object: &Json, depth: usize, out: &mut Vec<(String, String)>) {
+pub(in crate::repo) fn containers(object: &Json, depth: usize, out: &mut Vec<(String, String)>) {
     if depth > 12 {
         return;
     }
