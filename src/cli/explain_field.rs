@@ -102,14 +102,18 @@ fn of_release(
     let opener = Opener::new(&args.deployment, global)?;
     let checkout = Checkout::new(&args.repo)?;
     let belongs = |hr: &HelmRelease| hr.belongs_to(service);
-    let environment = opener.open(&checkout, env, belongs, io)?;
+    let mut environment = opener.open(&checkout, env, belongs, io)?;
     let hr = release(&environment, service)?;
-    let hide = |text: String| String::from_utf8_lossy(&environment.masker.apply(text.as_bytes())).into_owned();
-    let mut traced = environment.traced(&checkout, hr, &opener.settings).map_err(|p| hide(p.to_string()))?;
+    let hide = |masker: &Masker, text: String| String::from_utf8_lossy(&masker.apply(text.as_bytes())).into_owned();
+    let traced = environment.traced(&checkout, hr, &opener.settings);
+    let mut traced = traced.map_err(|p| hide(&environment.masker, p.to_string()))?;
+    let name = hr.name.clone();
+    // Whatever functions made of a secret, it is not to be read.
+    traced.layers.iter().for_each(|l| l.hide_in(&mut environment.masker));
     let answer = traced.explain(wanted, path).map_err(|e| {
         let others = environment.built.iter().find(|o| wanted.is(&o.kind, &o.name));
         let other = others.map(|o| format!("; {} is an object of its own", o.place)).unwrap_or_default();
-        hide(format!("{} in {}: {e}{other}", hr.name, environment.name))
+        hide(&environment.masker, format!("{name} in {}: {e}{other}", environment.name))
     })?;
     Ok((answer, environment.masker))
 }

@@ -286,8 +286,8 @@ impl Trace {
     fn read_whole(&mut self, value: &Value, made_of: &[Read]) {
         match id(value).and_then(|id| self.origins.get(&id)) {
             Some(Origin { path: Some(path), keys, .. }) => {
-                // All values, or everything there is, names nothing.
-                if path.len() > 1 {
+                // The dot of a chart is everything there is, and names nothing.
+                if !path.is_empty() {
                     self.reads.push(Read::Key(path.clone()));
                 }
                 self.reads.extend(keys.values().flatten().cloned());

@@ -193,7 +193,8 @@ impl<'e> Side<'e> {
     fn at(&self, path: &[String], value: &Json) -> At {
         let origin = self.origin(path);
         let text = value.to_string();
-        let is_masked = !value.is_object() && !value.is_array() && self.masker.apply(text.as_bytes()) != text.as_bytes();
+        let is_masked =
+            !value.is_object() && !value.is_array() && self.masker.apply(text.as_bytes()) != text.as_bytes();
         let secret = is_masked || origin.as_ref().is_some_and(|o| o.secret);
         let shown = match value {
             _ if secret => MASK.to_owned(),
@@ -264,7 +265,14 @@ fn releases(a: &Side<'_>, b: &Side<'_>, out: &mut ServiceDiff) {
     }
 }
 
-fn values(a: &Side<'_>, b: &Side<'_>, path: &mut Vec<String>, x: Option<&Json>, y: Option<&Json>, out: &mut ServiceDiff) {
+fn values(
+    a: &Side<'_>,
+    b: &Side<'_>,
+    path: &mut Vec<String>,
+    x: Option<&Json>,
+    y: Option<&Json>,
+    out: &mut ServiceDiff,
+) {
     if x == y && !has_placeholder(x) {
         return;
     }

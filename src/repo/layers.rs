@@ -4,11 +4,13 @@
 //! layer of one key.
 
 use crate::chart::Chart;
+use crate::sops::mask::is_placeholder;
 
 use super::charts::Location;
 use super::document::{self, Node};
 use super::files::Checkout;
 use super::helm_release::HelmRelease;
+use super::mask::Masker;
 use super::objects::{Environment, Problem};
 use super::render::object_data;
 
@@ -62,6 +64,20 @@ impl Layer {
         let path = dir.map(|d| format!("{d}values.yaml")).filter(|p| is_file(p)).unwrap_or_default();
         out.extend(own.and_then(|f| Self::file(format!("chart {} values.yaml", chart.name()), path, &f.data)));
         out
+    }
+
+    /// Tells a masker what must not be shown, if the layer is a secret: also one that lies in clear in the repository.
+    pub fn hide_in(&self, masker: &mut Masker) {
+        fn leaves(node: &Node, masker: &mut Masker) {
+            if let Some(text) = node.as_str().filter(|t| !is_placeholder(t)) {
+                masker.learn_text(text);
+            }
+            node.items().iter().for_each(|n| leaves(n, masker));
+            node.entries().iter().for_each(|(_, n)| leaves(n, masker));
+        }
+        if self.secret {
+            leaves(&self.root, masker);
+        }
     }
 
     /// What this layer says of a key.

@@ -398,8 +398,9 @@ impl Traced {
             layers = self.layers.iter().filter_map(|l| l.get(rest.get(at..).unwrap_or_default())).collect();
         }
         let now = self.trace.value(&self.heap, path).filter(|v| !v.is_nil());
-        // Whatever a secret is laid over or lies under, nothing of it is shown. A map that a secret is in hides only that.
-        let secret = layers.last().is_some_and(|o| o.secret);
+        // Of a map that was read as a whole nobody knows which part went where.
+        let whole = matches!(now, Some(Value::Map(_) | Value::List(_)));
+        let secret = layers.last().is_some_and(|o| o.secret) || (whole && layers.iter().any(|o| o.secret));
         let value = now.as_ref().and_then(|v| self.text(v)).filter(|_| !secret);
         Some(Used { key, value, is_set: now.is_some(), secret, layers, condition })
     }
@@ -449,6 +450,7 @@ fn name(path: &Path) -> Option<String> {
     let part = |k: &Str| k.to_text().replace('.', "\\.");
     let rest: Vec<String> = rest.iter().map(part).collect();
     match root.as_bytes() {
+        b"Values" if rest.is_empty() => Some(".Values".into()),
         _ if rest.is_empty() => None,
         b"Values" => Some(rest.join(".")),
         b"Template" => None,
