@@ -202,7 +202,8 @@ fn terminal(a: &Answer) -> String {
         } else {
             add(format!("printed by {}:{}{define}", p.at.path, p.at.line));
         }
-        if !p.text.is_empty() && !(a.secret && p.of_values) {
+        let hidden = a.secret && p.of_values;
+        if !p.text.is_empty() && !hidden {
             add(format!("  {}", p.text));
         }
         for (name, line) in &p.includes {

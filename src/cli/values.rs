@@ -158,7 +158,7 @@ pub fn explain(key: &str, release: &ReleaseArgs, global: &Global, io: &mut Strea
         Some(v) => scalar(v),
         None => "nothing: a layer removed it with null".to_owned(),
     };
-    let mut out = format!("{}: {shown}\n", key);
+    let mut out = format!("{key}: {shown}\n");
     for (i, o) in found.iter().enumerate() {
         let mark = if i + 1 == found.len() { "wins" } else { "    " };
         let value = if o.secret { MASK } else { o.value.as_deref().and_then(|v| v.lines().next()).unwrap_or("…") };

@@ -187,7 +187,7 @@ impl<'e> Side<'e> {
     }
 
     fn origin(&self, path: &[String]) -> Option<Origin> {
-        self.layers.iter().filter_map(|l| l.get(path)).last()
+        self.layers.iter().rev().find_map(|l| l.get(path))
     }
 
     fn at(&self, path: &[String], value: &Json) -> At {
