@@ -55,6 +55,24 @@ pub struct Global {
     pub target: super::target::TargetArgs,
     #[command(flatten)]
     pub limits: LimitArgs,
+    #[command(flatten)]
+    pub unused: UnusedGlobalFlags,
+}
+
+/// Flags of every command of Helm's that change nothing here: nothing is coloured, requests are not throttled by the client, and charts and
+/// indexes are kept in a cache of our own.
+#[derive(Args, Debug, Clone)]
+pub struct UnusedGlobalFlags {
+    #[arg(long, global = true, hide = true, visible_alias = "colour", value_parser = ["never", "auto", "always"])]
+    pub color: Option<String>,
+    #[arg(long, global = true, hide = true)]
+    pub burst_limit: Option<i64>,
+    #[arg(long, global = true, hide = true)]
+    pub qps: Option<f32>,
+    #[arg(long, global = true, hide = true)]
+    pub content_cache: Option<String>,
+    #[arg(long, global = true, hide = true)]
+    pub repository_cache: Option<String>,
 }
 
 /// Bounds of a render; the defaults are far beyond honest charts.
@@ -134,6 +152,8 @@ commands! {
     Dependency(super::dependency::DependencyArgs) = "dependency" | "dep" | "dependencies",
     /// Examine a chart for possible issues
     Lint(super::lint::LintArgs) = "lint",
+    /// Verify that a chart at the given path has been signed and is valid
+    Verify(super::verify::VerifyArgs) = "verify",
     /// Package a chart directory into a chart archive
     Package(super::package::PackageArgs) = "package",
     /// Download a chart and (optionally) unpack it in local directory
@@ -275,9 +295,17 @@ pub struct Template {
     /// Enable DNS lookups when rendering templates
     #[arg(long)]
     pub enable_dns: bool,
-    /// Accepted for compatibility; rendering never talks to a cluster yet
-    #[arg(long, hide = true, num_args = 0..=1, require_equals = true, default_missing_value = "unset")]
+    /// Render offline ("client"), or with the cluster's capabilities and objects, checking what it would refuse ("server")
+    #[arg(long, num_args = 0..=1, require_equals = true, default_missing_value = "unset", value_name = "STRATEGY")]
     pub dry_run: Option<String>,
+    /// Deprecated: use --dry-run=server
+    #[arg(long, hide = true)]
+    pub validate: bool,
+    /// With --dry-run=server: objects that exist and belong to nobody, or to another release, are no error
+    #[arg(long)]
+    pub take_ownership: bool,
+    #[command(flatten)]
+    pub unused: UnusedInstallFlags,
     /// Accepted for compatibility; no effect on rendering
     #[arg(long, hide = true)]
     pub disable_openapi_validation: bool,
@@ -289,6 +317,37 @@ pub struct Template {
     pub render_subchart_notes: bool,
     #[command(flatten)]
     pub source: super::chart_path::ChartPathArgs,
+}
+
+/// Flags of `helm install` that `helm template` takes, too, and that change nothing of what is rendered.
+#[derive(Args, Debug, Clone)]
+pub struct UnusedInstallFlags {
+    #[arg(long, hide = true)]
+    pub force_replace: bool,
+    #[arg(long, hide = true)]
+    pub force: bool,
+    #[arg(long, hide = true)]
+    pub force_conflicts: bool,
+    #[arg(long, hide = true, num_args = 0..=1, require_equals = true)]
+    pub server_side: Option<Option<String>>,
+    #[arg(long, hide = true)]
+    pub replace: bool,
+    #[arg(long, hide = true)]
+    pub timeout: Option<String>,
+    #[arg(long, hide = true, num_args = 0..=1, require_equals = true)]
+    pub wait: Option<Option<String>>,
+    #[arg(long, hide = true)]
+    pub wait_for_jobs: bool,
+    #[arg(long, hide = true)]
+    pub description: Option<String>,
+    #[arg(long, hide = true)]
+    pub rollback_on_failure: bool,
+    #[arg(long, hide = true)]
+    pub atomic: bool,
+    #[arg(short = 'l', long, hide = true)]
+    pub labels: Vec<String>,
+    #[arg(long, hide = true)]
+    pub hide_notes: bool,
 }
 
 #[derive(Args, Debug, Clone)]

@@ -12,8 +12,8 @@ use crate::chart::{Chart, File, directory, tree};
 use crate::diagnostic::LogLine;
 use crate::golang::{duration, errno, strconv};
 use crate::source::{
-    Context, Credentials, Fetched, Kind, Options, Provenance, Reference, Secret, SourceError, Tls, Verify, obtain,
-    verify,
+    Context, Credentials, Fetched, Kind, Options, Provenance, Reference, Secret, SourceError, Tls, Verification,
+    Verify, obtain, verify,
 };
 
 use super::output::Streams;
@@ -263,7 +263,10 @@ impl Located {
 }
 
 /// Helm's provenance check of an archive on disk, `FILE.prov` beside it.
-fn verify_file(path: &Path, keyring: &Path) -> Result<(), Failure> {
+///
+/// # Errors
+/// Helm's texts.
+pub fn verify_file(path: &Path, keyring: &Path) -> Result<Verification, Failure> {
     let shown = path.display();
     if path.is_dir() {
         return Err("unpacked charts cannot be verified".to_string().into());
@@ -278,8 +281,7 @@ fn verify_file(path: &Path, keyring: &Path) -> Result<(), Failure> {
     })?;
     let archive = directory::read_file(path).map_err(|e| errno::read_error(&shown.to_string(), &e))?;
     let name = path.file_name().map(|n| n.to_string_lossy().into_owned()).unwrap_or_default();
-    verify::helm_provenance(&archive, &file, &name, keyring)?;
-    Ok(())
+    Ok(verify::helm_provenance(&archive, &file, &name, keyring)?)
 }
 
 /// GnuPG's public keys: the old ring, or the new keybox if only that is there.

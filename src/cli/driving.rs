@@ -128,34 +128,40 @@ impl ApplyArgs {
         })
     }
 
-    /// Source: `pkg/cmd/helpers.go`, `cmdGetDryRunFlagStrategy`.
-    ///
     /// # Errors
     /// A strategy that is none.
     pub fn dry_run(&self, io: &mut Streams<'_>) -> Result<DryRun, Failure> {
-        let Some(text) = self.dry_run.as_deref() else { return Ok(DryRun::None) };
-        let result = match text {
-            "unset" => {
-                io.log(&LogLine::warn("--dry-run is deprecated and should be replaced with '--dry-run=client'"));
-                return Ok(DryRun::Client);
-            }
-            "client" => return Ok(DryRun::Client),
-            "server" => return Ok(DryRun::Server),
-            "none" => return Ok(DryRun::None),
-            "1" | "t" | "T" | "true" | "TRUE" | "True" => DryRun::Client,
-            "0" | "f" | "F" | "false" | "FALSE" | "False" => DryRun::None,
-            other => {
-                return Err(Failure::new(format!(
-                    "invalid dry-run value ({other:?}). Must be \"none\", \"server\", or \"client\""
-                )));
-            }
-        };
-        let (old, new) = if result == DryRun::Client { ("true", "client") } else { ("false", "none") };
-        io.log(&LogLine::warn(format!(
-            "boolean '--dry-run={old}' flag is deprecated and must be replaced with '--dry-run={new}'"
-        )));
-        Ok(result)
+        dry_run_of(self.dry_run.as_deref(), DryRun::None, io)
     }
+}
+
+/// `--dry-run`'s strategy. Source: `pkg/cmd/helpers.go`, `cmdGetDryRunFlagStrategy`.
+///
+/// # Errors
+/// A strategy that is none.
+pub(super) fn dry_run_of(text: Option<&str>, default: DryRun, io: &mut Streams<'_>) -> Result<DryRun, Failure> {
+    let Some(text) = text else { return Ok(default) };
+    let result = match text {
+        "unset" => {
+            io.log(&LogLine::warn("--dry-run is deprecated and should be replaced with '--dry-run=client'"));
+            return Ok(DryRun::Client);
+        }
+        "client" => return Ok(DryRun::Client),
+        "server" => return Ok(DryRun::Server),
+        "none" => return Ok(DryRun::None),
+        "1" | "t" | "T" | "true" | "TRUE" | "True" => DryRun::Client,
+        "0" | "f" | "F" | "false" | "FALSE" | "False" => DryRun::None,
+        other => {
+            return Err(Failure::new(format!(
+                "invalid dry-run value ({other:?}). Must be \"none\", \"server\", or \"client\""
+            )));
+        }
+    };
+    let (old, new) = if result == DryRun::Client { ("true", "client") } else { ("false", "none") };
+    io.log(&LogLine::warn(format!(
+        "boolean '--dry-run={old}' flag is deprecated and must be replaced with '--dry-run={new}'"
+    )));
+    Ok(result)
 }
 
 /// `--server-side`'s value.

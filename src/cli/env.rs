@@ -1,4 +1,4 @@
-//! `pintle env diff`: how two environments of a deployment repository differ in configuration.
+//! `pintle env`, and `pintle env diff`: how two environments of a deployment repository differ in configuration.
 
 use std::path::PathBuf;
 
@@ -8,15 +8,19 @@ use serde_json::json;
 use crate::repo::env_diff::{At, Difference, EnvironmentsDiff, ServiceDiff, ValueDifference, compare};
 use crate::repo::{Checkout, Environment, HelmRelease};
 
-use super::Failure;
 use super::args::Global;
 use super::deployment::{DeploymentArgs, Opener, no_service};
 use super::output::Streams;
+use super::{Failure, helm_env};
 
 #[derive(Args, Debug, Clone)]
+#[command(args_conflicts_with_subcommands = true)]
 pub struct EnvArgs {
+    /// Print the value of this variable of Helm's alone
+    #[arg(value_name = "NAME")]
+    pub names: Vec<String>,
     #[command(subcommand)]
-    pub command: EnvCommand,
+    pub command: Option<EnvCommand>,
 }
 
 #[derive(Subcommand, Debug, Clone)]
@@ -58,7 +62,7 @@ pub enum Output {
 }
 
 pub fn run(args: &EnvArgs, global: &Global, io: &mut Streams<'_>) -> Result<(), Failure> {
-    let EnvCommand::Diff(args) = &args.command;
+    let Some(EnvCommand::Diff(args)) = &args.command else { return helm_env::run(&args.names, global, io) };
     let opener = Opener::new(&args.deployment, global)?;
     let checkout = Checkout::new(&args.repo)?;
     let wanted = |hr: &HelmRelease| args.service.as_ref().is_none_or(|s| hr.belongs_to(s));

@@ -21,6 +21,7 @@ mod env;
 mod explain;
 mod explain_field;
 mod get;
+mod helm_env;
 mod history;
 mod install;
 mod keys;
@@ -52,6 +53,7 @@ mod test;
 mod uninstall;
 mod upgrade;
 mod values;
+mod verify;
 mod version;
 mod versions;
 mod warnings;
@@ -101,6 +103,7 @@ pub fn run(args: impl IntoIterator<Item = OsString>, io: &mut Streams<'_>) -> u8
         args::Command::Show(a) => show::run(&a, io),
         args::Command::Dependency(a) => dependency::run(&a, io),
         args::Command::Lint(a) => lint::run(&a, &cli.global, io),
+        args::Command::Verify(a) => verify::run(&a, io),
         args::Command::Package(a) => package::run(&a, io),
         args::Command::Repo(a) => repo::run(&a, io),
         args::Command::Pull(a) => pull::run(&a, io),

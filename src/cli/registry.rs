@@ -95,10 +95,7 @@ pub fn run(args: &RegistryArgs, io: &mut Streams<'_>) -> Result<(), Failure> {
 /// Name and password: from flags, standard input, or the terminal.
 fn who(args: &LoginArgs, io: &mut Streams<'_>) -> Result<(String, Secret), Failure> {
     if args.password_stdin {
-        let mut text = String::new();
-        std::io::stdin().lock().take(MAX_PASSWORD).read_to_string(&mut text)?;
-        let text = text.strip_suffix('\n').unwrap_or(&text);
-        return Ok((args.username.clone(), Secret::new(text.strip_suffix('\r').unwrap_or(text))));
+        return Ok((args.username.clone(), from_stdin()?));
     }
     if let Some(password) = args.password.as_ref().filter(|p| !p.is_empty()) {
         io.log(&LogLine::warn("using --password via the CLI is insecure. Use --password-stdin"));
@@ -132,4 +129,15 @@ fn ask(prompt: &str, silent: bool, io: &mut Streams<'_>) -> Result<String, Failu
     }
     read?;
     Ok(line.trim_end_matches(['\n', '\r']).to_string())
+}
+
+/// A password on standard input, without the line's end.
+///
+/// # Errors
+/// What cannot be read.
+pub(super) fn from_stdin() -> Result<Secret, Failure> {
+    let mut text = String::new();
+    std::io::stdin().lock().take(MAX_PASSWORD).read_to_string(&mut text)?;
+    let text = text.strip_suffix('\n').unwrap_or(&text);
+    Ok(Secret::new(text.strip_suffix('\r').unwrap_or(text)))
 }

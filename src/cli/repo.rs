@@ -10,6 +10,8 @@ use clap::{Args, Subcommand};
 
 use super::chart_path::AccessArgs;
 use super::output::Streams;
+use super::printed::{Format, as_yaml};
+use super::table::Table;
 use super::{Failure, runtime};
 use crate::source::repositories::{self, Access, Entry};
 use crate::source::{Context, index};
@@ -30,7 +32,7 @@ pub enum RepoCommand {
     Add(AddArgs),
     /// List chart repositories
     #[command(alias = "ls")]
-    List,
+    List(ListArgs),
     /// Remove one or more chart repositories
     #[command(alias = "rm")]
     Remove {
@@ -42,8 +44,27 @@ pub enum RepoCommand {
     Update {
         #[arg(value_name = "NAME")]
         names: Vec<String>,
+        /// Time to wait for the index file download to complete
+        #[arg(long, value_name = "DURATION")]
+        timeout: Option<String>,
     },
 }
+
+#[derive(Args, Debug, Clone)]
+pub struct ListArgs {
+    /// Suppress headers in the output
+    #[arg(long)]
+    pub no_headers: bool,
+    /// Print the output in the specified format: table, json, yaml
+    #[arg(short, long, default_value = "table", value_name = "FORMAT")]
+    pub output: String,
+}
+
+/// Repositories that are gone for good, and where their charts went.
+const DEPRECATED: [(&str, &str); 2] = [
+    ("//kubernetes-charts.storage.googleapis.com", "https://charts.helm.sh/stable"),
+    ("//kubernetes-charts-incubator.storage.googleapis.com", "https://charts.helm.sh/incubator"),
+];
 
 #[derive(Args, Debug, Clone)]
 pub struct AddArgs {
@@ -52,6 +73,15 @@ pub struct AddArgs {
     /// Replace (overwrite) the repo if it already exists
     #[arg(long)]
     pub force_update: bool,
+    /// By default, official repos that have been permanently deleted cannot be added. This allows it
+    #[arg(long)]
+    pub allow_deprecated_repos: bool,
+    /// Read chart repository password from stdin
+    #[arg(long)]
+    pub password_stdin: bool,
+    /// Time to wait for the index file download to complete
+    #[arg(long, value_name = "DURATION")]
+    pub timeout: Option<String>,
     /// Pass credentials to all domains
     #[arg(long)]
     pub pass_credentials: bool,
@@ -63,9 +93,9 @@ pub fn run(args: &RepoArgs, io: &mut Streams<'_>) -> Result<(), Failure> {
     let path = repositories::default_file();
     match &args.command {
         RepoCommand::Add(a) => add(a, &path, io),
-        RepoCommand::List => list(&path, io),
+        RepoCommand::List(a) => list(a, &path, io),
         RepoCommand::Remove { names } => remove(names, &path, io),
-        RepoCommand::Update { names } => update(names, &path, io),
+        RepoCommand::Update { names, timeout } => update(names, timeout.as_ref(), &path, io),
     }
 }
 
@@ -81,6 +111,16 @@ fn lock(path: &Path) -> Result<File, Failure> {
 
 fn add(args: &AddArgs, path: &Path, io: &mut Streams<'_>) -> Result<(), Failure> {
     let (name, url) = (&args.name, &args.url);
+    if let Some((_, now)) = DEPRECATED.iter().find(|(gone, _)| !args.allow_deprecated_repos && url.contains(gone)) {
+        return Err(format!("repo {url:?} is no longer available; try {now:?} instead").into());
+    }
+    let access = AccessArgs {
+        password: match &args.access.password {
+            None if args.password_stdin && args.access.username.is_some() => Some(super::registry::from_stdin()?),
+            given => given.clone(),
+        },
+        ..within(&args.access, args.timeout.as_ref())?
+    };
     let _lock = lock(path)?;
     let mut entries = repositories::read(path)?;
     if name.contains('/') {
@@ -93,12 +133,12 @@ fn add(args: &AddArgs, path: &Path, io: &mut Streams<'_>) -> Result<(), Failure>
         name,
         url,
         Access {
-            username: args.access.username.clone().unwrap_or_default(),
-            password: args.access.password.clone().unwrap_or_default(),
-            cert_file: text(&args.access.cert_file),
-            key_file: text(&args.access.key_file),
-            ca_file: text(&args.access.ca_file),
-            insecure: args.access.insecure_skip_tls_verify,
+            username: access.username.clone().unwrap_or_default(),
+            password: access.password.clone().unwrap_or_default(),
+            cert_file: text(&access.cert_file),
+            key_file: text(&access.key_file),
+            ca_file: text(&access.ca_file),
+            insecure: access.insecure_skip_tls_verify,
             pass_credentials: args.pass_credentials,
         },
     );
@@ -110,7 +150,7 @@ fn add(args: &AddArgs, path: &Path, io: &mut Streams<'_>) -> Result<(), Failure>
         }
         return Err(format!("repository name ({name}) already exists, please specify a different name").into());
     }
-    let context = Context::new(args.access.options()?);
+    let context = Context::new(access.options()?);
     let repository = entry.repository()?;
     runtime::block_on(async { Ok(index::versions(&context, &repository, &[""]).await?) })?;
     match known.and_then(|at| entries.get_mut(at)) {
@@ -122,21 +162,37 @@ fn add(args: &AddArgs, path: &Path, io: &mut Streams<'_>) -> Result<(), Failure>
     Ok(())
 }
 
-fn list(path: &Path, io: &mut Streams<'_>) -> Result<(), Failure> {
+/// The access with `--timeout` as the bound of a download.
+fn within(access: &AccessArgs, timeout: Option<&String>) -> Result<AccessArgs, Failure> {
+    if let Some(timeout) = timeout {
+        super::driving::duration("timeout", timeout)?;
+    }
+    Ok(AccessArgs { fetch_timeout: timeout.cloned().or_else(|| access.fetch_timeout.clone()), ..access.clone() })
+}
+
+fn list(args: &ListArgs, path: &Path, io: &mut Streams<'_>) -> Result<(), Failure> {
+    let format = super::chart_source::format(&args.output)?;
     let entries = repositories::read(path)?;
-    if entries.is_empty() {
-        let _ = writeln!(io.err, "no repositories to show");
-        return Ok(());
+    let shown = |e: &Entry| crate::source::redacted(&e.url);
+    if format == Format::Table {
+        if entries.is_empty() {
+            let _ = writeln!(io.err, "no repositories to show");
+            return Ok(());
+        }
+        let mut table = Table::default();
+        if !args.no_headers {
+            table.row(["NAME", "URL"]);
+        }
+        entries.iter().for_each(|e| table.row([e.name.clone(), shown(e)]));
+        return Ok(table.print(io.out)?);
     }
-    let widest = |cells: &mut dyn Iterator<Item = usize>| cells.max().unwrap_or(0);
-    let name = widest(&mut entries.iter().map(|e| e.name.chars().count())).max(4);
-    let shown: Vec<String> = entries.iter().map(|e| crate::source::redacted(&e.url)).collect();
-    let url = widest(&mut shown.iter().map(|u| u.chars().count())).max(3);
-    writeln!(io.out, "{:name$}\t{:url$}", "NAME", "URL")?;
-    for (e, u) in entries.iter().zip(&shown) {
-        writeln!(io.out, "{:name$}\t{u:url$}", e.name)?;
+    let list: Vec<_> = entries.iter().map(|e| serde_json::json!({"name": e.name, "url": shown(e)})).collect();
+    let json = serde_json::to_vec(&list).map_err(|e| Failure::new(e.to_string()))?;
+    if format == Format::Json {
+        io.out.write_all(&json)?;
+        return Ok(writeln!(io.out)?);
     }
-    Ok(())
+    Ok(io.out.write_all(&as_yaml(&json)?)?)
 }
 
 fn remove(names: &[String], path: &Path, io: &mut Streams<'_>) -> Result<(), Failure> {
@@ -156,7 +212,7 @@ fn remove(names: &[String], path: &Path, io: &mut Streams<'_>) -> Result<(), Fai
     Ok(())
 }
 
-fn update(names: &[String], path: &Path, io: &mut Streams<'_>) -> Result<(), Failure> {
+fn update(names: &[String], timeout: Option<&String>, path: &Path, io: &mut Streams<'_>) -> Result<(), Failure> {
     let entries = repositories::read(path)?;
     if entries.is_empty() {
         return Err("no repositories found. You must add one before updating".to_string().into());
@@ -164,7 +220,7 @@ fn update(names: &[String], path: &Path, io: &mut Streams<'_>) -> Result<(), Fai
     if let Some(unknown) = names.iter().find(|n| !entries.iter().any(|e| e.name == **n)) {
         return Err(format!("no repositories found matching '{unknown}'.  Nothing will be updated").into());
     }
-    let context = Context::new(AccessArgs::default().options()?);
+    let context = Context::new(within(&AccessArgs::default(), timeout)?.options()?);
     writeln!(io.out, "Hang tight while we grab the latest from your chart repositories...")?;
     let wanted: Vec<&Entry> = entries.iter().filter(|e| names.is_empty() || names.contains(&e.name)).collect();
     let answers = runtime::block_on(async {

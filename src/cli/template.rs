@@ -12,22 +12,27 @@ use crate::diagnostic::LogLine;
 use crate::golang::errno;
 use crate::golang::path::path_match;
 use crate::gotmpl::{State, SystemHost};
+use crate::release::action::preview::{Preview, preview};
+use crate::release::action::{DryRun, Source};
 use crate::render::manifest::{split, trim_space};
 use crate::render::{self, Ahead, Capabilities, Compat, KubeVersion, Release, ReleaseOptions, Request};
-use crate::value::MapId;
+use crate::value::{Heap, MapId};
 
 use super::args::{Global, Template, ValueArgs};
 use super::chart_path::ChartPathArgs;
-use super::chart_source::installable;
+use super::chart_path::Located;
+use super::chart_source::{deprecated, installable};
+use super::driving::{drive, dry_run_of};
 use super::origin::Origins;
 use super::output::Streams;
-use super::{Failure, explain, warnings};
+use super::{Failure, explain, target, warnings};
 
 pub fn run(args: &Template, global: &Global, io: &mut Streams<'_>) -> Result<(), Failure> {
     let kube_version = match args.kube_version.as_deref().filter(|v| !v.is_empty()) {
         Some(v) => Some(KubeVersion::parse(v).map_err(|e| format!("invalid kube version '{v}': {e}"))?),
         None => None,
     };
+    let server = on_server(args, io)?;
     let host = SystemHost { enable_dns: args.enable_dns };
     let mut st = State::new(Arc::new(host), global.limits.limits());
     let post_render = args.post_renderer.find(io)?;
@@ -40,6 +45,25 @@ pub fn run(args: &Template, global: &Global, io: &mut Streams<'_>) -> Result<(),
     let update = args.dependency_update.then_some(&args.source);
     let outcome = chart.and_then(|chart| installable(chart, &located, update, &mut log, io));
     let chart = flush(outcome, &mut log, io)?;
+    if server {
+        let what = Preview {
+            name,
+            is_upgrade: args.is_upgrade,
+            include_crds: args.include_crds,
+            skip_crds: args.skip_crds,
+            take_ownership: args.take_ownership,
+        };
+        let source = Source {
+            state: st,
+            values,
+            chart,
+            skip_schema_validation: args.skip_schema_validation,
+            subchart_notes: false,
+            hide_secret: false,
+            post_render,
+        };
+        return with_server(args, global, kube_version, &located, what, source, io);
+    }
     let request = Request {
         release: ReleaseOptions {
             name,
@@ -67,25 +91,89 @@ pub fn run(args: &Template, global: &Global, io: &mut Streams<'_>) -> Result<(),
             }
             Ok(())
         }
-        Err(f) => {
-            // Only now is the chart needed again: success pays nothing for explanations.
-            let shown = located.load(&mut Vec::new()).ok();
-            let texts = shown.as_ref().map(explain::Texts::of).unwrap_or_default();
-            let origins = Origins { files: user_files(&args.values), chart: shown.as_ref() };
-            let explanation = match &f.exec {
-                Some(e) => Some(explain::execution(e, &texts, &st.heap, f.values.unwrap_or(values), &origins)),
-                None => explain::parse(&f.message, &texts, &render::functions().names().collect::<Vec<_>>()),
-            };
-            let message = match f.partial {
-                None => f.message,
-                Some(files) if global.debug => {
-                    output.partial(&files)?;
-                    f.message
-                }
-                Some(_) => format!("{}\n\nUse --debug flag to render out invalid YAML", f.message),
-            };
-            Err(Failure { message, explanation, code: 1 })
+        Err(f) => Err(failed(f, &st.heap, values, &located, global, &mut output)?),
+    }
+}
+
+/// What is said of a render that failed; `--debug` prints what there is of it.
+fn failed(
+    f: render::Failure,
+    heap: &Heap,
+    values: MapId,
+    located: &Located,
+    global: &Global,
+    output: &mut Output<'_, '_>,
+) -> Result<Failure, Failure> {
+    // Only now is the chart needed again: success pays nothing for explanations.
+    let shown = located.load(&mut Vec::new()).ok();
+    let texts = shown.as_ref().map(explain::Texts::of).unwrap_or_default();
+    let origins = Origins { files: user_files(&output.args.values), chart: shown.as_ref() };
+    let explanation = match &f.exec {
+        Some(e) => Some(explain::execution(e, &texts, heap, f.values.unwrap_or(values), &origins)),
+        None => explain::parse(&f.message, &texts, &render::functions().names().collect::<Vec<_>>()),
+    };
+    let message = match f.partial {
+        None => f.message,
+        Some(files) if global.debug => {
+            output.partial(&files)?;
+            f.message
         }
+        Some(_) => format!("{}\n\nUse --debug flag to render out invalid YAML", f.message),
+    };
+    Ok(Failure { message, explanation, code: 1 })
+}
+
+/// Whether a cluster is asked; and cobra's words for flags that are old or exclude one another.
+/// Source: `pkg/cmd/template.go`, `pkg/cmd/helpers.go`, `cmdGetDryRunFlagStrategy`.
+fn on_server(args: &Template, io: &mut Streams<'_>) -> Result<bool, Failure> {
+    const NO_EFFECT: &str = "this flag has no effect for 'helm template' and will be removed in Helm 5";
+    let unused = &args.unused;
+    for (flag, given, instead) in [
+        ("atomic", unused.atomic, "use --rollback-on-failure instead"),
+        ("force", unused.force, "use --force-replace instead"),
+        ("hide-notes", unused.hide_notes, NO_EFFECT),
+        ("render-subchart-notes", args.render_subchart_notes, NO_EFFECT),
+        ("validate", args.validate, "use '--dry-run=server' instead"),
+    ] {
+        if given {
+            deprecated(flag, instead, io);
+        }
+    }
+    if args.validate {
+        return match args.dry_run {
+            Some(_) => Err(Failure::new(
+                "if any flags in the group [validate dry-run] are set none of the others can be; [dry-run validate] were all set",
+            )),
+            None => Ok(true),
+        };
+    }
+    let text = args.dry_run.as_deref();
+    if let Some(off @ ("none" | "0" | "f" | "F" | "false" | "FALSE" | "False")) = text {
+        return Err(Failure::new(format!("invalid dry-run value ({off:?}). Must be \"server\" or \"client\"")));
+    }
+    Ok(dry_run_of(text, DryRun::Client, io)? == DryRun::Server)
+}
+
+/// `--dry-run=server`.
+fn with_server(
+    args: &Template,
+    global: &Global,
+    kube_version: Option<KubeVersion>,
+    located: &Located,
+    what: Preview,
+    source: Source,
+    io: &mut Streams<'_>,
+) -> Result<(), Failure> {
+    let (name, values) = (what.name.clone(), source.values);
+    let open = target::open_with(global, kube_version, &args.api_versions);
+    let previewed = drive(&name, true, io, open, |ctx| async move { Ok(preview(&ctx, &what, source).await) })?;
+    let mut output = Output { args, release_name: &name, io, written: HashSet::new() };
+    match previewed {
+        Ok(release) => output.release(&release),
+        Err(mut e) => match e.render.take() {
+            Some(f) => Err(failed(f.failure, &f.state.heap, values, located, global, &mut output)?),
+            None => Err(super::driving::failure(e, "")),
+        },
     }
 }
 

@@ -14,6 +14,7 @@ pub mod install;
 pub mod lock;
 pub mod objects;
 pub mod plan;
+pub mod preview;
 pub mod recover;
 mod rendering;
 pub mod rollback;

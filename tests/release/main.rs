@@ -19,4 +19,5 @@ mod reading;
 mod refusals;
 mod running;
 mod storage;
+mod templates;
 mod waiting;

@@ -62,6 +62,36 @@ fn helm_signs_and_we_verify() {
 }
 
 #[test]
+fn verify_says_what_helm_says() {
+    let (alice, mallory) = (keyring("alice"), keyring("mallory"));
+    let archive = signed(&alice, "alice");
+    let text = archive.to_str().unwrap();
+    let folder = archive.parent().unwrap().to_str().unwrap();
+    let alone = archive.with_file_name("alone-1.0.0.tgz");
+    fs::copy(&archive, &alone).unwrap();
+    for (path, ring, good) in [
+        (text, &alice.public, true),
+        (text, &mallory.public, false),
+        (text, &alice.home.join("nothing"), false),
+        (alone.to_str().unwrap(), &alice.public, false),
+        (folder, &alice.public, false),
+        ("nothing.tgz", &alice.public, false),
+        ("Cargo.toml", &alice.public, false),
+    ] {
+        let said = |program: &Path| {
+            let out = Command::new(program).args(["verify", path, "--keyring"]).arg(ring).output().unwrap();
+            (
+                out.status.success(),
+                String::from_utf8_lossy(&out.stdout).into_owned() + &String::from_utf8_lossy(&out.stderr),
+            )
+        };
+        let ours = said(Path::new(env!("CARGO_BIN_EXE_pintle")));
+        assert_eq!(ours, said(helm()), "{path}");
+        assert_eq!(ours.0, good, "{path}: {}", ours.1);
+    }
+}
+
+#[test]
 fn we_sign_and_helm_verifies() {
     let alice = keyring("alice");
     let archive = signed(&alice, "alice");

@@ -226,19 +226,57 @@ fn repositories_are_kept_in_helms_file() {
     };
     assert_eq!([ok(ours().args(add)), ok(ours().args(add))], theirs);
     assert_eq!(file("ours/repositories.yaml"), file("helm-config/repositories.yaml"));
-    for args in [&["repo", "list"][..], &["repo", "update"], &["repo", "update", "mine"]] {
+    for args in [
+        &["repo", "list"][..],
+        &["repo", "list", "--no-headers"],
+        &["repo", "ls", "-o", "json"],
+        &["repo", "list", "--output", "yaml"],
+        &["repo", "update"],
+        &["repo", "update", "mine", "--timeout", "30s"],
+        &["env", "HELM_PLUGINS"],
+        &["env", "NOTHING"],
+    ] {
         assert_eq!(ok(ours().args(args)), ok(world.helm().args(args)), "{args:?}");
     }
     assert!(ok(ours().args(["template", "mine/app"])).contains("v: 1.0.0"));
     for args in [
         &["repo", "add", "mine", "http://elsewhere"][..],
         &["repo", "add", "a/b", &site.url()],
+        &["repo", "add", "old", "https://kubernetes-charts.storage.googleapis.com"],
+        &["repo", "list", "-o", "xml"],
         &["repo", "remove", "nobody"],
         &["repo", "update", "nobody"],
+        &["env", "A", "B"],
     ] {
         assert_eq!(fails(ours().args(args)), fails(world.helm().args(args)), "{args:?}");
     }
     let remove = ["repo", "remove", "mine"];
     assert_eq!(ok(ours().args(remove)), ok(world.helm().args(remove)));
     assert_eq!(fails(ours().args(remove)), fails(world.helm().args(remove)));
+    for args in [&["repo", "list", "-o", "json"][..], &["repo", "list", "-o", "yaml"]] {
+        assert_eq!(ok(ours().args(args)), ok(world.helm().args(args)), "{args:?}");
+    }
+    // What the environment is, but for the names of the programs.
+    let env = |mut c: std::process::Command| {
+        let text = ok(c.env("XDG_CACHE_HOME", "/x").env("HELM_QPS", "1.5").args([
+            "env",
+            "-n",
+            "here",
+            "--kube-as-group",
+            "a",
+        ]));
+        text.lines().filter(|l| !l.starts_with("HELM_BIN=")).map(String::from).collect::<Vec<_>>()
+    };
+    assert_eq!(env(world.pintle()), env(world.helm()));
+    // A password that comes by standard input is kept as one that is given.
+    let piped = {
+        use std::io::Write as _;
+        let mut c = ours();
+        c.args(["repo", "add", "piped", &site.url(), "--username", "user", "--password-stdin", "--timeout", "20s"]);
+        let mut child = c.stdin(std::process::Stdio::piped()).stdout(std::process::Stdio::piped()).spawn().unwrap();
+        child.stdin.take().unwrap().write_all(b"canary\n").unwrap();
+        child.wait_with_output().unwrap()
+    };
+    assert_eq!(String::from_utf8_lossy(&piped.stdout), "\"piped\" has been added to your repositories\n");
+    assert!(file("ours/repositories.yaml").contains("password: canary"));
 }

@@ -141,7 +141,7 @@ fn reachability(e: StorageError, ctx: &Context) -> ActionError {
     }
 }
 
-fn check_name(ctx: &Context, name: &str) -> Result<(), ActionError> {
+pub(super) fn check_name(ctx: &Context, name: &str) -> Result<(), ActionError> {
     let wrong = if name.is_empty() {
         "no name provided"
     } else if !super::is_name(name) {
@@ -515,12 +515,14 @@ async fn fail(work: &Work, install: &Install, mut record: Record, e: ActionError
 }
 
 /// Renders and shows, without a write.
+/// What a run that asks the server and writes nothing says of `crds/`.
+pub(super) const CRDS_NOT_INSTALLED: &str =
+    "This chart or one of its subcharts contains CRDs. Rendering may fail or contain inaccuracies.";
+
 async fn dry_run(ctx: &Context, install: &Install, source: Source) -> Result<Record, ActionError> {
     if install.dry_run == DryRun::Server {
         if !install.skip_crds && !source.chart.crds().is_empty() {
-            ctx.log(LogLine::warn(
-                "This chart or one of its subcharts contains CRDs. Rendering may fail or contain inaccuracies.",
-            ));
+            ctx.log(LogLine::warn(CRDS_NOT_INSTALLED));
         }
         let mut prepared = prepare(ctx, install, source).await?;
         prepared.record.info.description = "Dry run complete".into();
