@@ -20,8 +20,7 @@ pub(super) fn lint(linter: &mut Linter<'_>) {
     };
     for crd in chart.crds() {
         let path = &crd.file.name;
-        let mut documents = Documents::new(&crd.file.data);
-        while let Some(object) = documents.next() {
+        for object in Documents::new(&crd.file.data) {
             let object = match object {
                 Ok(object) => object,
                 Err(e) => {

@@ -76,8 +76,7 @@ fn objects(linter: &mut Linter<'_>, file: &str, text: &[u8], kubernetes: &KubeVe
         return true;
     }
     linter.warning(file, top_indent(text));
-    let mut documents = Documents::new(text);
-    while let Some(object) = documents.next() {
+    for object in Documents::new(text) {
         let object = match object {
             Ok(object) => object,
             Err(e) => return linter.error(file, Err(format!("unable to parse YAML: {e}"))),

@@ -258,13 +258,8 @@ fn repositories_are_kept_in_helms_file() {
     }
     // What the environment is, but for the names of the programs.
     let env = |mut c: std::process::Command| {
-        let text = ok(c.env("XDG_CACHE_HOME", "/x").env("HELM_QPS", "1.5").args([
-            "env",
-            "-n",
-            "here",
-            "--kube-as-group",
-            "a",
-        ]));
+        let text =
+            ok(c.env("XDG_CACHE_HOME", "/x").env("HELM_QPS", "1.5").args(["env", "-n", "here", "--kube-as-user", "a"]));
         text.lines().filter(|l| !l.starts_with("HELM_BIN=")).map(String::from).collect::<Vec<_>>()
     };
     assert_eq!(env(world.pintle()), env(world.helm()));
