@@ -176,7 +176,7 @@ commands! {
     Values(super::values::ValuesArgs) = "values",
     /// Which files set a value of a release, in order, and which one wins; or why a field of an object is what it is
     Explain(super::explain_field::ExplainArgs) = "explain",
-    /// Compare environments of a deployment repository
+    /// Print the environment that commands work in; or compare two environments of a deployment repository (env diff)
     Env(super::env::EnvArgs) = "env",
     /// Build overlays as kustomize does
     Kustomize(super::kustomize::KustomizeArgs) = "kustomize",
