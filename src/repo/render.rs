@@ -46,6 +46,20 @@ impl Environment {
     /// # Errors
     /// Where and why it can't be rendered.
     pub fn render(&self, checkout: &Checkout, hr: &HelmRelease, settings: &Settings) -> Result<Rendered, Problem> {
+        self.render_without(checkout, hr, settings, &[])
+    }
+
+    /// As [`Environment::render`], without some of the chart's templates (`web/templates/x.yaml`): what is left to look at where they fail.
+    ///
+    /// # Errors
+    /// Where and why it can't be rendered.
+    pub(super) fn render_without(
+        &self,
+        checkout: &Checkout,
+        hr: &HelmRelease,
+        settings: &Settings,
+        without: &[String],
+    ) -> Result<Rendered, Problem> {
         let mut st = State::new(Arc::new(SystemHost { enable_dns: false }), settings.limits);
         let mut steps = hr.post_renderers.clone();
         if self.origin_labels {
@@ -53,7 +67,7 @@ impl Environment {
         }
         let run = |files| flux::post_render_files(&files, hr.post_render_strategy, &steps);
         let run = (!steps.is_empty()).then_some(&run as render::PostRender<'_>);
-        self.render_in(&mut st, checkout, hr, settings, run)
+        self.render_some(&mut st, checkout, hr, settings, run, without)
     }
 
     /// As [`Environment::render`], in a state of one's own and with what is to come after the render.
@@ -65,9 +79,22 @@ impl Environment {
         settings: &Settings,
         post_render: Option<render::PostRender<'_>>,
     ) -> Result<Rendered, Problem> {
+        self.render_some(st, checkout, hr, settings, post_render, &[])
+    }
+
+    fn render_some(
+        &self,
+        st: &mut State,
+        checkout: &Checkout,
+        hr: &HelmRelease,
+        settings: &Settings,
+        post_render: Option<render::PostRender<'_>>,
+        without: &[String],
+    ) -> Result<Rendered, Problem> {
         let at = |line: usize, message: String| Problem { place: Place { path: hr.place.path.clone(), line }, message };
         let mut log = Vec::new();
-        let chart = self.load_chart(checkout, hr, &mut log)?;
+        let mut chart = self.load_chart(checkout, hr, &mut log)?;
+        chart.templates.retain(|t| !without.iter().any(|w| w.split_once('/').is_some_and(|(_, name)| name == t.name)));
         let values = self.values(&mut st.heap, hr, &mut log)?;
         render::check_installable(&chart, &mut log).map_err(|e| at(hr.chart.place.line, e))?;
         let request = Request {

@@ -10,5 +10,6 @@ mod kustomize;
 mod race;
 mod secrets;
 mod sops;
+mod suites;
 mod support;
 mod zoo;

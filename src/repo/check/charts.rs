@@ -1,5 +1,7 @@
 //! Charts of the checkout, whoever uses them: Chart.yaml, dependencies, and whether every template can be parsed.
 
+use std::sync::Arc;
+
 use super::environments::template_place;
 use super::objects::template_path;
 use super::rules;
@@ -21,6 +23,8 @@ fn one(scan: &Scan, checkout: &Checkout, dir: &str, out: &mut Vec<Finding>) {
         Err(e) => {
             let fix = "helm refuses the chart for the same reason: correct it";
             out.push(Finding::new(&rules::CHART_METADATA, file("Chart.yaml"), 1, e.message).with_fix(fix));
+            // Its templates can be parsed all the same.
+            unloaded(checkout, dir, &file("templates"), 0, out);
             return;
         }
     };
@@ -41,10 +45,31 @@ fn one(scan: &Scan, checkout: &Checkout, dir: &str, out: &mut Vec<Finding>) {
         }
     }
     for template in &chart.templates {
-        let name = format!("{}/{}", chart.name(), template.name);
-        let Err(e) = Program::parse([(name.as_str(), &template.data)]) else { continue };
-        let (path, line) = template_place(&e).unwrap_or((name, 1));
-        let fix = "correct the template: no release of the chart can be rendered";
-        out.push(Finding::new(&rules::CHART_TEMPLATE, template_path(dir, &path), line, e).with_fix(fix));
+        parse(dir, format!("{}/{}", chart.name(), template.name), &template.data, out);
+    }
+}
+
+fn parse(dir: &str, name: String, text: &Arc<[u8]>, out: &mut Vec<Finding>) {
+    let Err(e) = Program::parse([(name.as_str(), text)]) else { return };
+    let (path, line) = template_place(&e).unwrap_or((name, 1));
+    let fix = "correct the template: no release of the chart can be rendered";
+    out.push(Finding::new(&rules::CHART_TEMPLATE, template_path(dir, &path), line, e).with_fix(fix));
+}
+
+/// Parses the templates of a chart that can't be loaded.
+fn unloaded(checkout: &Checkout, dir: &str, folder: &str, depth: usize, out: &mut Vec<Finding>) {
+    const MAX_DEPTH: usize = 16;
+    for name in checkout.list(folder).unwrap_or_default() {
+        let path = format!("{folder}/{name}");
+        if let Some(sub) = path.strip_suffix('/') {
+            if depth < MAX_DEPTH {
+                unloaded(checkout, dir, sub, depth + 1, out);
+            }
+        } else if [".yaml", ".yml", ".tpl", ".txt"].iter().any(|e| name.ends_with(e))
+            && let Ok(text) = checkout.read(&path)
+        {
+            let inside = path.strip_prefix(dir).unwrap_or(&path).trim_start_matches('/');
+            parse(dir, format!("chart/{inside}"), &text.into(), out);
+        }
     }
 }

@@ -60,6 +60,9 @@ pub fn build(view: &View<'_>, options: &Options<'_>, out: &mut Vec<Finding>) -> 
     Ok(built)
 }
 
+/// So many failing templates of one release are told.
+const MOST_FAILING: usize = 16;
+
 fn one(view: &View<'_>, name: &str, options: &Options<'_>, out: &mut Vec<Finding>) -> Result<Built, String> {
     let opened = Environment::open(view.checkout, name, options.keys)?;
     let mut problems = Vec::new();
@@ -85,16 +88,30 @@ fn one(view: &View<'_>, name: &str, options: &Options<'_>, out: &mut Vec<Finding
             complete = false;
             continue;
         }
-        match environment.render(view.checkout, hr, view.settings) {
-            Ok(r) => {
-                let chart = chart_path(hr);
-                let own = objects::of_release(view.checkout, hr, &chart, &r);
-                judge_rendered(view, &own, name, &mut found);
-                objects.extend(own);
+        // A template that fails hides nothing of the others.
+        let mut without: Vec<String> = Vec::new();
+        loop {
+            let problem = match environment.render_without(view.checkout, hr, view.settings, &without) {
+                Ok(r) => {
+                    let chart = chart_path(hr);
+                    let own = objects::of_release(view.checkout, hr, &chart, &r);
+                    judge_rendered(view, &own, name, &mut found);
+                    objects.extend(own);
+                    break;
+                }
+                Err(problem) => problem,
+            };
+            complete = false;
+            // What was left out may have defined what others include.
+            if !without.is_empty() && problem.message.contains("no template ") {
+                break;
             }
-            Err(problem) => {
-                complete = false;
-                render_findings(view, &environment, hr, &problem, &mut found);
+            render_findings(view, &environment, hr, &problem, &mut found);
+            match template_place(&problem.message).map(|(template, _)| template) {
+                Some(t) if !t.contains("/_") && !without.contains(&t) && without.len() < MOST_FAILING => {
+                    without.push(t)
+                }
+                _ => break,
             }
         }
         releases.push(hr.clone());
@@ -147,7 +164,10 @@ fn in_parts(view: &View<'_>, failed: Environment, options: &Options<'_>, problem
         }
     }
     let together = open(&good);
-    if problems.is_empty() || (together.built.is_empty() && !together.problems.is_empty()) {
+    if together.built.is_empty() && !together.problems.is_empty() {
+        // Each of them builds, all of them do not.
+        problems.extend(together.problems.iter().cloned());
+    } else if problems.is_empty() {
         problems.extend(failed.problems);
     }
     if together.built.is_empty() {
@@ -220,7 +240,7 @@ fn kustomize_finding(view: &View<'_>, p: &Problem, environment: &str) -> Finding
 }
 
 fn problem_finding(p: &Problem, environment: &str) -> Finding {
-    let unsupported = p.message.contains("supported yet") || p.message.contains("followed yet");
+    let unsupported = p.message.contains("not supported") || p.message.contains("is not followed");
     let rule = if unsupported { &rules::BUILD_UNSUPPORTED } else { &rules::BUILD_RENDER };
     Finding::new(rule, p.place.path.clone(), p.place.line, p.message.clone()).in_environment(environment)
 }

@@ -18,6 +18,7 @@ mod flux;
 mod images;
 mod judge;
 mod kustomizations;
+mod lint;
 mod locate;
 mod objects;
 mod references;
@@ -105,6 +106,7 @@ pub fn check(checkout: &Checkout, options: &Options<'_>) -> Result<Outcome, Stri
     charts::check(&scan, checkout, &mut out);
     let settings = super::Settings { capabilities, limits: options.limits };
     let view = environments::View { scan: &scan, checkout, known: &known, settings: &settings };
+    lint::check(&scan, checkout, &settings, &mut out);
     let updates = suites::check(&scan, checkout, &settings, options.update, &mut out)?;
     let built = environments::build(&view, options, &mut out)?;
     for environment in &built {

@@ -82,7 +82,7 @@ rules! {
     CHART_METADATA "chart/metadata" Error "Chart.yaml is what Helm accepts.";
     CHART_DEPENDENCY "chart/dependency" Error "The dependencies of a chart are in its charts/ folder.";
     CHART_TEMPLATE "chart/template" Error "Every template of a chart can be parsed.";
-    CHART_LINT "chart/lint" Warning "Not checked yet. Charts are what helm lint recommends.";
+    CHART_LINT "chart/lint" Warning "Charts are what helm lint recommends.";
     CHART_SNAPSHOT "chart/snapshot" Error "What a chart renders is what its snapshots hold.";
     CHART_STALE_SNAPSHOT "chart/stale-snapshot" Warning "Every snapshot belongs to something that is tested.";
     CHART_UNITTEST "chart/unittest" Error "The helm-unittest suites of a chart pass.";

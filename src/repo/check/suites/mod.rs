@@ -63,7 +63,8 @@ pub fn check(
     let mut updates = Updates::default();
     for dir in &scan.charts {
         let names = checkout.list(&join(dir, TESTS)).unwrap_or_default();
-        if names.is_empty() {
+        // Subcharts may have tests of their own.
+        if names.is_empty() && checkout.list(&join(dir, "charts")).unwrap_or_default().is_empty() {
             continue;
         }
         // A chart that can't be loaded is found elsewhere.
@@ -76,7 +77,7 @@ pub fn check(
 }
 
 /// The pinned world that a render sees.
-fn host() -> Arc<FixedHost> {
+pub fn host() -> Arc<FixedHost> {
     Arc::new(FixedHost::new(NOW, SEED))
 }
 

@@ -191,7 +191,7 @@ impl<'d> Parameters<'d> {
             Yaml::Null => Ok(String::new()),
             Yaml::Text(text) => Ok(text),
             other => {
-                let message = format!("{name} of {} must be a text, not {}: quote it", self.name, other.shown());
+                let message = format!("{}: {name} must be a text, not {}: quote it", self.name, other.shown());
                 Err(self.doc.wrong(node, message))
             }
         }

@@ -171,7 +171,10 @@ impl<'a> Doc<'a> {
         let tree = tree::parse(text, None).map_err(|message| {
             let digits = message.split("line ").nth(1).unwrap_or_default();
             let digits: String = digits.chars().take_while(char::is_ascii_digit).collect();
-            Wrong { line: before + digits.parse::<usize>().unwrap_or(1).max(1), message }
+            // The finding says the line, of the file.
+            let said = message.strip_prefix("yaml: ").unwrap_or(&message);
+            let said = said.strip_prefix(&format!("line {digits}: ")).unwrap_or(said).to_owned();
+            Wrong { line: before + digits.parse::<usize>().unwrap_or(1).max(1), message: said }
         })?;
         Ok(Self { tree, before, nodes: Cell::new(0) })
     }

@@ -15,7 +15,7 @@ mod snapshots;
 mod suite;
 mod validate;
 
-use std::collections::BTreeSet;
+use std::collections::{BTreeMap, BTreeSet};
 
 use self::data::Wrong;
 use self::render::Place;
@@ -113,6 +113,8 @@ fn run_file(
         }
     };
     let place = Place { subject: s, file, route };
+    // Suites of one file share its snapshots, unless they say otherwise.
+    let mut open: BTreeMap<String, Open> = BTreeMap::new();
     for suite in suite::read(&String::from_utf8_lossy(&text)) {
         for values in suite.tests.iter().flat_map(|t| &t.values) {
             used.insert(clean_join(parent(file), values));
@@ -121,76 +123,114 @@ fn run_file(
             let fix = "correct the suite: what is not understood is not tested";
             out.push(Finding::new(&rules::CHART_UNITTEST, file, wrong.line, wrong.message.clone()).with_fix(fix));
         }
-        run_suite(&place, &suite, snapshot_files, out, updates)?;
+        let (folder, name) = file.rsplit_once('/').unwrap_or(("", file));
+        let id = if suite.snapshot_id.is_empty() { String::new() } else { format!("_{}", suite.snapshot_id) };
+        let path = join(folder, &format!("{SNAPSHOTS}/{name}{id}.snap"));
+        if !open.contains_key(&path) {
+            open.insert(path.clone(), Open::read(s, &path, out)?);
+        }
+        if let Some(open) = open.get_mut(&path) {
+            run_suite(&place, &suite, open, out);
+        }
+    }
+    for (path, open) in open {
+        open.close(s, file, &path, out, updates)?;
+        snapshot_files.insert(path);
     }
     Ok(())
 }
 
-fn run_suite(
-    place: &Place<'_>,
-    suite: &Suite,
-    snapshot_files: &mut BTreeSet<String>,
-    out: &mut Vec<Finding>,
-    updates: &mut Updates,
-) -> Result<(), String> {
-    let (s, file) = (place.subject, place.file);
-    let (folder, name) = file.rsplit_once('/').unwrap_or(("", file));
-    let id = if suite.snapshot_id.is_empty() { String::new() } else { format!("_{}", suite.snapshot_id) };
-    let path = join(folder, &format!("{SNAPSHOTS}/{name}{id}.snap"));
-    snapshot_files.insert(path.clone());
-    let there = s.checkout.is_file(&path);
-    let stored = if there { s.checkout.read(&path)? } else { Vec::new() };
-    let mut snapshots = match Snapshots::read(&stored, s.update) {
-        Ok(snapshots) => snapshots,
-        Err(e) => {
-            let fix = "correct the file, or remove it and run pintle check CHART --update";
-            out.push(Finding::new(&rules::CHART_SNAPSHOT, path, 0, e).with_fix(fix));
-            return Ok(());
-        }
-    };
+fn run_suite(place: &Place<'_>, suite: &Suite, open: &mut Open, out: &mut Vec<Finding>) {
+    open.complete &= suite.wrong.is_empty();
     for test in &suite.tests {
         if test.skip {
-            snapshots.keep(&test.name);
+            open.snapshots.keep(&test.name);
             continue;
         }
+        open.tests.push((test.name.clone(), test.line));
         let named = if test.suite.is_empty() { test.name.clone() } else { format!("{} › {}", test.suite, test.name) };
-        for Wrong { line, message } in run::run(place, test, &mut snapshots) {
+        let ran = run::run(place, test, &mut open.snapshots);
+        if ran.unrunnable {
+            open.snapshots.keep(&test.name);
+        }
+        for Wrong { line, message } in ran.failed {
             let text = format!("{named}: {message}");
             let fix = "correct the chart, or what the suite expects of it";
-            out.push(Finding::new(&rules::CHART_UNITTEST, file, line, text).with_fix(fix));
+            out.push(Finding::new(&rules::CHART_UNITTEST, place.file, line, text).with_fix(fix));
         }
     }
-    if s.update {
-        // A suite that is only understood in part says nothing of what it no longer needs.
-        let complete = suite.wrong.is_empty();
-        if snapshots.changed() && (complete || !snapshots.now.is_empty()) {
+}
+
+/// A file of snapshots while suites run that use it.
+struct Open {
+    snapshots: Snapshots,
+    stored: Vec<u8>,
+    /// Everything that may ask for a snapshot is understood.
+    complete: bool,
+    /// It can't be read: it stays as it is.
+    broken: bool,
+    tests: Vec<(String, usize)>,
+}
+
+impl Open {
+    fn read(s: &Subject<'_>, path: &str, out: &mut Vec<Finding>) -> Result<Self, String> {
+        let stored = if s.checkout.is_file(path) { s.checkout.read(path)? } else { Vec::new() };
+        let (snapshots, broken) = match Snapshots::read(&stored, s.update) {
+            Ok(snapshots) => (snapshots, false),
+            Err(e) => {
+                let fix = "correct the file, or remove it and run pintle check CHART --update";
+                out.push(Finding::new(&rules::CHART_SNAPSHOT, path, 0, e).with_fix(fix));
+                (Snapshots::default(), true)
+            }
+        };
+        Ok(Self { snapshots, stored, complete: !broken, broken, tests: Vec::new() })
+    }
+
+    /// Writes what changed, or says what is missing and what nobody asks for.
+    fn close(
+        self,
+        s: &Subject<'_>,
+        file: &str,
+        path: &str,
+        out: &mut Vec<Finding>,
+        updates: &mut Updates,
+    ) -> Result<(), String> {
+        if self.broken {
+            return Ok(());
+        }
+        let snapshots = &self.snapshots;
+        if s.update {
+            // A suite that is only understood in part says nothing of what it no longer needs.
+            if !snapshots.changed() || !self.complete {
+                return Ok(());
+            }
             if snapshots.now.is_empty() {
-                s.remove(&path)?;
+                s.remove(path)?;
                 updates.removed += 1;
             } else {
-                s.write(&path, &snapshots.write())?;
+                s.write(path, &snapshots.write())?;
                 updates.written += 1;
             }
+            return Ok(());
         }
-        return Ok(());
-    }
-    for test in &suite.tests {
-        let missing = snapshots.missing.iter().filter(|(name, _)| *name == test.name).count();
-        if missing > 0 {
-            let message = format!("{}: {missing} of its snapshots are not stored yet", test.name);
-            let fix = "run pintle check CHART --update and commit what it writes";
-            out.push(Finding::new(&rules::CHART_SNAPSHOT, file, test.line, message).with_fix(fix));
+        for (test, line) in &self.tests {
+            let missing = snapshots.missing.iter().filter(|(name, _)| name == test).count();
+            if missing > 0 {
+                let message = format!("{test}: {missing} of its snapshots are not stored yet");
+                let fix = "run pintle check CHART --update and commit what it writes";
+                out.push(Finding::new(&rules::CHART_SNAPSHOT, file, *line, message).with_fix(fix));
+            }
         }
-    }
-    if suite.wrong.is_empty() {
-        for (test, number) in snapshots.vanished() {
-            let line = line_of(&stored, test);
-            let message = format!("snapshot {number} of {test:?} is not asked for by any test");
-            let fix = "run pintle check CHART --update, which removes it";
-            out.push(Finding::new(&rules::CHART_STALE_SNAPSHOT, path.clone(), line, message).with_fix(fix));
+        if self.complete {
+            for (test, number) in snapshots.vanished() {
+                let line = line_of(&self.stored, test);
+                let message = format!("snapshot {number} of {test:?} is not asked for by any test");
+                let fix = "run pintle check CHART --update, which removes it";
+                out.push(Finding::new(&rules::CHART_STALE_SNAPSHOT, path, line, message).with_fix(fix));
+            }
         }
+        Ok(())
     }
-    Ok(())
 }
 
 /// The line on which a test's snapshots begin.

@@ -6,7 +6,7 @@ use std::sync::Arc;
 use super::super::Subject;
 use super::data::{Doc, Yaml};
 use super::set_path;
-use super::suite::{Test, split};
+use super::suite::{Cluster, Test, split};
 use crate::chart::Chart;
 use crate::golang::regexp::Regexp;
 use crate::gotmpl::State;
@@ -54,8 +54,8 @@ impl Place<'_> {
         if !name.is_empty() && !render::is_release_name(name) {
             return Err(format!("invalid release name {name:?}"));
         }
-        if !test.objects.is_empty() {
-            set_lookup(&mut st, Arc::new(Objects(test.objects.clone())));
+        if !test.cluster.objects.is_empty() {
+            set_lookup(&mut st, Arc::new(Objects(test.cluster.clone())));
         }
         let or = |text: &str, default: &str| if text.is_empty() { default.to_owned() } else { text.to_owned() };
         let request = Request {
@@ -317,7 +317,7 @@ fn set_versions(chart: &mut Chart, test: &Test) {
 }
 
 /// A cluster that holds what a suite says it holds.
-struct Objects(Vec<Yaml>);
+struct Objects(Cluster);
 
 impl Lookup for Objects {
     fn lookup(
@@ -332,13 +332,18 @@ impl Lookup for Objects {
             let found = path.iter().try_fold(o, |o, key| o.get(key));
             found.and_then(Yaml::as_text).unwrap_or_default().to_owned()
         };
+        let known = self.0.kinds.get(&format!("{api_version}/{kind}"));
+        // Of a kind without namespaces the namespace is not looked at.
+        let namespace = if known == Some(&true) { namespace } else { "" };
         let fits = |o: &&Yaml| {
-            text(o, &["apiVersion"]) == api_version
+            let all = namespace.is_empty() && name.is_empty();
+            known.is_some()
+                && text(o, &["apiVersion"]) == api_version
                 && text(o, &["kind"]) == kind
-                && (namespace.is_empty() || text(o, &["metadata", "namespace"]) == namespace)
+                && (all || text(o, &["metadata", "namespace"]) == namespace)
                 && (name.is_empty() || text(o, &["metadata", "name"]) == name)
         };
-        let mut found = self.0.iter().filter(fits);
+        let mut found = self.0.objects.iter().filter(fits);
         if !name.is_empty() {
             return Ok(match found.next() {
                 Some(object) => object.to_value(&mut st.heap),

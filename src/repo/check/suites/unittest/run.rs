@@ -10,12 +10,20 @@ use super::snapshots::Snapshots;
 use super::suite::Test;
 use super::validate::{Context, validate};
 
-/// Runs a test: what failed, each with its line in the suite.
-pub fn run(place: &Place<'_>, test: &Test, snapshots: &mut Snapshots) -> Vec<Wrong> {
+/// What came of a test.
+pub struct Ran {
+    /// What failed, each with its line in the suite.
+    pub failed: Vec<Wrong>,
+    /// Nothing was asserted.
+    pub unrunnable: bool,
+}
+
+/// Runs a test.
+pub fn run(place: &Place<'_>, test: &Test, snapshots: &mut Snapshots) -> Ran {
     let may_fail = test.asserts.iter().any(|a| a.wants_failure);
     let rendered = match place.render(test, may_fail) {
         Ok(rendered) => rendered,
-        Err(message) => return vec![Wrong { line: test.line, message }],
+        Err(message) => return Ran { failed: vec![Wrong { line: test.line, message }], unrunnable: true },
     };
     snapshots.begin(&test.name);
     let mut failed = Vec::new();
@@ -24,7 +32,7 @@ pub fn run(place: &Place<'_>, test: &Test, snapshots: &mut Snapshots) -> Vec<Wro
             failed.push(Wrong { line: assertion.line, message: format!("{}: {message}", assertion.name) });
         }
     }
-    failed
+    Ran { failed, unrunnable: false }
 }
 
 fn hold(

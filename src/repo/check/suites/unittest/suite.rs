@@ -3,6 +3,8 @@
 //! The fields are helm-unittest's. What it would pass over in silence, a field that it does not know, is a finding here: a misspelt assertion
 //! would pass for ever.
 
+use std::collections::BTreeMap;
+
 use super::assertion::{self, Assertion, Selector};
 use super::data::{Doc, Wrong, Yaml};
 use crate::golang::regexp::Regexp;
@@ -39,9 +41,17 @@ pub struct Test {
     pub minor: String,
     pub api_versions: Vec<String>,
     /// What `lookup` finds.
-    pub objects: Vec<Yaml>,
+    pub cluster: Cluster,
     pub skip: bool,
     pub asserts: Vec<Assertion>,
+}
+
+/// A made-up cluster.
+#[derive(Clone, Debug, Default)]
+pub struct Cluster {
+    pub objects: Vec<Yaml>,
+    /// The kinds that it knows, `v1/Pod`, and whether their objects live in namespaces.
+    pub kinds: BTreeMap<String, bool>,
 }
 
 /// A suite: its tests, and what is wrong with its text.
@@ -50,8 +60,6 @@ pub struct Suite {
     pub snapshot_id: String,
     pub tests: Vec<Test>,
     pub wrong: Vec<Wrong>,
-    /// Names of tests that are skipped, whose snapshots stay.
-    pub skipped: bool,
 }
 
 /// The suites of a file. What is wrong in one does not hide the others.
@@ -136,7 +144,7 @@ fn read_one(text: &str, before: usize, suite: &mut Suite) -> Result<(), Wrong> {
             "capabilities" => capabilities = Some(node),
             "snapshotId" => suite.snapshot_id = doc.text(node)?,
             "skip" => common.skip = skip(&doc, node, true, &mut suite.wrong)?,
-            "kubernetesProvider" => common.objects = objects(&doc, node, &mut suite.wrong)?,
+            "kubernetesProvider" => common.cluster = cluster(&doc, node, &mut suite.wrong)?,
             "tests" => tests = Some(node),
             // Nothing of the suite would be what it is meant to be.
             "postRenderer" => return Err(unknown(line, "a suite", &key)),
@@ -160,7 +168,6 @@ fn read_one(text: &str, before: usize, suite: &mut Suite) -> Result<(), Wrong> {
             Err(wrong) => suite.wrong.push(wrong),
         }
     }
-    suite.skipped = suite.tests.iter().any(|t| t.skip) || !suite.wrong.is_empty();
     Ok(())
 }
 
@@ -197,9 +204,10 @@ fn test(doc: &Doc<'_>, node: NodeId, common: &Test, wrong: &mut Vec<Wrong>) -> R
             "asserts" => asserts = Some(value),
             "skip" => t.skip |= skip(doc, value, false, wrong)?,
             "kubernetesProvider" => {
-                let mut own = objects(doc, value, wrong)?;
-                own.append(&mut t.objects);
-                t.objects = own;
+                let mut own = cluster(doc, value, wrong)?;
+                own.objects.append(&mut t.cluster.objects);
+                own.kinds.append(&mut t.cluster.kinds);
+                t.cluster = own;
             }
             "postRenderer" => return Err(unknown(line, "a test", &key)),
             _ => wrong.push(unknown(line, "a test", &key)),
@@ -289,13 +297,18 @@ fn skip(doc: &Doc<'_>, node: NodeId, of_suite: bool, wrong: &mut Vec<Wrong>) -> 
     Ok(skips)
 }
 
-/// The objects of a made-up cluster. Their kinds need no list here: what an object says of itself is enough to find it.
-fn objects(doc: &Doc<'_>, node: NodeId, wrong: &mut Vec<Wrong>) -> Result<Vec<Yaml>, Wrong> {
-    let mut out = Vec::new();
+/// The objects of a made-up cluster, and its kinds. A kind that is not listed is not found.
+fn cluster(doc: &Doc<'_>, node: NodeId, wrong: &mut Vec<Wrong>) -> Result<Cluster, Wrong> {
+    let mut out = Cluster::default();
     for (key, line, value) in doc.entries(node)? {
         match key.as_str() {
-            "objects" => out = doc.items(value)?.into_iter().map(|i| doc.yaml(i)).collect::<Result<_, _>>()?,
-            "scheme" => {}
+            "objects" => out.objects = doc.items(value)?.into_iter().map(|i| doc.yaml(i)).collect::<Result<_, _>>()?,
+            "scheme" => {
+                for (kind, _, node) in doc.entries(value)? {
+                    let namespaced = doc.entries(node)?.into_iter().find(|e| e.0 == "namespaced");
+                    out.kinds.insert(kind, namespaced.map_or(Ok(false), |e| doc.bool(e.2))?);
+                }
+            }
             _ => wrong.push(unknown(line, "kubernetesProvider", &key)),
         }
     }
