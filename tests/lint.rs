@@ -140,3 +140,17 @@ fn every_case_is_as_helm_has_it() {
     }
     assert!(wrong.is_empty(), "{} cases differ\n{}", wrong.len(), wrong.join("\n"));
 }
+
+/// Helm refuses these files; here they are a chart's templates like others, and what they print is judged.
+#[test]
+fn templates_of_the_second_engine_are_linted() {
+    let scratch = Scratch::new();
+    scratch.write("c/Chart.yaml", "apiVersion: v2\nname: c\nversion: 0.1.0\nicon: https://x.example/i.png\n");
+    scratch.write("c/values.yaml", "a: B_\n");
+    scratch.write("c/templates/x.yaml.tera", "apiVersion: v1\nkind: ConfigMap\nmetadata:\n  name: {{ Values.a }}\n");
+    let (code, out, err) = lint(vec![format!("{}/c", scratch.text())]);
+    assert_eq!((code, err.as_str()), (0, ""));
+    let want =
+        "[WARNING] templates/x.yaml.tera: object name does not conform to Kubernetes naming requirements: \"B_\"";
+    assert!(out.contains(want) && out.ends_with("1 chart(s) linted, 0 chart(s) failed\n"), "{out}");
+}

@@ -62,7 +62,7 @@ pub(super) fn lint(linter: &mut Linter<'_>, st: &mut State, values: MapId, optio
         if ext != b".yaml" && ext != b".yml" {
             continue;
         }
-        let full = String::from_utf8_lossy(&path::join(&[&name, file])).into_owned();
+        let full = String::from_utf8_lossy(&path::join(&[name.as_str(), file_name])).into_owned();
         let text = rendered.get(&full).map(Vec::as_slice).unwrap_or_default();
         if !objects(linter, file, text, &kubernetes) {
             return;
