@@ -12,7 +12,9 @@ fn main() {
     // The unwinder is put in: a library less to find and map at every start.
     println!("cargo:rustc-link-lib=static:-bundle=gcc_eh");
     if var("PROFILE") == "release" {
-        println!("cargo:rustc-link-arg-bins=-Wl,-T,{}/build/order.ld", var("CARGO_MANIFEST_DIR"));
+        if var("CARGO_CFG_TARGET_ARCH") == "x86_64" {
+            println!("cargo:rustc-link-arg-bins=-Wl,-T,{}/build/order.ld", var("CARGO_MANIFEST_DIR"));
+        }
         // The profile's `strip` does not reach a package with settings of its own.
         println!("cargo:rustc-link-arg=-Wl,--strip-debug");
     }

@@ -1,0 +1,122 @@
+#!/usr/bin/env python3
+"""Writes build/order.ld anew: where the functions lie that commands run through, so that a command reads and maps few pages of the program.
+
+    build/order.py CHART…        charts to render beside the example's
+
+Runs `version`, `template` and, on a control plane, the commands of `cargo bench --bench releases` under valgrind's callgrind, which tells
+every function that was entered; the linker's map tells the section of each. Functions that all commands need come first, then those of a
+small render, of a large one, and of a cluster. Names are written without their hashes, so that they fit other builds; a name that fits much
+besides what was entered (an instance of a generic function among hundreds) is left out. What the list does not know lies where it did.
+Needs valgrind and nm; takes some minutes. Order again when much has changed: a stale order only costs memory.
+"""
+
+import collections
+import glob
+import json
+import os
+import re
+import subprocess
+import sys
+import tempfile
+
+ROOT = os.path.dirname(os.path.dirname(os.path.abspath(__file__)))
+CHART = os.path.join(ROOT, "examples/deployment-repo/k8s/helm-charts/web")
+CLUSTER = ("list", "history", "install", "upgrade", "rollback")
+HEAD = """/* Where the program's functions lie: what commands run through together, apart from what few of them need. A page of the program is read and
+ * mapped with its neighbours, so commands take less memory and start sooner. Added to the linker's own script (INSERT), which places all the
+ * rest. Written by build/order.py: do not edit. */
+"""
+
+
+def run(*argv, **more):
+    return subprocess.run(argv, cwd=ROOT, check=True, **more)
+
+
+def profile(out, name, argv):
+    words = ["valgrind", "-q", "--tool=callgrind", "--demangle=no", "--compress-strings=no"]
+    run(*words, f"--callgrind-out-file={out}/{name}.%p", *argv, stdout=subprocess.DEVNULL)
+
+
+def profiles(out, program, charts):
+    """Functions by the command that entered them."""
+    profile(out, "version", [program, "version"])
+    profile(out, "small", [program, "template", "x", CHART])
+    for chart in charts:
+        profile(out, "large", [program, "template", "x", chart])
+    wrapper = os.path.join(out, "wrapper")
+    words = " ".join(f"*' {c} '*) name={c} ;;" for c in CLUSTER)
+    with open(wrapper, "w") as f:
+        f.write(f"""#!/bin/sh
+case " $* " in {words} *) exec {program} "$@" ;; esac
+exec valgrind -q --tool=callgrind --demangle=no --compress-strings=no --callgrind-out-file={out}/$name.%p {program} "$@"
+""")
+    os.chmod(wrapper, 0o755)
+    run("cargo", "bench", "--locked", "--bench", "releases", "--", "2", "2", env={**os.environ, "PINTLE": wrapper})
+    entered = collections.defaultdict(set)
+    for file in glob.glob(f"{out}/*.[0-9]*"):
+        name = os.path.basename(file).split(".")[0]
+        with open(file, errors="replace") as lines:
+            for line in lines:
+                if line.startswith(("fn=", "cfn=")):
+                    entered[name].add(line.split("=", 1)[1].strip().split("'")[0])
+    return entered
+
+
+def sections(path):
+    """Name, crate and size of every section of code in the linker's map."""
+    line_of = re.compile(r"^\s*[0-9a-f]+\s+[0-9a-f]+\s+([0-9a-f]+)\s+\d+\s+(\S+?)(?:\(([^()]*)\))?:\((\.text\.[^)]*)\)$")
+    with open(path, errors="replace") as lines:
+        for line in lines:
+            if m := line_of.match(line):
+                crate = re.match(r"lib(.*?)-[0-9a-f]{16}\.rlib$", os.path.basename(m[2]))
+                yield m[4], crate[1] if crate else "", int(m[1], 16)
+
+
+def pattern(section):
+    """A section's name without what changes from build to build."""
+    m = re.match(r"(.*_ZN.*)17h[0-9a-f]{16}E", section)
+    return m[1] + "17h*" if m else re.sub(r"\.llvm\.\d+$", "*", re.sub(r"Cs[0-9A-Za-z]+_", "Cs*_", section))
+
+
+def rank(name, entered):
+    small, large, cluster = (name in entered["small"], name in entered["large"], any(name in entered[c] for c in CLUSTER))
+    if name in entered["version"]:
+        return 0
+    if small:
+        return 1 if cluster else 2
+    return 3 if large else 4
+
+
+def main(charts):
+    build = ["cargo", "rustc", "--release", "--locked", "--bin", "pintle", "--message-format=json"]
+    with tempfile.TemporaryDirectory() as out:
+        told = run(*build, "--", f"-Clink-arg=-Wl,-Map={out}/map", stdout=subprocess.PIPE, text=True).stdout
+        program = [m["executable"] for m in map(json.loads, told.splitlines()) if m.get("executable")][-1]
+        known, taken = {}, collections.Counter()
+        for section, crate, size in sections(f"{out}/map"):
+            known.setdefault(section, (crate, size))
+            taken[pattern(section), crate] += size
+        entered = profiles(out, program, charts)
+    wanted = {}
+    for name in set().union(*entered.values()):
+        section = f".text.{name}"
+        if section in known:
+            crate, size = known[section]
+            least, sizes = wanted.get((pattern(section), crate), (9, 0))
+            wanted[pattern(section), crate] = (min(least, rank(name, entered)), sizes + size)
+    groups = collections.defaultdict(list)
+    for (text, crate), (place, size) in wanted.items():
+        if taken[text, crate] <= max(5 * size, size + 4096):
+            groups[place, crate != "pintle", crate].append(text)
+    with open(os.path.join(ROOT, "build/order.ld"), "w") as f:
+        f.write(HEAD + "SECTIONS\n{\n  .text.hot :\n  {\n")
+        for (_, _, crate), texts in sorted(groups.items()):
+            f.write(f"    *lib{crate}-*.rlib:*(\n" if crate else "    *(\n")
+            f.writelines(f"      {text}\n" for text in sorted(texts))
+            f.write("    )\n")
+        f.write("  }\n}\nINSERT BEFORE .text;\n")
+    print(f"{sum(map(len, groups.values()))} names in {len(groups)} groups")
+
+
+if __name__ == "__main__":
+    main(sys.argv[1:])
