@@ -3,9 +3,10 @@
 
     build/order.py CHART…        charts to render beside the example's
 
-Runs `version`, `template` and, on a control plane, the commands of `cargo bench --bench releases` under valgrind's callgrind, which tells
-every function that was entered; the linker's map tells the section of each. Functions that all commands need come first, then those of a
-small render, of a large one, and of a cluster. Names are written without their hashes, so that they fit other builds; a name that fits much
+Runs `version`, `template`, commands of a deployment repository and, on a control plane, those of `cargo bench --bench releases` and the
+controller of `cargo bench --bench controller` under valgrind's callgrind, which tells every function that was entered; the linker's map
+tells the section of each. Functions that all commands need come first, then those of a small render, of a large one, of a repository, of
+a cluster, of the controller. Names are written without their hashes, so that they fit other builds; a name that fits much
 besides what was entered (an instance of a generic function among hundreds) is left out. What the list does not know lies where it did.
 Needs valgrind and nm; takes some minutes. Order again when much has changed: a stale order only costs memory.
 """
@@ -20,8 +21,10 @@ import sys
 import tempfile
 
 ROOT = os.path.dirname(os.path.dirname(os.path.abspath(__file__)))
-CHART = os.path.join(ROOT, "examples/deployment-repo/k8s/helm-charts/web")
+REPOSITORY = os.path.join(ROOT, "examples/deployment-repo")
+CHART = os.path.join(REPOSITORY, "k8s/helm-charts/web")
 CLUSTER = ("list", "history", "install", "upgrade", "rollback")
+BENCHES = (("releases", "2", "2"), ("controller", "5"))
 HEAD = """/* Where the program's functions lie: what commands run through together, apart from what few of them need. A page of the program is read and
  * mapped with its neighbours, so commands take less memory and start sooner. Added to the linker's own script (INSERT), which places all the
  * rest. Written by build/order.py: do not edit. */
@@ -44,14 +47,17 @@ def profiles(out, program, charts):
     for chart in charts:
         profile(out, "large", [program, "template", "x", chart])
     wrapper = os.path.join(out, "wrapper")
-    words = " ".join(f"*' {c} '*) name={c} ;;" for c in CLUSTER)
+    profile(out, "repository", [program, "build", REPOSITORY, "--env", "prod"])
+    profile(out, "repository", [program, "check", REPOSITORY])
+    words = " ".join(f"*' {c} '*) name={c} ;;" for c in (*CLUSTER, "controller"))
     with open(wrapper, "w") as f:
         f.write(f"""#!/bin/sh
 case " $* " in {words} *) exec {program} "$@" ;; esac
 exec valgrind -q --tool=callgrind --demangle=no --compress-strings=no --callgrind-out-file={out}/$name.%p {program} "$@"
 """)
     os.chmod(wrapper, 0o755)
-    run("cargo", "bench", "--locked", "--bench", "releases", "--", "2", "2", env={**os.environ, "PINTLE": wrapper})
+    for bench, *numbers in BENCHES:
+        run("cargo", "bench", "--locked", "--bench", bench, "--", *numbers, env={**os.environ, "PINTLE": wrapper})
     entered = collections.defaultdict(set)
     for file in glob.glob(f"{out}/*.[0-9]*"):
         name = os.path.basename(file).split(".")[0]
@@ -84,7 +90,7 @@ def rank(name, entered):
         return 0
     if small:
         return 1 if cluster else 2
-    return 3 if large else 4
+    return 3 if large else 4 if name in entered["repository"] else 5 if cluster else 6
 
 
 def main(charts):
@@ -102,7 +108,7 @@ def main(charts):
         section = f".text.{name}"
         if section in known:
             crate, size = known[section]
-            least, sizes = wanted.get((pattern(section), crate), (9, 0))
+            least, sizes = wanted.get((pattern(section), crate), (7, 0))
             wanted[pattern(section), crate] = (min(least, rank(name, entered)), sizes + size)
     groups = collections.defaultdict(list)
     for (text, crate), (place, size) in wanted.items():

@@ -619,7 +619,7 @@ async fn work(world: Arc<World>, key: Key, shared: Arc<Shared>) {
         }
         deadline = after.map(|after| Instant::now() + after);
         // Only what the watch has not told yet is kept beside the index.
-        own = Some(object).filter(|o| world.index.get(&key).is_none_or(|seen| version(o) > version(&seen)));
+        own = Some(object).filter(|o| world.index.version(&key).is_none_or(|seen| version(o) > seen));
     }
 }
 
