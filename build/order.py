@@ -24,6 +24,7 @@ ROOT = os.path.dirname(os.path.dirname(os.path.abspath(__file__)))
 REPOSITORY = os.path.join(ROOT, "examples/deployment-repo")
 CHART = os.path.join(REPOSITORY, "k8s/helm-charts/web")
 CLUSTER = ("list", "history", "install", "upgrade", "rollback")
+LAST = ("repository", "controller")
 BENCHES = (("releases", "2", "2"), ("controller", "5"))
 HEAD = """/* Where the program's functions lie: what commands run through together, apart from what few of them need. A page of the program is read and
  * mapped with its neighbours, so commands take less memory and start sooner. Added to the linker's own script (INSERT), which places all the
@@ -90,7 +91,7 @@ def rank(name, entered):
         return 0
     if small:
         return 1 if cluster else 2
-    return 3 if large else 4 if name in entered["repository"] else 5 if cluster else 6
+    return 3 if large else 4 if cluster else 5 if name in entered["repository"] else 6
 
 
 def main(charts):
@@ -104,12 +105,16 @@ def main(charts):
             taken[pattern(section), crate] += size
         entered = profiles(out, program, charts)
     wanted = {}
-    for name in set().union(*entered.values()):
-        section = f".text.{name}"
-        if section in known:
-            crate, size = known[section]
-            least, sizes = wanted.get((pattern(section), crate), (7, 0))
-            wanted[pattern(section), crate] = (min(least, rank(name, entered)), sizes + size)
+    # What only a repository's commands and the controller need comes behind, and moves nothing of the others.
+    first = set().union(*(names for command, names in entered.items() if command not in LAST))
+    for names in (first, set().union(*(entered[command] for command in LAST)) - first):
+        before = set(wanted)
+        for name in names:
+            crate, size = known.get(f".text.{name}", ("", 0))
+            key = (pattern(f".text.{name}"), crate)
+            if size and key not in before:
+                least, sizes = wanted.get(key, (7, 0))
+                wanted[key] = (min(least, rank(name, entered)), sizes + size)
     groups = collections.defaultdict(list)
     for (text, crate), (place, size) in wanted.items():
         if taken[text, crate] <= max(5 * size, size + 4096):

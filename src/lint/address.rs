@@ -20,8 +20,9 @@ fn matches(pattern: &str, text: &str) -> bool {
 pub(super) fn is_email(text: &str) -> bool {
     let word = format!(r"([a-zA-Z]|\d|[!#\$%&'\*\+\-\/=\?\^_`{{\|}}~]|{WIDE})+");
     let space = r"(((\x20|\x09)*(\x0d\x0a))?(\x20|\x09)+)?";
+    // The repetition takes the opening quote in: a slip of the original, that counts.
     let quoted = format!(
-        r"((\x22)({space}(([\x01-\x08\x0b\x0c\x0e-\x1f\x7f]|\x21|[\x23-\x5b]|[\x5d-\x7e]|{WIDE})|(\([\x01-\x09\x0b\x0c\x0d-\x7f]|{WIDE})))*{space}(\x22))"
+        r"(((\x22)({space}(([\x01-\x08\x0b\x0c\x0e-\x1f\x7f]|\x21|[\x23-\x5b]|[\x5d-\x7e]|{WIDE})|(\([\x01-\x09\x0b\x0c\x0d-\x7f]|{WIDE}))))*{space}(\x22))"
     );
     let part =
         format!(r"(([a-zA-Z]|\d|{WIDE})|(([a-zA-Z]|\d|{WIDE})([a-zA-Z]|\d|-|\.|_|~|{WIDE})*([a-zA-Z]|\d|{WIDE})))\.");
@@ -59,8 +60,13 @@ mod tests {
     fn the_patterns_are_taken() {
         for (text, email, url, request) in [
             ("a@b.example", true, true, false),
-            ("\"a b\"@b.example", true, false, false),
-            ("a@b", false, true, false),
+            ("\"a b\"@b.example", false, false, false),
+            ("\"a\"@b.example", true, true, false),
+            ("\" a\"@b.example", true, false, false),
+            ("\"a\"b\"@b.example", true, true, false),
+            ("\"@b.example", true, true, false),
+            ("a@b", false, false, false),
+            ("a@bc", false, false, false),
             ("a..b@c.example", false, true, false),
             ("https://example.com/x?y#z", false, true, true),
             ("example.com", false, true, false),
