@@ -69,6 +69,21 @@ fn check(cases: &[(&str, &str)]) {
         if got != *want {
             wrong.push(format!("{text}\n   got {got}\n  want {want}"));
         }
+        // Who takes note of a render changes nothing in it.
+        let mut st = state();
+        st.trace = Some(Box::default());
+        match render(&mut st, text) {
+            Ok(out) => {
+                assert_eq!(out, got, "{text}");
+                let trace = st.trace.unwrap();
+                for made in &trace.made {
+                    // Every byte has its piece.
+                    let end = made.pieces.iter().try_fold(0, |at, p| (p.start == at).then_some(p.end));
+                    assert_eq!(end, Some(made.text.len()), "{text}");
+                }
+            }
+            Err(e) => assert_eq!(e.strip_prefix("template: c/templates/t.yaml:").unwrap_or(&e), got, "{text}"),
+        }
     }
     assert!(wrong.is_empty(), "{}", wrong.join("\n"));
 }
@@ -229,4 +244,44 @@ fn limits() {
     st.limits.output = 10;
     let error = render(&mut st, "{{ define \"x\" }}12345678901{{ end }}{{ include \"x\" . }}").unwrap_err();
     assert_eq!(error, "the render's text would exceed 10 bytes (limit: output), at c/templates/t.yaml:1:16");
+}
+
+#[test]
+fn reads_are_followed_by_identity() {
+    use crate::gotmpl::trace::Read;
+    for (text, want) in [
+        ("{{ .Values.a.b }}", "Values.a.b"),
+        ("{{ $x := .Values.a }}{{ with $x }}{{ .b }}{{ end }}", "Values.a.b"),
+        ("{{ $x := .Values.a.b }}{{ $x | upper }}", "Values.a.b"),
+        ("{{ with .Values.a.b }}{{ . }}{{ end }}", "Values.a.b"),
+        ("{{ define \"t\" }}{{ .b }}{{ end }}{{ template \"t\" .Values.a }}", "Values.a.b"),
+        ("{{ define \"t\" }}{{ upper . }}{{ end }}{{ template \"t\" .Values.a.b }}", "Values.a.b"),
+        ("{{ range $k, $v := .Values.a }}{{ $v }}{{ end }}", "Values.a.b"),
+        ("{{ range .Values.a }}{{ . }}{{ end }}", "Values.a.b"),
+        ("{{ $x := \"\" }}{{ if true }}{{ $x = .Values.a.b }}{{ end }}{{ $x }}", "Values.a.b"),
+        ("{{ (same .Values.a).b }}", "Values.a.b"),
+        ("{{ (list .Values.a.b 1) }}", "Values.a.b"),
+        ("{{ join .Values.a.b \"x\" }}", "Values.a.b"),
+        ("{{ .n }}", "n"),
+        ("{{ 3 }}", ""),
+    ] {
+        let mut st = state();
+        let heap = &mut st.heap;
+        let a = heap.map_of([("b", Value::str("deep"))]);
+        let values = heap.map_of([("a", Value::Map(a))]);
+        let dot = heap.map_of([("Values", Value::Map(values.as_values())), ("n", Value::Int(3))]);
+        let mut trace = crate::gotmpl::trace::Trace::default();
+        trace.index(&st.heap, values, [(Vec::new(), dot)]);
+        st.trace = Some(Box::new(trace));
+        let mut set = TemplateSet::new("gotpl", Arc::new(table()));
+        set.parse("f", text.as_bytes()).unwrap();
+        execute(&Arc::new(set), &mut st, "f", &Value::Map(dot), &mut Vec::new()).unwrap();
+        let trace = st.trace.unwrap();
+        let reads = trace.made[0].pieces.iter().flat_map(|p| &p.reads);
+        let keys = reads.map(|r| match r {
+            Read::Key(path) => path.iter().map(|k| k.to_text().into_owned()).collect::<Vec<_>>().join("."),
+            Read::Made(i) => i.to_string(),
+        });
+        assert_eq!(keys.collect::<Vec<_>>().join(" "), want, "{text}");
+    }
 }
