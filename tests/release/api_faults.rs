@@ -149,7 +149,7 @@ fn a_wait_survives_an_outage_and_a_forgotten_place() {
             tokio::time::sleep(Duration::from_millis(500)).await;
             let go = json!({"spec": {"suspend": false}});
             let ((), _) = tokio::join!(
-                proxy.outage(Duration::from_secs(4)),
+                proxy.outage(Duration::from_secs(30)),
                 direct.patch(&targets[0].id, PatchType::Merge, &go, write_options_of())
             );
         });
