@@ -2,7 +2,7 @@
 
 use std::sync::Arc;
 
-use clap::Args;
+use clap::{Args, ValueEnum};
 
 use crate::diagnostic::Diagnostic;
 use crate::render::{Capabilities, Compat, KubeVersion};
@@ -15,6 +15,14 @@ use super::chart_path::AccessArgs;
 use super::keys::{KeyArgs, Keys};
 use super::output::Streams;
 use super::{Failure, runtime};
+
+/// `--output` of what people read, or programs.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, ValueEnum)]
+pub enum Output {
+    #[default]
+    Terminal,
+    Json,
+}
 
 /// How an environment is rendered.
 #[derive(Args, Debug, Clone)]

@@ -2,14 +2,14 @@
 
 use std::path::PathBuf;
 
-use clap::{Args, Subcommand, ValueEnum};
+use clap::{Args, Subcommand};
 use serde_json::json;
 
 use crate::repo::env_diff::{At, Difference, EnvironmentsDiff, ServiceDiff, ValueDifference, compare};
 use crate::repo::{Checkout, Environment, HelmRelease};
 
 use super::args::Global;
-use super::deployment::{DeploymentArgs, Opener, no_service};
+use super::deployment::{DeploymentArgs, Opener, Output, no_service};
 use super::output::Streams;
 use super::{Failure, helm_env};
 
@@ -51,14 +51,6 @@ pub struct EnvDiffArgs {
     pub exit_code: bool,
     #[command(flatten)]
     pub deployment: DeploymentArgs,
-}
-
-/// `--output`
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, ValueEnum)]
-pub enum Output {
-    #[default]
-    Terminal,
-    Json,
 }
 
 pub fn run(args: &EnvArgs, global: &Global, io: &mut Streams<'_>) -> Result<(), Failure> {

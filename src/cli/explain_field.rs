@@ -5,7 +5,7 @@
 use std::path::PathBuf;
 use std::sync::Arc;
 
-use clap::{Args, ValueEnum};
+use clap::Args;
 use serde_json::json;
 
 use crate::gotmpl::{State, SystemHost};
@@ -18,7 +18,7 @@ use crate::value::Value;
 
 use super::args::{Global, ValueArgs};
 use super::chart_path::ChartPathArgs;
-use super::deployment::{DeploymentArgs, Opener, release};
+use super::deployment::{DeploymentArgs, Opener, Output, release};
 use super::output::Streams;
 use super::values::{self, ReleaseArgs};
 use super::{Failure, template};
@@ -50,14 +50,6 @@ pub struct ExplainArgs {
     pub output: Output,
     #[command(flatten)]
     pub deployment: DeploymentArgs,
-}
-
-/// `--output`
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, ValueEnum)]
-pub enum Output {
-    #[default]
-    Terminal,
-    Json,
 }
 
 pub fn run(args: &ExplainArgs, global: &Global, io: &mut Streams<'_>) -> Result<(), Failure> {

@@ -27,6 +27,8 @@ use crate::gotmpl::State;
 use crate::render::KubeVersion;
 use crate::value::MapId;
 
+pub use names::is_1123_label;
+
 /// How bad it is.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
 pub enum Severity {

@@ -38,7 +38,8 @@ fn is_label(text: &str, first: impl Fn(u8) -> bool) -> bool {
         && bytes.iter().all(|b| alphanumeric(*b) || *b == b'-')
 }
 
-fn is_1123_label(text: &str) -> bool {
+/// Whether a text is a label of DNS, as most names of Kubernetes are made of.
+pub fn is_1123_label(text: &str) -> bool {
     is_label(text, |b| b.is_ascii_lowercase() || b.is_ascii_digit())
 }
 

@@ -7,6 +7,7 @@ use super::rules;
 use super::scan::{at, text};
 use super::schema::{Fault, Minor, Schemas, Violation};
 use super::suggest::nearest;
+use crate::lint::is_1123_label;
 use crate::repo::document::Node;
 use crate::report::Rule;
 
@@ -194,14 +195,9 @@ fn name(node: &Node, kind: &str, out: &mut Vec<Judgement>) {
     if FREE_NAMES.contains(&kind) || name.contains("${") || kind.ends_with("List") {
         return;
     }
-    let label = |l: &str| {
-        let ok = |b: u8| b.is_ascii_lowercase() || b.is_ascii_digit();
-        let b = l.as_bytes();
-        b.first().is_some_and(|c| ok(*c)) && b.last().is_some_and(|c| ok(*c)) && b.iter().all(|c| ok(*c) || *c == b'-')
-    };
     let line = at(node, &["metadata"]).and_then(|m| m.entry("name")).map_or(node.line(), |(k, _)| k.line());
     let limit = if matches!(kind, "Service" | "Namespace") { 63 } else { 253 };
-    if matches!(kind, "Service" | "Namespace") && !label(name) || !name.split('.').all(label) {
+    if matches!(kind, "Service" | "Namespace") && !is_1123_label(name) || !name.split('.').all(is_1123_label) {
         let fix = "use lower case letters, digits, - and, where it is allowed, dots";
         say(line, format!("{name:?} is no name for a {kind}"), fix);
     } else if name.len() > limit {
