@@ -328,6 +328,8 @@ impl Trace {
 
     // What the executor calls. Marks never lie beyond `reads`, but a wrong one must not end a render.
 
+    #[cold]
+    #[inline(never)]
     pub(super) fn enter(&mut self, template: &Template, pos: Pos, start: usize) -> Saved {
         self.site = Some(Place { source: self.source(template), pos });
         let saved = Saved { mark: self.reads.len(), start, frame: self.frame.clone(), dots: self.dots.len() };
@@ -335,6 +337,8 @@ impl Trace {
         saved
     }
 
+    #[cold]
+    #[inline(never)]
     pub(super) fn leave(&mut self, saved: Saved, template: &Template, pos: Pos, printed: Option<bool>, end: usize) {
         self.pipes.pop();
         let reads = self.reads.split_off(saved.mark.min(self.reads.len()));
@@ -352,6 +356,8 @@ impl Trace {
     }
 
     /// A block's pipeline is evaluated: what it read belongs to the block.
+    #[cold]
+    #[inline(never)]
     pub(super) fn block(&mut self, template: &Template, pos: Pos, head: String, is_else: bool, sets_dot: bool) {
         let mark = self.pipes.last().copied().unwrap_or_default();
         let reads = self.since(mark).to_vec();
@@ -363,6 +369,8 @@ impl Trace {
     }
 
     /// `template NAME PIPELINE`
+    #[cold]
+    #[inline(never)]
     pub(super) fn template(&mut self, name: &Arc<str>) {
         let mark = self.pipes.last().copied().unwrap_or_default();
         let reads = self.since(mark).to_vec();
@@ -373,6 +381,8 @@ impl Trace {
     }
 
     /// The next element of a range: its dot, and its variables.
+    #[cold]
+    #[inline(never)]
     pub(super) fn element(&mut self, heap: &Heap, of: &Value, key: &Value) {
         let key = match key {
             Value::Str(s) => s.clone(),
@@ -386,6 +396,8 @@ impl Trace {
         }
     }
 
+    #[cold]
+    #[inline(never)]
     pub(super) fn element_vars(&mut self, first: usize, count: usize) {
         let Some(open) = self.open.last() else { return };
         for i in first..first + count {
@@ -394,6 +406,8 @@ impl Trace {
     }
 
     /// A variable gets what its pipeline read; one that is set inside a block depends on the block too.
+    #[cold]
+    #[inline(never)]
     pub(super) fn set_variable(&mut self, at: usize, is_assign: bool) {
         let mark = self.pipes.last().copied().unwrap_or_default();
         let mut reads = self.since(mark).to_vec();
@@ -414,6 +428,8 @@ impl Trace {
     }
 
     /// `$x.a.b`, or `$x`; `at` is the variable's place, nothing for `$`.
+    #[cold]
+    #[inline(never)]
     pub(super) fn variable(&mut self, heap: &Heap, at: Option<usize>, value: &Value, keys: &[Str]) {
         let made_of = self.variable_reads(at);
         if keys.is_empty() {
@@ -424,6 +440,8 @@ impl Trace {
     }
 
     /// `.a.b`, or `.`
+    #[cold]
+    #[inline(never)]
     pub(super) fn dot(&mut self, heap: &Heap, value: &Value, keys: &[Str]) {
         let made_of = self.dots.last().cloned().unwrap_or_default();
         if keys.is_empty() {
@@ -434,32 +452,46 @@ impl Trace {
     }
 
     /// `(…).a.b`: `mark` is where the reads of the parenthesis begin.
+    #[cold]
+    #[inline(never)]
     pub(super) fn chain(&mut self, heap: &Heap, value: &Value, keys: &[Str], mark: usize) {
         let made_of = self.reads.split_off(mark.min(self.reads.len()));
         self.read_chain(heap, value, keys, &made_of);
     }
 
+    #[cold]
+    #[inline(never)]
     pub(super) fn mark(&self) -> usize {
         self.reads.len()
     }
 
+    #[cold]
+    #[inline(never)]
     pub(super) fn pipe(&mut self) {
         self.pipes.push(self.reads.len());
     }
 
+    #[cold]
+    #[inline(never)]
     pub(super) fn pipe_end(&mut self) {
         self.pipes.pop();
     }
 
+    #[cold]
+    #[inline(never)]
     pub(super) fn call(&mut self) {
         self.calls.push(self.reads.len());
     }
 
+    #[cold]
+    #[inline(never)]
     pub(super) fn arg(&mut self, args: usize) {
         self.arg_ends.resize(args, self.reads.len());
     }
 
     /// The function is about to run.
+    #[cold]
+    #[inline(never)]
     pub(super) fn call_runs(&mut self, template: &Template, pos: Pos, func: &str) {
         self.call_mark = self.calls.last().copied().unwrap_or_default();
         if matches!(func, "include" | "tpl") {
@@ -483,6 +515,8 @@ impl Trace {
     }
 
     /// The function gave a result.
+    #[cold]
+    #[inline(never)]
     pub(super) fn call_end(&mut self, heap: &Heap, func: &str, base: usize, args: &[Value], result: &Value) {
         let n = args.len();
         let of = |i: usize| self.arg_reads(base, i, n);
@@ -555,6 +589,8 @@ impl Trace {
         self.read_chain(heap, from, &keys, made_of);
     }
 
+    #[cold]
+    #[inline(never)]
     pub(super) fn begin(&mut self, name: &str) -> Outer {
         let reads = self.since(self.call_mark).to_vec();
         let outer = Outer {
@@ -583,6 +619,8 @@ impl Trace {
         outer
     }
 
+    #[cold]
+    #[inline(never)]
     pub(super) fn end(&mut self, outer: Outer, text: &[u8]) {
         let Some(here) = self.open.pop() else { return };
         if let Some(made) = self.made.get_mut(here) {

@@ -24,7 +24,8 @@ impl<'t> Exec<'t, '_> {
         if self.traced() { self.walk_traced(dot, node) } else { self.walk_node(dot, node) }
     }
 
-    #[inline]
+    /// Once in `walk`, which every node passes, and once where a trace is kept.
+    #[inline(always)]
     pub(super) fn walk_node(&mut self, dot: &Val, node: &'t Node) -> Res<Flow> {
         match node {
             Node::Text { pos, end } => {
