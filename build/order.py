@@ -25,7 +25,7 @@ REPOSITORY = os.path.join(ROOT, "examples/deployment-repo")
 CHART = os.path.join(REPOSITORY, "k8s/helm-charts/web")
 CLUSTER = ("list", "history", "install", "upgrade", "rollback")
 LAST = ("repository", "controller")
-BENCHES = (("releases", "2", "2"), ("controller", "5"))
+BENCHES = (("releases", "2", "2"), ("controller", "10"))
 HEAD = """/* Where the program's functions lie: what commands run through together, apart from what few of them need. A page of the program is read and
  * mapped with its neighbours, so commands take less memory and start sooner. Added to the linker's own script (INSERT), which places all the
  * rest. Written by build/order.py: do not edit. */
