@@ -77,8 +77,23 @@ impl<'a> Opener<'a> {
         wanted: impl Fn(&HelmRelease) -> bool,
         io: &mut Streams<'_>,
     ) -> Result<Environment, Failure> {
+        self.open_parts(checkout, name, None, wanted, io)
+    }
+
+    /// As [`Opener::open`], with only these resources of its kustomization.
+    ///
+    /// # Errors
+    /// As [`Opener::open`].
+    pub fn open_parts(
+        &self,
+        checkout: &Checkout,
+        name: &str,
+        parts: Option<&[String]>,
+        wanted: impl Fn(&HelmRelease) -> bool,
+        io: &mut Streams<'_>,
+    ) -> Result<Environment, Failure> {
         let services = self.services();
-        let mut environment = Environment::open(checkout, name, services.as_ref())?;
+        let mut environment = Environment::open_parts(checkout, name, services.as_ref(), parts)?;
         for warning in &environment.warnings {
             io.warn(&Diagnostic::warning(warning.clone()));
         }

@@ -6,7 +6,7 @@ use std::path::PathBuf;
 use clap::{Args, ValueEnum};
 
 use crate::release::diff::Change;
-use crate::repo::diff::{EnvironmentDiff, ObjectChange, Range, Side, compare};
+use crate::repo::diff::{self, EnvironmentDiff, ObjectChange, Range};
 use crate::repo::{Checkout, Environment, HelmRelease, secrets};
 use crate::report::markdown;
 use crate::sops::mask::{self, Comparison};
@@ -111,22 +111,10 @@ fn environment(
     name: &str,
     io: &mut Streams<'_>,
 ) -> Result<EnvironmentDiff, Failure> {
-    let wanted = |hr: &HelmRelease| args.service.as_ref().is_none_or(|s| hr.belongs_to(s));
-    let exists = |checkout: &Checkout| Environment::directory(checkout, name).is_ok();
-    let (head, touched) = range.head.watched();
-    let new = if exists(&range.head) { Some(opener.open(&head, name, wanted, io)?) } else { None };
-    // What the newer state did not look at can't have made it different.
-    let old = if exists(&range.base) && (new.is_none() || touched.concerned(&range.changed)) {
-        Some(opener.open(&range.base, name, wanted, io)?)
-    } else {
-        None
-    };
-    let same = exists(&range.base) && old.is_none();
-    let base = Side { checkout: &range.base, environment: if same { new.as_ref() } else { old.as_ref() } };
-    let head = Side { checkout: &head, environment: new.as_ref() };
-    let mut diff = compare(base, head, &range.changed, args.service.as_deref(), &opener.settings);
-    diff.name = name.to_owned();
-    Ok(diff)
+    let service = args.service.as_deref();
+    let wanted = |hr: &HelmRelease| service.is_none_or(|s| hr.belongs_to(s));
+    let mut open = |checkout: &Checkout, parts: Option<&[String]>| opener.open_parts(checkout, name, parts, wanted, io);
+    diff::environment(range, name, service, &opener.settings, true, &mut open)
 }
 
 /// Changed SOPS files, told by what is at hand: keys compare values, without them ciphertexts are compared.

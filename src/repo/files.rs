@@ -87,6 +87,14 @@ impl Checkout {
         (Self { touched: Some(touched.clone()), ..self.clone() }, touched)
     }
 
+    /// The commit that the files are of.
+    pub(super) fn commit(&self) -> Option<&GitTree> {
+        match &self.files {
+            Files::Commit(tree) => Some(tree),
+            Files::Disk(_) => None,
+        }
+    }
+
     fn touch(&self, path: &str, how: Touch) {
         if let Some(touched) = &self.touched {
             touched.add(path.trim_matches('/'), how);

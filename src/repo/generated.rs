@@ -20,6 +20,16 @@ pub struct Generated<'t> {
     text: String,
 }
 
+/// The text of a kustomization that names resources and does nothing else.
+fn listing<'r>(resources: impl IntoIterator<Item = &'r String>) -> String {
+    let mut text = String::from("apiVersion: kustomize.config.k8s.io/v1beta1\nkind: Kustomization\nresources:\n");
+    for r in resources {
+        // JSON strings are YAML too.
+        text.push_str(&format!("- {}\n", serde_json::Value::from(r.as_str())));
+    }
+    text
+}
+
 /// The kustomization file of a directory, if it has one.
 pub fn kustomization(tree: &dyn Tree, dir: &str) -> Option<String> {
     let paths = NAMES.iter().map(|name| format!("{}/{name}", dir.trim_end_matches('/')));
@@ -28,14 +38,20 @@ pub fn kustomization(tree: &dyn Tree, dir: &str) -> Option<String> {
 
 impl<'t> Generated<'t> {
     pub fn new(tree: &'t dyn Tree, dir: &str) -> Self {
+        Self::of(tree, dir, &Self::resources(tree, dir))
+    }
+
+    /// What the kustomization of a directory without one would name.
+    pub fn resources(tree: &dyn Tree, dir: &str) -> Vec<String> {
         let mut resources = Vec::new();
         walk(tree, dir, "", &mut resources, 0);
-        let mut text = String::from("apiVersion: kustomize.config.k8s.io/v1beta1\nkind: Kustomization\nresources:\n");
-        for r in resources {
-            // JSON strings are YAML too.
-            text.push_str(&format!("- {}\n", serde_json::Value::from(r)));
-        }
-        Self { tree, path: format!("{}/{}", dir.trim_end_matches('/'), NAMES[0]), text }
+        resources
+    }
+
+    /// A tree in which the kustomization of a directory names these resources, whatever it names otherwise.
+    pub fn of<'r>(tree: &'t dyn Tree, dir: &str, resources: impl IntoIterator<Item = &'r String>) -> Self {
+        let path = kustomization(tree, dir).unwrap_or_else(|| format!("{}/{}", dir.trim_end_matches('/'), NAMES[0]));
+        Self { tree, path, text: listing(resources) }
     }
 }
 

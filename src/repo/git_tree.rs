@@ -20,6 +20,8 @@ const MAX_LINKS: usize = 40;
 pub struct Store {
     ask: mpsc::Sender<Job>,
     work_tree: Option<PathBuf>,
+    /// The directory of the objects.
+    objects: PathBuf,
     /// Trees by id; states that are compared have most of them in common.
     trees: Arc<Mutex<HashMap<ObjectId, Arc<Items>>>>,
 }
@@ -43,12 +45,12 @@ impl Store {
             };
             repository.object_cache_size_if_unset(4 << 20);
             let root = repository.workdir().and_then(|d| d.canonicalize().ok());
-            let _ = opened.send(Some(root));
+            let _ = opened.send(Some((root, repository.common_dir().join("objects"))));
             jobs.iter().for_each(|job| job(&repository));
         };
         let started = std::thread::Builder::new().name("git".into()).spawn(work);
         started.map_err(|e| format!("no thread to read Git objects with: {e}"))?;
-        let Ok(Some(root)) = answer.recv() else {
+        let Ok(Some((root, objects))) = answer.recv() else {
             let shown = path.display();
             return Err(format!(
                 "{shown} is not in a Git repository: a range of commits needs one; clone it, or run git init"
@@ -59,10 +61,10 @@ impl Store {
             .as_ref()
             .zip(here)
             .and_then(|(root, here)| here.strip_prefix(root).ok().map(|below| below.to_string_lossy().into_owned()));
-        Ok((Self { ask, work_tree: root, trees: Arc::default() }, inside.unwrap_or_default()))
+        Ok((Self { ask, work_tree: root, objects, trees: Arc::default() }, inside.unwrap_or_default()))
     }
 
-    fn with<T: Send + 'static>(
+    pub(super) fn with<T: Send + 'static>(
         &self,
         work: impl FnOnce(&gix::Repository) -> Result<T, String> + Send + 'static,
     ) -> Result<T, String> {
@@ -95,6 +97,10 @@ impl Store {
             }
             Ok(out)
         })
+    }
+
+    pub(super) fn objects(&self) -> &Path {
+        &self.objects
     }
 
     /// The root of the work tree, if there is one.
@@ -203,6 +209,15 @@ pub struct GitTree {
 }
 
 impl GitTree {
+    pub(super) const fn store(&self) -> &Store {
+        &self.store
+    }
+
+    /// The id of its root.
+    pub(super) const fn root(&self) -> ObjectId {
+        self.root
+    }
+
     pub(super) fn remote(&self) -> Option<String> {
         self.store.remote()
     }

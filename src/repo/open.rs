@@ -82,10 +82,26 @@ impl Environment {
     /// # Errors
     /// There is no such environment; the message lists those that there are.
     pub fn open(checkout: &Checkout, name: &str, keys: Option<&Services<'_>>) -> Result<Self, String> {
+        Self::open_parts(checkout, name, keys, None)
+    }
+
+    /// As [`Environment::open`], with only these resources of the environment's kustomization, paths from its directory.
+    ///
+    /// # Errors
+    /// There is no such environment; the message lists those that there are.
+    pub fn open_parts(
+        checkout: &Checkout,
+        name: &str,
+        keys: Option<&Services<'_>>,
+        parts: Option<&[String]>,
+    ) -> Result<Self, String> {
         let dir = Self::directory(checkout, name)?;
         let mut env = Self { name: name.into(), dir: dir.clone(), ..Self::default() };
         let root = format!("/{dir}");
-        let generated = generated::kustomization(checkout, &root).is_none().then(|| Generated::new(checkout, &root));
+        let generated = match parts {
+            Some(parts) => Some(Generated::of(checkout, &root, parts)),
+            None => generated::kustomization(checkout, &root).is_none().then(|| Generated::new(checkout, &root)),
+        };
         let tree: &dyn kustomize::Tree = match &generated {
             Some(tree) => tree,
             None => checkout,

@@ -3,6 +3,7 @@
 mod build;
 mod bump;
 mod ci;
+mod concerned;
 mod diff;
 mod explain;
 mod git_http;

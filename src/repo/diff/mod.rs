@@ -1,12 +1,16 @@
 //! What a change of files does to an environment: release by release, object by object.
 //!
-//! Only what the changed files can affect is built: the newer state notes which files it looked at ([`touched`]); if none of them changed, the
-//! older state is the same. Releases are rendered on both sides only where their own inputs differ. What can't be rendered on a side is a
+//! Only what the changed files can affect is built: the parts of the environment that they concern (`concerned`), and then the newer state
+//! notes which files it looked at ([`touched`]); if none of them changed, the older state is the same. Releases are rendered on both sides only where their own inputs differ. What can't be rendered on a side is a
 //! problem, never a removal.
 
+mod concerned;
+mod mentions;
 mod objects;
+mod parts;
 mod range;
 pub(super) mod risks;
+mod sides;
 pub mod touched;
 
 use std::collections::{BTreeMap, BTreeSet};
@@ -14,6 +18,7 @@ use std::collections::{BTreeMap, BTreeSet};
 pub use objects::ObjectChange;
 pub use range::Range;
 pub use risks::{Facts, Risk};
+pub use sides::environment;
 
 use crate::repo::charts::Location;
 use crate::repo::helm_release::ChartRef;
@@ -22,7 +27,7 @@ use crate::repo::{Built, Checkout, Environment, HelmRelease, Problem, Rendered, 
 
 /// One side of a comparison.
 #[derive(Clone, Copy)]
-pub struct Side<'s> {
+pub(super) struct Side<'s> {
     pub checkout: &'s Checkout,
     /// Nothing: the environment does not exist on this side.
     pub environment: Option<&'s Environment>,
@@ -66,7 +71,7 @@ impl EnvironmentDiff {
 }
 
 /// Compares two states of an environment, or of one service in it.
-pub fn compare(
+fn compare(
     base: Side<'_>,
     head: Side<'_>,
     changed: &BTreeSet<String>,

@@ -2,13 +2,15 @@
 
 use std::collections::BTreeSet;
 use std::path::Path;
+use std::sync::{Mutex, OnceLock, PoisonError};
 
 use gix::ObjectId;
 
+use super::concerned;
+use crate::repo::git_survey::{Link, Links};
 use crate::repo::{Checkout, Store};
 
 /// What is compared.
-#[derive(Debug)]
 pub struct Range {
     pub base: Checkout,
     pub head: Checkout,
@@ -17,6 +19,11 @@ pub struct Range {
     pub head_name: String,
     /// The files that are not the same.
     pub changed: BTreeSet<String>,
+    /// Links are looked for from the start, on a thread of their own.
+    search: Mutex<Option<Links>>,
+    links: OnceLock<Option<Vec<Link>>>,
+    /// Those of the working tree.
+    on_disk: Vec<Link>,
 }
 
 impl Range {
@@ -50,10 +57,13 @@ impl Range {
         let base_tree = store.tree(base, &below)?;
         let name = |id: ObjectId| id.to_hex_with_len(12).to_string();
         let base_name = name(base);
+        let mut on_disk = Vec::new();
+        let mut trees = vec![base_tree.clone()];
         let (head_checkout, head_name, changed) = match head {
             Some(id) => {
                 let tree = store.tree(id, &below)?;
                 let changed = base_tree.changed(&tree)?;
+                trees.push(tree.clone());
                 (Checkout::of_commit(path, tree), name(id), changed)
             }
             None => {
@@ -72,6 +82,10 @@ impl Range {
                 let mut changed = BTreeSet::new();
                 for file in files.into_iter().filter(|f| !ignored.contains(f)) {
                     let content = content(path, &file)?;
+                    if path.join(&file).is_symlink() {
+                        let target = String::from_utf8_lossy(&content).into_owned();
+                        on_disk.push(Link { path: file.clone(), target });
+                    }
                     let hash = gix::objs::compute_hash(base.kind(), gix::objs::Kind::Blob, &content).ok();
                     if left.remove(&file) != hash {
                         changed.insert(file);
@@ -82,7 +96,33 @@ impl Range {
                 (checkout, "working tree".to_owned(), changed)
             }
         };
-        Ok(Self { base: Checkout::of_commit(path, base_tree), head: head_checkout, base_name, head_name, changed })
+        let links = Links::of(&trees.iter().collect::<Vec<_>>())?;
+        Ok(Self {
+            base: Checkout::of_commit(path, base_tree),
+            head: head_checkout,
+            base_name,
+            head_name,
+            changed,
+            search: Mutex::new(Some(links)),
+            links: OnceLock::new(),
+            on_disk,
+        })
+    }
+
+    /// The symbolic links of both states; `None` if they can't be had.
+    pub(super) fn links(&self) -> Option<&[Link]> {
+        let found = self.links.get_or_init(|| {
+            let search = self.search.lock().unwrap_or_else(PoisonError::into_inner).take()?;
+            let mut links = search.wait().ok()?;
+            links.extend(self.on_disk.iter().cloned());
+            Some(links)
+        });
+        found.as_deref()
+    }
+
+    /// The changed files, and the other paths by which links lead to them. `None` if there is no telling.
+    pub(super) fn reached(&self) -> Option<BTreeSet<String>> {
+        concerned::aliases(&self.changed, self.links()?)
     }
 }
 

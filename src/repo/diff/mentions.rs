@@ -1,0 +1,280 @@
+//! What the text of one file says of other files and objects, without reading it as YAML.
+//!
+//! An environment has hundreds of parts and a change concerns few of them. Which, is told from words: a path that is read must be written
+//! somewhere, and so must the name of an object that is referred to. What is found here is never too little: where a text could hide a
+//! reference (an escape, a path that is put together), the part is taken along in any case.
+
+use std::collections::BTreeSet;
+
+use crate::repo::generated;
+
+/// The changed files, and the words that could lead to one of them.
+pub struct Changed<'c> {
+    paths: &'c BTreeSet<String>,
+    /// The names of the files and of the directories that they lie in.
+    names: BTreeSet<&'c [u8]>,
+}
+
+/// What a file mentions.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Mentions {
+    /// More than words tell: the part that the file belongs to is built in any case.
+    pub unclear: bool,
+    /// The file has a say in everything: all parts are built.
+    pub everywhere: bool,
+    /// One of the changed files, or a directory that one lies in.
+    pub changed: bool,
+    /// Paths from the root that lie outside of the file's part.
+    pub outside: BTreeSet<String>,
+    /// Names that objects of the file may have.
+    pub defines: BTreeSet<String>,
+    /// Fields that hold names are declared here (`nameReference`).
+    pub configures: bool,
+}
+
+/// Bytes of a path or a name; YAML's own signs, `=` and `:` end a word.
+const fn is_word(b: u8) -> bool {
+    b.is_ascii_alphanumeric() || matches!(b, b'.' | b'_' | b'-' | b'/' | b'@' | b'+' | b'~' | b'%')
+}
+
+/// The words of a text.
+pub fn words(text: &[u8]) -> impl Iterator<Item = &[u8]> {
+    text.split(|b| !is_word(*b)).filter(|w| !w.is_empty())
+}
+
+/// A path from a directory, clean; `None` if it leads out.
+pub fn resolve(dir: &str, path: &str) -> Option<String> {
+    let mut parts: Vec<&str> = dir.split('/').filter(|p| !p.is_empty()).collect();
+    for part in path.split('/') {
+        match part {
+            "" | "." => {}
+            ".." => drop(parts.pop()?),
+            part => parts.push(part),
+        }
+    }
+    Some(parts.join("/"))
+}
+
+/// Whether a path is a directory's, or lies below it.
+pub fn is_below(path: &str, dir: &str) -> bool {
+    dir.is_empty() || path.strip_prefix(dir).is_some_and(|rest| rest.is_empty() || rest.starts_with('/'))
+}
+
+impl<'c> Changed<'c> {
+    /// `None` if a path has signs that words don't have.
+    pub fn new(paths: &'c BTreeSet<String>) -> Option<Self> {
+        if !paths.iter().all(|p| p.bytes().all(is_word)) {
+            return None;
+        }
+        let names = paths.iter().flat_map(|p| p.split('/')).map(str::as_bytes).collect();
+        Some(Self { paths, names })
+    }
+
+    /// Whether a file is changed that lies at a path or below it.
+    pub fn reaches(&self, path: &str) -> bool {
+        if path.is_empty() {
+            return !self.paths.is_empty();
+        }
+        let below = format!("{path}/");
+        self.paths.contains(path) || self.paths.range(below.clone()..).next().is_some_and(|p| p.starts_with(&below))
+    }
+
+    fn may_be(&self, word: &[u8]) -> bool {
+        let word = word.strip_suffix(b"/").unwrap_or(word);
+        let last = word.rsplit(|b| *b == b'/').next().unwrap_or(word);
+        matches!(last, b"" | b"." | b"..") || self.names.contains(last)
+    }
+}
+
+impl Mentions {
+    /// Looks through a file: `path` is its place from the root, `part` what it belongs to.
+    pub fn of(path: &str, text: &[u8], part: &str, changed: &Changed<'_>) -> Self {
+        let mut out = Self::default();
+        let (dir, name) = path.rsplit_once('/').unwrap_or(("", path));
+        let kustomization = generated::NAMES.contains(&name);
+        let says = |what: &str| memchr::memmem::find(text, what.as_bytes()).is_some();
+        let release = says("helm.toolkit.fluxcd.io/");
+        let root_chart = release && ["chart: /\n", "chart: \"/\"", "chart: '/'"].into_iter().any(says);
+        let mut encrypted = false;
+        for word in words(text) {
+            match word {
+                b"nameReference" => out.configures = true,
+                b"/metadata/name" => out.unclear = true,
+                b"ENC" => encrypted = true,
+                b"vars" | b"crds" | b"openapi" if kustomization => out.everywhere = true,
+                b"replacements" | b"namePrefix" | b"nameSuffix" | b"transformers" | b"generators" | b"validators"
+                    if kustomization =>
+                {
+                    out.unclear = true;
+                }
+                _ => out.everywhere |= word.starts_with(b"kustomize.toolkit.fluxcd.io"),
+            }
+            let upwards = memchr::memmem::find(word, b"..").is_some();
+            if !upwards && !changed.may_be(word) {
+                continue;
+            }
+            let Ok(word) = std::str::from_utf8(word) else { continue };
+            let from_here = resolve(dir, word);
+            // The root alone is a path where a release names its chart; elsewhere it is a route or the end of a sentence.
+            let whole = release && (word != "/" || root_chart);
+            let from_root = resolve("", word).filter(|p| !p.is_empty() || whole);
+            out.changed |= from_here.as_ref().is_some_and(|p| changed.reaches(p) && !is_below(dir, p))
+                || from_root.is_some_and(|p| changed.reaches(&p));
+            if upwards && let Some(target) = from_here {
+                // What encloses its own part is no base of it.
+                out.unclear |= is_below(part, &target) && target != part;
+                if !is_below(&target, part) {
+                    out.outside.insert(target);
+                }
+            }
+        }
+        out.unclear |= release && encrypted;
+        // In a quoted text these may stand for, or within, what is looked for.
+        let escape = |rest: &[u8]| matches!(rest.first(), Some(b'x' | b'u' | b'U' | b'/' | b'\n' | b'\r'));
+        out.unclear |= memchr::memchr_iter(b'\\', text).any(|at| text.get(at + 1..).is_some_and(escape));
+        out.unclear |= !names(text, kustomization, &mut out.defines);
+        out
+    }
+}
+
+/// Collects what stands behind `name:` in `metadata`, or anywhere in a kustomization. False if that can't be told line by line.
+fn names(text: &[u8], kustomization: bool, out: &mut BTreeSet<String>) -> bool {
+    let mut clear = true;
+    // How far the line with `metadata:` that we are below is indented.
+    let mut metadata: Option<usize> = None;
+    for line in text.split(|b| *b == b'\n') {
+        let Some(start) = line.iter().position(|b| *b != b' ') else { continue };
+        let Some(rest) = line.get(start..) else { continue };
+        if matches!(rest.first(), None | Some(b'#' | b'\r')) {
+            continue;
+        }
+        if start == 0 && matches!(rest.first(), Some(b'{' | b'[')) {
+            return false;
+        }
+        if metadata.is_some_and(|indent| start <= indent) {
+            metadata = None;
+        }
+        if kustomization || metadata.is_some() {
+            clear &= values(rest, b"name", &mut |value| value_name(value, out));
+        }
+        clear &= values(rest, b"metadata", &mut |value| {
+            let dashes = rest.iter().take_while(|b| matches!(b, b'-' | b' ')).count();
+            match value.first() {
+                None | Some(b'#') => metadata = metadata.or(Some(start + dashes)),
+                // On one line, from brace to brace.
+                Some(b'{') if balanced(value) => return values(value, b"name", &mut |v| value_name(v, out)),
+                Some(_) => return false,
+            }
+            true
+        });
+    }
+    clear
+}
+
+/// What stands behind each occurrence of a key in a line; all must be understood.
+fn values(line: &[u8], key: &[u8], take: &mut dyn FnMut(&[u8]) -> bool) -> bool {
+    memchr::memmem::find_iter(line, key).all(|at| {
+        let before = at.checked_sub(1).and_then(|i| line.get(i)).copied();
+        if before.is_some_and(|b| !matches!(b, b' ' | b'{' | b',' | b'"' | b'\'' | b'\t')) {
+            return true;
+        }
+        let rest = line.get(at + key.len()..).unwrap_or_default();
+        let rest = rest.strip_prefix(b"\"").or_else(|| rest.strip_prefix(b"'")).unwrap_or(rest).trim_ascii_start();
+        let Some(value) = rest.strip_prefix(b":") else { return true };
+        // `name:x` is a text, but for flow mappings behind a quoted key.
+        take(value.trim_ascii())
+    })
+}
+
+/// Takes a plain or quoted name; anchors, aliases, tags, blocks and continued lines are not understood.
+fn value_name(value: &[u8], out: &mut BTreeSet<String>) -> bool {
+    let end = value.iter().position(|b| matches!(b, b',' | b'}' | b']' | b' ' | b'#')).unwrap_or(value.len());
+    let value = value.get(..end).unwrap_or_default();
+    let plain = value.strip_prefix(b"\"").and_then(|v| v.strip_suffix(b"\""));
+    let plain = plain.or_else(|| value.strip_prefix(b"'").and_then(|v| v.strip_suffix(b"'"))).unwrap_or(value);
+    if plain.is_empty() || plain.iter().any(|b| matches!(b, b'&' | b'*' | b'!' | b'>' | b'|' | b'"' | b'\'' | b'\\')) {
+        return false;
+    }
+    out.insert(String::from_utf8_lossy(plain).into_owned());
+    true
+}
+
+fn balanced(flow: &[u8]) -> bool {
+    let count = |sign: u8| flow.iter().filter(|b| **b == sign).count();
+    count(b'{') == count(b'}')
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn mentions(path: &str, text: &str, changed: &[&str]) -> Mentions {
+        let paths: BTreeSet<String> = changed.iter().map(|p| (*p).to_owned()).collect();
+        Mentions::of(path, text.as_bytes(), "env/web", &Changed::new(&paths).unwrap())
+    }
+
+    #[test]
+    fn a_changed_file_is_seen_by_every_way_to_write_it() {
+        for (text, changed, want) in [
+            ("chart: ./charts/web", "charts/web/templates/a.yaml", true),
+            ("chart: charts/web/", "charts/web/templates/a.yaml", true),
+            ("chart: charts/web2", "charts/web/templates/a.yaml", false),
+            ("- values/web/prod.yaml", "values/web/prod.yaml", true),
+            ("- values/web/prod.yaml", "values/api/prod.yaml", false),
+            ("files: [key=../../values/x.yaml]", "values/x.yaml", true),
+            ("files: [key=../../values/x.yaml]", "other/x.yaml", false),
+            ("- \"a.yaml\"", "env/web/a.yaml", true),
+            ("- a.yaml", "env/api/a.yaml", false),
+            ("- ../base", "env/base/x/y.yaml", true),
+            ("apiVersion: helm.toolkit.fluxcd.io/v2\npath: /", "x/y.yaml", false),
+            ("apiVersion: helm.toolkit.fluxcd.io/v2\nchart: '/'", "x/y.yaml", true),
+            ("path: /", "x/y.yaml", false),
+            ("apiVersion: helm.toolkit.fluxcd.io/v2\nchart: ./", "x/y.yaml", true),
+        ] {
+            assert_eq!(mentions("env/web/k.yaml", text, &[changed]).changed, want, "{text} {changed}");
+        }
+    }
+
+    #[test]
+    fn what_objects_are_called() {
+        for (path, text, want) in [
+            ("a.yaml", "kind: A\nmetadata:\n  labels: {a: b}\n  name: web # it\nspec:\n  name: other\n", Some("web")),
+            ("a.yaml", "metadata: {name: \"web\", labels: {name: x}}\n", Some("web,x")),
+            ("a.yaml", "items:\n- metadata:\n    name: web\n  spec:\n    name: other\n", Some("web")),
+            ("a.yaml", "\"metadata\":\n  'name': 'web'\n", Some("web")),
+            ("a.yaml", "metadata:\n  name: &n web\n", None),
+            ("a.yaml", "metadata: &m\n  name: web\n", None),
+            ("a.yaml", "metadata:\n  name:\n    web\n", None),
+            ("a.yaml", "metadata: {\n  name: web}\n", None),
+            ("a.yaml", "{\"metadata\": {\"name\": \"web\"}}", None),
+            ("a.yaml", "spec:\n  hostname: web\n  name: x\n", Some("")),
+            ("kustomization.yaml", "configMapGenerator:\n- name: web\n- files: [name]\n  name: b\n", Some("b,web")),
+            ("kustomization.yaml", "configMapGenerator: [{name: web, files: [a]}]\n", Some("web")),
+        ] {
+            let found = mentions(&format!("env/web/{path}"), text, &[]);
+            let names = found.defines.into_iter().collect::<Vec<_>>().join(",");
+            assert_eq!((!found.unclear).then_some(names.as_str()), want, "{text}");
+        }
+    }
+
+    #[test]
+    fn what_words_do_not_tell() {
+        for (path, text, unclear, everywhere) in [
+            ("a.yaml", "a: \"\\x61\"", true, false),
+            ("a.yaml", "a: \"x\\\n  y\"", true, false),
+            ("a.yaml", "a: '\\d+'", false, false),
+            ("a.yaml", "vars: []", false, false),
+            ("kustomization.yaml", "vars: []", false, true),
+            ("kustomization.yaml", "namePrefix: a-", true, false),
+            ("kustomization.yaml", "resources: [../..]", true, false),
+            ("kustomization.yaml", "resources: [..]", true, false),
+            ("patch.yaml", "- path: /metadata/name", true, false),
+            ("a.yaml", "apiVersion: kustomize.toolkit.fluxcd.io/v1", false, true),
+        ] {
+            let found = mentions(&format!("env/web/{path}"), text, &[]);
+            assert_eq!((found.unclear, found.everywhere), (unclear, everywhere), "{text}");
+        }
+        let outside = mentions("env/web/kustomization.yaml", "resources: [../base, a/../../x, ./b]", &[]).outside;
+        assert_eq!(outside.into_iter().collect::<Vec<_>>(), ["env/base", "env/x"]);
+    }
+}

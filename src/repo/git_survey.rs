@@ -1,0 +1,170 @@
+//! Many files of a commit at once: the texts below a directory, and where its links lead.
+//!
+//! One question for a whole directory costs one step to the thread that owns the object store; links are looked for beside it, on a thread of
+//! their own.
+
+use std::collections::HashSet;
+use std::thread::JoinHandle;
+
+use gix::ObjectId;
+use gix::objs::FindExt as _;
+use gix::objs::tree::EntryKind;
+
+use super::git_tree::GitTree;
+
+/// A file that is longer than this is not read in bulk.
+pub const LONGEST: usize = 1 << 20;
+
+/// Directories in directories.
+const DEEPEST: usize = 500;
+
+/// A file as the survey found it; without content it is too long.
+pub struct File {
+    /// From the root of the tree.
+    pub path: String,
+    pub id: ObjectId,
+    pub content: Option<Vec<u8>>,
+}
+
+/// A symbolic link and what it says.
+#[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord)]
+pub struct Link {
+    pub path: String,
+    pub target: String,
+}
+
+/// Links that are being looked for.
+pub struct Links(JoinHandle<Result<Vec<Link>, String>>);
+
+impl Links {
+    /// All links of some trees, each once. Directories that the trees have in common are entered once.
+    ///
+    /// # Errors
+    /// There is no thread to be had.
+    pub fn of(trees: &[&GitTree]) -> Result<Self, String> {
+        let Some(first) = trees.first() else { return Err("no tree".into()) };
+        let objects = first.store().objects().to_path_buf();
+        let roots: Vec<ObjectId> = trees.iter().map(|t| t.root()).collect();
+        let kind = first.root().kind();
+        let work = move || {
+            let objects = gix::odb::at(objects, kind).map_err(|e| format!("the Git objects can't be read: {e}"))?;
+            let (mut links, mut seen) = (Vec::new(), HashSet::new());
+            for root in roots {
+                walk(&objects, root, "", 0, &mut seen, &mut links)?;
+            }
+            links.sort();
+            links.dedup();
+            Ok(links)
+        };
+        let started = std::thread::Builder::new().name("git links".into()).spawn(work);
+        started.map(Self).map_err(|e| format!("no thread to read Git objects with: {e}"))
+    }
+
+    /// # Errors
+    /// The objects can't be read.
+    pub fn wait(self) -> Result<Vec<Link>, String> {
+        self.0.join().unwrap_or_else(|panic| std::panic::resume_unwind(panic))
+    }
+}
+
+/// A directory is the same at all places that it lies at, but its links are not: those without links alone are entered once.
+fn walk(
+    objects: &gix::odb::Handle,
+    tree: ObjectId,
+    below: &str,
+    depth: usize,
+    seen: &mut HashSet<ObjectId>,
+    links: &mut Vec<Link>,
+) -> Result<(), String> {
+    shallow(below, depth)?;
+    if seen.contains(&tree) {
+        return Ok(());
+    }
+    let before = links.len();
+    let mut buffer = Vec::new();
+    let failed = |e: &dyn std::fmt::Display| format!("{below}: a tree can't be read: {e}");
+    for entry in objects.find_tree_iter(&tree, &mut buffer).map_err(|e| failed(&e))? {
+        let entry = entry.map_err(|e| failed(&e))?;
+        let kind = entry.mode.kind();
+        if !matches!(kind, EntryKind::Tree | EntryKind::Link) {
+            continue;
+        }
+        let path = join(below, &String::from_utf8_lossy(entry.filename));
+        if kind == EntryKind::Tree {
+            walk(objects, entry.oid.to_owned(), &path, depth + 1, seen, links)?;
+        } else {
+            let mut text = Vec::new();
+            let blob = objects.find_blob(entry.oid, &mut text).map_err(|e| failed(&e))?;
+            links.push(Link { path, target: String::from_utf8_lossy(blob.data).into_owned() });
+        }
+    }
+    if links.len() == before {
+        seen.insert(tree);
+    }
+    Ok(())
+}
+
+fn shallow(path: &str, depth: usize) -> Result<(), String> {
+    if depth < DEEPEST {
+        return Ok(());
+    }
+    let start: String = path.chars().take(60).collect();
+    Err(format!("{start}...: directories in more than {DEEPEST} directories"))
+}
+
+fn join(dir: &str, name: &str) -> String {
+    if dir.is_empty() { name.to_owned() } else { format!("{dir}/{name}") }
+}
+
+impl GitTree {
+    /// The file at a clean relative path, or all files below the directory there, links aside; nothing if there is nothing.
+    ///
+    /// # Errors
+    /// The objects can't be read.
+    pub fn below(&self, path: &str) -> Result<Vec<File>, String> {
+        let (root, path) = (self.root(), path.to_owned());
+        self.store().with(move |r| {
+            let mut files = Vec::new();
+            let mut at = (EntryKind::Tree, root);
+            for part in path.split('/').filter(|p| !p.is_empty()) {
+                if at.0 != EntryKind::Tree {
+                    return Ok(files);
+                }
+                let tree = r.find_tree(at.1).map_err(|e| format!("a tree can't be read: {e}"))?;
+                let Some(entry) = tree.find_entry(part) else { return Ok(files) };
+                at = (entry.mode().kind(), entry.oid().to_owned());
+            }
+            read(r, at, &path, 0, &mut files)?;
+            Ok(files)
+        })
+    }
+}
+
+fn read(
+    r: &gix::Repository,
+    at: (EntryKind, ObjectId),
+    path: &str,
+    depth: usize,
+    files: &mut Vec<File>,
+) -> Result<(), String> {
+    shallow(path, depth)?;
+    match at.0 {
+        EntryKind::Tree => {
+            let tree = r.find_tree(at.1).map_err(|e| format!("a tree can't be read: {e}"))?;
+            for entry in tree.iter() {
+                let entry = entry.map_err(|e| format!("a tree can't be read: {e}"))?;
+                if let Ok(name) = std::str::from_utf8(entry.filename()) {
+                    read(r, (entry.mode().kind(), entry.oid().to_owned()), &join(path, name), depth + 1, files)?;
+                }
+            }
+        }
+        EntryKind::Blob | EntryKind::BlobExecutable => {
+            let header = |e: &dyn std::fmt::Display| format!("{path}: can't be read: {e}");
+            let mut blob = r.find_blob(at.1).map_err(|e| header(&e))?;
+            let content = (blob.data.len() <= LONGEST).then(|| blob.take_data());
+            files.push(File { path: path.to_owned(), id: at.1, content });
+        }
+        EntryKind::Link | EntryKind::Commit => {}
+    }
+    Ok(())
+}
