@@ -77,10 +77,14 @@ impl<'a> Opener<'a> {
         wanted: impl Fn(&HelmRelease) -> bool,
         io: &mut Streams<'_>,
     ) -> Result<Environment, Failure> {
-        self.open_parts(checkout, name, None, wanted, io)
+        let environment = self.open_parts(checkout, name, None, wanted)?;
+        for warning in &environment.warnings {
+            io.warn(&Diagnostic::warning(warning.clone()));
+        }
+        Ok(environment)
     }
 
-    /// As [`Opener::open`], with only these resources of its kustomization.
+    /// As [`Opener::open`], if wanted with only these resources of its kustomization; warnings are left to the caller.
     ///
     /// # Errors
     /// As [`Opener::open`].
@@ -90,13 +94,9 @@ impl<'a> Opener<'a> {
         name: &str,
         parts: Option<&[String]>,
         wanted: impl Fn(&HelmRelease) -> bool,
-        io: &mut Streams<'_>,
     ) -> Result<Environment, Failure> {
         let services = self.services();
         let mut environment = Environment::open_parts(checkout, name, services.as_ref(), parts)?;
-        for warning in &environment.warnings {
-            io.warn(&Diagnostic::warning(warning.clone()));
-        }
         if environment.needs_charts(checkout, &wanted) {
             let context = Context::new(self.args.access.options()?);
             runtime::block_on(async {

@@ -5,6 +5,7 @@ use std::path::PathBuf;
 
 use clap::{Args, ValueEnum};
 
+use crate::diagnostic::Diagnostic;
 use crate::release::diff::Change;
 use crate::repo::diff::{self, EnvironmentDiff, ObjectChange, Range};
 use crate::repo::{Checkout, Environment, HelmRelease, secrets};
@@ -113,8 +114,10 @@ fn environment(
 ) -> Result<EnvironmentDiff, Failure> {
     let service = args.service.as_deref();
     let wanted = |hr: &HelmRelease| service.is_none_or(|s| hr.belongs_to(s));
-    let mut open = |checkout: &Checkout, parts: Option<&[String]>| opener.open_parts(checkout, name, parts, wanted, io);
-    diff::environment(range, name, service, &opener.settings, true, &mut open)
+    let open = |checkout: &Checkout, parts: Option<&[String]>| opener.open_parts(checkout, name, parts, wanted);
+    let diff = diff::environment(range, name, service, &opener.settings, true, &open)?;
+    diff.warnings.iter().for_each(|warning| io.warn(&Diagnostic::warning(warning.clone())));
+    Ok(diff)
 }
 
 /// Changed SOPS files, told by what is at hand: keys compare values, without them ciphertexts are compared.

@@ -97,6 +97,10 @@ impl Environment {
     ) -> Result<Self, String> {
         let dir = Self::directory(checkout, name)?;
         let mut env = Self { name: name.into(), dir: dir.clone(), ..Self::default() };
+        // kustomize refuses a kustomization without resources.
+        if parts.is_some_and(<[String]>::is_empty) {
+            return Ok(env);
+        }
         let root = format!("/{dir}");
         let generated = match parts {
             Some(parts) => Some(Generated::of(checkout, &root, parts)),

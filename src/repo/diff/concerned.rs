@@ -25,18 +25,11 @@ const MOST_STEPS: usize = 6;
 struct Part {
     mentions: Mentions,
     texts: Vec<Arc<[u8]>>,
-    /// Files that declare fields which hold names, with how their last name is written.
-    configurations: Vec<(Arc<[u8]>, String)>,
+    /// Files that declare fields which hold names, and those of them that are used.
+    configurations: Vec<Arc<[u8]>>,
+    declared: Vec<Arc<[u8]>>,
     /// What is declared, or which declarations are used, is not the same in both states.
     unsteady: bool,
-}
-
-impl Part {
-    /// The declarations that the part uses.
-    fn declared(&self) -> impl Iterator<Item = &Arc<[u8]>> {
-        let is_used = |name: &str| self.texts.iter().any(|t| mentions(t, "configurations") && mentions(t, name));
-        self.configurations.iter().filter(move |(_, name)| is_used(name)).map(|(text, _)| text)
-    }
 }
 
 /// The parts that are built.
@@ -99,10 +92,22 @@ impl Survey<'_> {
         Some(())
     }
 
+    /// The parts of both states.
+    fn lists(&self, dir: &str) -> (Option<Vec<String>>, Option<Vec<String>>) {
+        let before = parts::of(&self.before, dir);
+        // The same files, and the same lists of them.
+        let is_list = |path: &String| path.rsplit('/').next().is_some_and(|name| generated::NAMES.contains(&name));
+        let mut changed = self.changed.iter().filter(|p| self.loaded.iter().any(|l| is_below(p, l)));
+        let same = changed.all(|p| self.before.0.contains_key(p) && self.after.0.contains_key(p) && !is_list(p));
+        let after = if same { before.clone() } else { parts::of(&self.after, dir) };
+        (before, after)
+    }
+
     /// What the files of a part say, and those outside that they lead to.
     fn part(&mut self, part: &str, changed: &Changed<'_>) -> Option<Part> {
         let mut out = Part::default();
         let mut waiting = vec![part.to_owned()];
+        let mut names = Vec::new();
         let mut seen = BTreeSet::new();
         while let Some(path) = waiting.pop() {
             if !seen.insert(path.clone()) {
@@ -116,7 +121,8 @@ impl Survey<'_> {
                 let name = path.rsplit('/').next().unwrap_or(path);
                 out.unsteady |= self.changed.contains(path) && (found.configures || generated::NAMES.contains(&name));
                 if found.configures {
-                    out.configurations.push((text.clone(), name.to_owned()));
+                    out.configurations.push(text.clone());
+                    names.push(name.to_owned());
                 }
                 let all = &mut out.mentions;
                 all.unclear |= found.unclear || self.long.contains(path);
@@ -127,6 +133,9 @@ impl Survey<'_> {
                 out.texts.push(text.clone());
             }
         }
+        let is_used = |name: &str| out.texts.iter().any(|t| mentions(t, "configurations") && mentions(t, name));
+        let used = out.configurations.iter().zip(&names).filter(|(_, name)| is_used(name));
+        out.declared = used.map(|(text, _)| text.clone()).collect();
         Some(out)
     }
 }
@@ -148,12 +157,11 @@ impl Selection {
         let links = range.links()?;
         let changed = aliases(&range.changed, links)?;
         let changes = Changed::new(&changed)?;
-        let (before, after) = (&survey.before, &survey.after);
-        if before.0.is_empty() || after.0.is_empty() {
+        if survey.before.0.is_empty() || survey.after.0.is_empty() {
             return None;
         }
         // Parts may lie elsewhere; what is not loaded yet is not found, and loaded then.
-        let mut lists = (parts::of(before, dir), parts::of(after, dir));
+        let mut lists = survey.lists(dir);
         if lists.0.is_none() || lists.1.is_none() {
             for name in generated::NAMES {
                 let text =
@@ -164,7 +172,7 @@ impl Selection {
                     survey.load(&path)?;
                 }
             }
-            lists = (parts::of(&survey.before, dir), parts::of(&survey.after, dir));
+            lists = survey.lists(dir);
         }
         let (old, new) = (lists.0?, lists.1?);
         let mut out = Self { dir: dir.into(), base: old, head: new, parts: BTreeMap::new(), chosen: BTreeSet::new() };
@@ -189,9 +197,9 @@ impl Selection {
         }
         // References hold for the whole environment, wherever they are declared: those that may come or go must stand elsewhere too.
         let steady: BTreeSet<&Arc<[u8]>> =
-            out.parts.values().filter(|p| !p.unsteady).flat_map(Part::declared).collect();
+            out.parts.values().filter(|p| !p.unsteady).flat_map(|p| &p.declared).collect();
         let mut unsteady = out.parts.values().filter(|p| p.unsteady).flat_map(|p| &p.configurations);
-        if !unsteady.all(|(text, _)| steady.contains(text)) {
+        if !unsteady.all(|text| steady.contains(text)) {
             return None;
         }
         out.close();
@@ -251,9 +259,9 @@ impl Selection {
             read = self.chosen.clone();
             let mut more: BTreeSet<String> = BTreeSet::new();
             let steady = self.built().filter(|(_, part)| !part.unsteady);
-            let mut declared: BTreeSet<&Arc<[u8]>> = steady.flat_map(|(_, part)| part.declared()).collect();
+            let mut declared: BTreeSet<&Arc<[u8]>> = steady.flat_map(|(_, part)| &part.declared).collect();
             for (path, part) in self.parts.iter().filter(|(path, _)| !self.chosen.contains(*path)) {
-                let declares = part.declared().filter(|text| declared.insert(text)).count() > 0;
+                let declares = part.declared.iter().filter(|text| declared.insert(text)).count() > 0;
                 let last = |name: &String| words(name.as_bytes()).last().is_some_and(|w| known.contains(w));
                 if declares || part.mentions.defines.iter().any(last) {
                     more.insert(path.clone());

@@ -5,6 +5,9 @@
 //! reference (an escape, a path that is put together), the part is taken along in any case.
 
 use std::collections::BTreeSet;
+use std::sync::LazyLock;
+
+use memchr::memmem::Finder;
 
 use crate::repo::generated;
 
@@ -13,6 +16,8 @@ pub struct Changed<'c> {
     paths: &'c BTreeSet<String>,
     /// The names of the files and of the directories that they lie in.
     names: BTreeSet<&'c [u8]>,
+    /// Their lengths by their last letter: most words are told from them by that.
+    lengths: Box<[u64; 256]>,
 }
 
 /// What a file mentions.
@@ -33,13 +38,37 @@ pub struct Mentions {
 }
 
 /// Bytes of a path or a name; YAML's own signs, `=` and `:` end a word.
-const fn is_word(b: u8) -> bool {
-    b.is_ascii_alphanumeric() || matches!(b, b'.' | b'_' | b'-' | b'/' | b'@' | b'+' | b'~' | b'%')
+const WORD: [bool; 256] = {
+    let mut table = [false; 256];
+    let mut b = 0;
+    while b < 256 {
+        let byte = b as u8;
+        table[b] =
+            byte.is_ascii_alphanumeric() || matches!(byte, b'.' | b'_' | b'-' | b'/' | b'@' | b'+' | b'~' | b'%');
+        b += 1;
+    }
+    table
+};
+
+fn is_word(b: u8) -> bool {
+    WORD[usize::from(b)]
 }
+
+static RELEASE: LazyLock<Finder<'static>> = LazyLock::new(|| Finder::new("helm.toolkit.fluxcd.io/"));
+static METADATA: LazyLock<Finder<'static>> = LazyLock::new(|| Finder::new("metadata"));
+static NAME: LazyLock<Finder<'static>> = LazyLock::new(|| Finder::new("name"));
 
 /// The words of a text.
 pub fn words(text: &[u8]) -> impl Iterator<Item = &[u8]> {
-    text.split(|b| !is_word(*b)).filter(|w| !w.is_empty())
+    let mut rest = text;
+    std::iter::from_fn(move || {
+        let start = rest.iter().position(|b| is_word(*b))?;
+        let word = rest.get(start..)?;
+        let end = word.iter().position(|b| !is_word(*b)).unwrap_or(word.len());
+        let (word, after) = word.split_at_checked(end)?;
+        rest = after;
+        Some(word)
+    })
 }
 
 /// A path from a directory, clean; `None` if it leads out.
@@ -66,8 +95,12 @@ impl<'c> Changed<'c> {
         if !paths.iter().all(|p| p.bytes().all(is_word)) {
             return None;
         }
-        let names = paths.iter().flat_map(|p| p.split('/')).map(str::as_bytes).collect();
-        Some(Self { paths, names })
+        let names: BTreeSet<&[u8]> = paths.iter().flat_map(|p| p.split('/')).map(str::as_bytes).collect();
+        let mut lengths = Box::new([0; 256]);
+        for name in &names {
+            lengths[usize::from(name.last().copied().unwrap_or_default())] |= 1 << (name.len() % 64);
+        }
+        Some(Self { paths, names, lengths })
     }
 
     /// Whether a file is changed that lies at a path or below it.
@@ -81,8 +114,10 @@ impl<'c> Changed<'c> {
 
     fn may_be(&self, word: &[u8]) -> bool {
         let word = word.strip_suffix(b"/").unwrap_or(word);
-        let last = word.rsplit(|b| *b == b'/').next().unwrap_or(word);
-        matches!(last, b"" | b"." | b"..") || self.names.contains(last)
+        let last = memchr::memrchr(b'/', word).and_then(|at| word.get(at + 1..)).unwrap_or(word);
+        let Some(end) = last.last() else { return true };
+        matches!(last, b"." | b"..")
+            || self.lengths[usize::from(*end)] & (1 << (last.len() % 64)) != 0 && self.names.contains(last)
     }
 }
 
@@ -93,7 +128,7 @@ impl Mentions {
         let (dir, name) = path.rsplit_once('/').unwrap_or(("", path));
         let kustomization = generated::NAMES.contains(&name);
         let says = |what: &str| memchr::memmem::find(text, what.as_bytes()).is_some();
-        let release = says("helm.toolkit.fluxcd.io/");
+        let release = RELEASE.find(text).is_some();
         let root_chart = release && ["chart: /\n", "chart: \"/\"", "chart: '/'"].into_iter().any(says);
         let mut encrypted = false;
         for word in words(text) {
@@ -109,7 +144,7 @@ impl Mentions {
                 }
                 _ => out.everywhere |= word.starts_with(b"kustomize.toolkit.fluxcd.io"),
             }
-            let upwards = memchr::memmem::find(word, b"..").is_some();
+            let upwards = word.windows(2).any(|two| two == b"..");
             if !upwards && !changed.may_be(word) {
                 continue;
             }
@@ -139,50 +174,55 @@ impl Mentions {
 
 /// Collects what stands behind `name:` in `metadata`, or anywhere in a kustomization. False if that can't be told line by line.
 fn names(text: &[u8], kustomization: bool, out: &mut BTreeSet<String>) -> bool {
-    let mut clear = true;
-    // How far the line with `metadata:` that we are below is indented.
-    let mut metadata: Option<usize> = None;
-    for line in text.split(|b| *b == b'\n') {
-        let Some(start) = line.iter().position(|b| *b != b' ') else { continue };
-        let Some(rest) = line.get(start..) else { continue };
-        if matches!(rest.first(), None | Some(b'#' | b'\r')) {
-            continue;
-        }
-        if start == 0 && matches!(rest.first(), Some(b'{' | b'[')) {
-            return false;
-        }
-        if metadata.is_some_and(|indent| start <= indent) {
-            metadata = None;
-        }
-        if kustomization || metadata.is_some() {
-            clear &= values(rest, b"name", &mut |value| value_name(value, out));
-        }
-        clear &= values(rest, b"metadata", &mut |value| {
-            let dashes = rest.iter().take_while(|b| matches!(b, b'-' | b' ')).count();
-            match value.first() {
-                None | Some(b'#') => metadata = metadata.or(Some(start + dashes)),
-                // On one line, from brace to brace.
-                Some(b'{') if balanced(value) => return values(value, b"name", &mut |v| value_name(v, out)),
-                Some(_) => return false,
-            }
-            true
-        });
+    let at_start = |at: usize| at == 0 || text.get(at - 1) == Some(&b'\n');
+    if memchr::memchr2_iter(b'{', b'[', text).any(at_start) {
+        return false;
     }
-    clear
+    let mut name = |value: &[u8]| value_name(value, out);
+    if kustomization {
+        return values(text, &NAME, &mut |_, value| name(value));
+    }
+    values(text, &METADATA, &mut |at, value| match value.first() {
+        None | Some(b'#') => values(block(text, at), &NAME, &mut |_, value| name(value)),
+        // On one line, from brace to brace.
+        Some(b'{') if balanced(value) => values(value, &NAME, &mut |_, value| name(value)),
+        Some(_) => false,
+    })
 }
 
-/// What stands behind each occurrence of a key in a line; all must be understood.
-fn values(line: &[u8], key: &[u8], take: &mut dyn FnMut(&[u8]) -> bool) -> bool {
-    memchr::memmem::find_iter(line, key).all(|at| {
-        let before = at.checked_sub(1).and_then(|i| line.get(i)).copied();
-        if before.is_some_and(|b| !matches!(b, b' ' | b'{' | b',' | b'"' | b'\'' | b'\t')) {
+/// The lines below the one that a key stands on which are indented more than the key.
+fn block(text: &[u8], key: usize) -> &[u8] {
+    let start = text.get(..key).and_then(|before| memchr::memrchr(b'\n', before)).map_or(0, |at| at + 1);
+    let end = |from: usize| memchr::memchr(b'\n', text.get(from..).unwrap_or_default()).map(|n| from + n + 1);
+    let first = end(key).unwrap_or(text.len());
+    // A quote may stand before the key.
+    let column = (start..key).take_while(|i| matches!(text.get(*i), Some(b' ' | b'-'))).count();
+    let mut last = first;
+    while last < text.len() {
+        let line = text.get(last..).unwrap_or_default();
+        let indent = line.iter().take_while(|b| **b == b' ').count();
+        let is_blank = matches!(line.get(indent), None | Some(b'\n' | b'\r' | b'#'));
+        if !is_blank && indent <= column {
+            break;
+        }
+        last = end(last).unwrap_or(text.len());
+    }
+    text.get(first..last).unwrap_or_default()
+}
+
+/// What stands behind each occurrence of a key on its line, with the key's place; all must be understood.
+fn values(text: &[u8], key: &Finder<'_>, take: &mut dyn FnMut(usize, &[u8]) -> bool) -> bool {
+    key.find_iter(text).all(|at| {
+        let before = at.checked_sub(1).and_then(|i| text.get(i));
+        if before.is_some_and(|b| !matches!(b, b' ' | b'\n' | b'{' | b',' | b'"' | b'\'' | b'\t')) {
             return true;
         }
-        let rest = line.get(at + key.len()..).unwrap_or_default();
+        let rest = text.get(at + key.needle().len()..).unwrap_or_default();
+        let rest = rest.get(..memchr::memchr(b'\n', rest).unwrap_or(rest.len())).unwrap_or_default();
         let rest = rest.strip_prefix(b"\"").or_else(|| rest.strip_prefix(b"'")).unwrap_or(rest).trim_ascii_start();
         let Some(value) = rest.strip_prefix(b":") else { return true };
         // `name:x` is a text, but for flow mappings behind a quoted key.
-        take(value.trim_ascii())
+        take(at, value.trim_ascii())
     })
 }
 

@@ -45,6 +45,8 @@ pub struct EnvironmentDiff {
     pub problems: Vec<String>,
     /// Releases that were rendered, both sides together.
     pub rendered: usize,
+    /// What the builds warn of.
+    pub warnings: Vec<String>,
 }
 
 /// What differs in one release.
@@ -93,7 +95,6 @@ fn compare(
     }
     let wanted = |hr: &&HelmRelease| service.is_none_or(|s| hr.belongs_to(s));
     let (old, new) = (releases(base, wanted), releases(head, wanted));
-    let id = |hr: &HelmRelease| (hr.namespace.clone().unwrap_or_default(), hr.name.clone());
     let old_by: BTreeMap<_, &HelmRelease> = old.iter().map(|hr| (id(hr), *hr)).collect();
     let new_by: BTreeMap<_, &HelmRelease> = new.iter().map(|hr| (id(hr), *hr)).collect();
     let mut pairs: Vec<(Option<&HelmRelease>, Option<&HelmRelease>)> =
@@ -110,24 +111,19 @@ fn compare(
         }
         _ => true,
     });
-    let mut render = |side: Side<'_>, list: Vec<&HelmRelease>, what: &str| -> BTreeMap<(String, String), Rendered> {
-        let Some(environment) = side.environment else { return BTreeMap::new() };
-        out.rendered += list.len();
-        let results = environment.render_all(side.checkout, &list, settings);
-        let mut good = BTreeMap::new();
-        for (hr, result) in list.into_iter().zip(results) {
-            match result {
-                Ok(rendered) => drop(good.insert(id(hr), rendered)),
-                Err(p) => {
-                    let text = hide(p.to_string().as_bytes());
-                    out.problems.push(format!("{what}: {}", String::from_utf8_lossy(&text)));
-                }
-            }
-        }
-        good
+    let (old, new): (Vec<_>, Vec<_>) =
+        (pairs.iter().filter_map(|(a, _)| *a).collect(), pairs.iter().filter_map(|(_, b)| *b).collect());
+    out.rendered = old.len() + new.len();
+    let side = |side, list: &[&HelmRelease]| render(side, list, settings);
+    let ((before, failed_before), (after, failed_after)) = match (&old[..], &new[..]) {
+        // One release leaves the other cores to the other side.
+        ([_], [_]) => sides::both(|| side(base, &old), || side(head, &new)),
+        _ => (side(base, &old), side(head, &new)),
     };
-    let before = render(base, pairs.iter().filter_map(|(a, _)| *a).collect(), "base");
-    let after = render(head, pairs.iter().filter_map(|(_, b)| *b).collect(), "head");
+    for (what, p) in failed_before.iter().map(|p| ("base", p)).chain(failed_after.iter().map(|p| ("head", p))) {
+        let text = hide(p.to_string().as_bytes());
+        out.problems.push(format!("{what}: {}", String::from_utf8_lossy(&text)));
+    }
     for (a, b) in pairs {
         let Some(hr) = b.or(a) else { continue };
         let (x, y) = (a.and_then(|a| before.get(&id(a))), b.and_then(|b| after.get(&id(b))));
@@ -170,6 +166,26 @@ fn compare(
         out.objects.iter_mut().for_each(|o| o.object = o.object.replacen(" /", " ", 1));
     }
     out
+}
+
+/// Renders releases of one side: what came of them by their identity, and what can't be rendered.
+fn render(side: Side<'_>, list: &[&HelmRelease], settings: &Settings) -> (BTreeMap<Identity, Rendered>, Vec<Problem>) {
+    let Some(environment) = side.environment else { return Default::default() };
+    let (mut good, mut failed) = (BTreeMap::new(), Vec::new());
+    for (hr, result) in list.iter().zip(environment.render_all(side.checkout, list, settings)) {
+        match result {
+            Ok(rendered) => drop(good.insert(id(hr), rendered)),
+            Err(p) => failed.push(p),
+        }
+    }
+    (good, failed)
+}
+
+/// A HelmRelease's namespace and name.
+type Identity = (String, String);
+
+fn id(hr: &HelmRelease) -> Identity {
+    (hr.namespace.clone().unwrap_or_default(), hr.name.clone())
 }
 
 /// An object as it is compared: what SOPS encrypted is told by the comparison of secrets, which knows more.

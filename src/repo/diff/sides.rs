@@ -4,23 +4,24 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use super::concerned::Selection;
 use super::{EnvironmentDiff, Range, Side, compare};
+use crate::gotmpl::spawn_large;
 use crate::repo::charts::Location;
 use crate::repo::{Built, Checkout, Environment, Settings};
 
 /// Opens an environment of a state, or of its kustomization only some resources.
-pub type Open<'o, E> = dyn FnMut(&Checkout, Option<&[String]>) -> Result<Environment, E> + 'o;
+pub type Open<'o, E> = dyn Fn(&Checkout, Option<&[String]>) -> Result<Environment, E> + Sync + 'o;
 
 /// What differs in one environment, or in one service of it. With `narrow` only what the changes concern is opened; the answer is the same.
 ///
 /// # Errors
 /// Those of `open`. What is wrong in the environment is in `problems`.
-pub fn environment<E>(
+pub fn environment<E: Send>(
     range: &Range,
     name: &str,
     service: Option<&str>,
     settings: &Settings,
     narrow: bool,
-    open: &mut Open<'_, E>,
+    open: &Open<'_, E>,
 ) -> Result<EnvironmentDiff, E> {
     let dirs = [&range.base, &range.head].map(|checkout| Environment::directory(checkout, name).ok());
     let mut selection = match &dirs {
@@ -33,14 +34,19 @@ pub fn environment<E>(
         let lists = selection.as_ref().map(Selection::resources);
         let (old_list, new_list) = lists.as_ref().map_or((None, None), |(old, new)| (Some(&old[..]), Some(&new[..])));
         let (head, touched) = range.head.watched();
-        let new = if in_head { Some(open(&head, new_list)?) } else { None };
-        // What the newer state did not look at can't have made it different.
-        let looked_at = reached.as_ref().is_none_or(|changed| touched.concerned(changed));
-        let old = if in_base && (new.is_none() || old_list != new_list || looked_at) {
-            Some(open(&range.base, old_list)?)
+        let open_head = || in_head.then(|| open(&head, new_list)).transpose();
+        let open_base = || in_base.then(|| open(&range.base, old_list)).transpose();
+        let (new, old) = if selection.is_some() {
+            // Both are small, and most likely needed.
+            both(open_head, open_base)
         } else {
-            None
+            let new = open_head()?;
+            // What the newer state did not look at can't have made it different.
+            let looked_at = reached.as_ref().is_none_or(|changed| touched.concerned(changed));
+            let old = if new.is_none() || looked_at { open_base() } else { Ok(None) };
+            (Ok(new), old)
         };
+        let (new, old) = (new?, old?);
         let same = in_base && old.is_none();
         let base = Side { checkout: &range.base, environment: if same { new.as_ref() } else { old.as_ref() } };
         let head = Side { checkout: &head, environment: new.as_ref() };
@@ -55,8 +61,23 @@ pub fn environment<E>(
         }
         let mut diff = compare(base, head, reached.as_ref().unwrap_or(&range.changed), service, settings);
         diff.name = name.to_owned();
+        diff.warnings = [&new, &old].into_iter().flatten().flat_map(|e| e.warnings.clone()).collect();
         return Ok(diff);
     }
+}
+
+/// Runs two things side by side.
+pub(super) fn both<A, B: Send>(a: impl FnOnce() -> A, b: impl Fn() -> B + Sync) -> (A, B) {
+    std::thread::scope(|scope| {
+        let beside = spawn_large(scope, &b);
+        let first = a();
+        let second = match beside {
+            Ok(thread) => thread.join().unwrap_or_else(|panic| std::panic::resume_unwind(panic)),
+            // There is no thread to be had.
+            Err(_) => b(),
+        };
+        (first, second)
+    })
 }
 
 /// Whether what was left out may be missed: something is wrong, or a chart is not in the repository that it is said to be in.
