@@ -197,7 +197,7 @@ fn texts(diff: &EnvironmentDiff) -> Vec<String> {
 fn nothing_that_is_left_out_would_have_differed() {
     let narrowed = AtomicUsize::new(0);
     let (mut compared, mut differing) = (0, 0);
-    let seeds = std::env::var("PINTLE_SEEDS").ok().and_then(|n| n.parse().ok()).unwrap_or(40_usize);
+    let seeds = std::env::var("PINTLE_SEEDS").ok().and_then(|n| n.parse().ok()).unwrap_or(25_usize);
     for seed in 0..seeds as u64 {
         let mut dice = Dice(seed * 7919 + 17);
         let f = Folder::new();
