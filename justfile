@@ -2,9 +2,9 @@
 fmt:
     cargo fmt --check
 clippy:
-    cargo clippy --release --locked --all-targets -- -D warnings
+    cargo clippy --release --locked --features otel --all-targets -- -D warnings
 doc:
-    RUSTDOCFLAGS="-D warnings" cargo doc --release --locked --no-deps
+    RUSTDOCFLAGS="-D warnings" cargo doc --release --locked --features otel --no-deps
 deny:
     cargo deny check bans licenses sources
 unused:

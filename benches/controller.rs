@@ -7,8 +7,10 @@
 //! N (100 and 1,000 when none is given) releases of one small chart (a Deployment without replicas, a ServiceAccount, a Service, an Ingress) come
 //! from an HTTP repository, through a HelmChart each. Rows: the first install; a reconciliation of all that finds nothing to do; a change of all
 //! values; a restart with all in sync; idleness; and an install in which every tenth release waits for a pod that never comes. For each: wall
-//! time until every release says so, CPU (user and system) and peak memory of the controllers, and requests as the API server counted them.
-//! `--flux` repeats it with helm-controller and source-controller, one after the other on the same API server. `--detailed` shows requests by kind. `PINTLE` names another build.
+//! time until every release says so, CPU (user and system) and peak memory of the controllers, and requests as the API server counted them; and
+//! who was busy meanwhile, in cores: the controllers, the API server with its CPU seconds, etcd, and all of the machine. Where the machine is full and
+//! the controllers take little of it, the API server is what is waited for. `--flux` repeats it with helm-controller and source-controller, one
+//! after the other on the same API server. `--detailed` shows requests by kind. `PINTLE` names another build.
 
 #[path = "../tests/support/mod.rs"]
 mod support;
@@ -56,8 +58,10 @@ fn main() {
     let repository = serve();
     let ns = cluster::namespace("definitions");
     support::crds::served(&ns);
-    println!("| controllers | releases | what | wall | CPU | per release | peak memory | requests |");
-    println!("| --- | --- | --- | --- | --- | --- | --- | --- |");
+    println!(
+        "| controllers | releases | what | wall | CPU | per release | peak memory | requests | API server | cores: controllers, API server, etcd, machine |"
+    );
+    println!("| --- | --- | --- | --- | --- | --- | --- | --- | --- | --- |");
     for n in sizes {
         for flux in [false, true].into_iter().filter(|f| !f || flux) {
             all(n, flux, concurrent.as_deref(), &repository);
@@ -102,6 +106,41 @@ fn is_ready(object: &Json) -> bool {
     let conditions = object.pointer("/status/conditions").and_then(Json::as_array);
     object.pointer("/status/observedGeneration") == object.pointer("/metadata/generation")
         && conditions.is_some_and(|all| all.iter().any(|c| c["type"] == "Ready" && c["status"] == "True"))
+}
+
+/// Seconds of CPU, or with [`Busy::since`] cores that were busy.
+struct Busy {
+    controllers: f64,
+    server: f64,
+    etcd: f64,
+    machine: f64,
+}
+
+impl Busy {
+    fn since(&self, before: &Self, wall: f64) -> Self {
+        Self {
+            controllers: (self.controllers - before.controllers) / wall,
+            server: (self.server - before.server) / wall,
+            etcd: (self.etcd - before.etcd) / wall,
+            machine: (self.machine - before.machine) / wall,
+        }
+    }
+}
+
+impl std::fmt::Display for Busy {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        let all = std::thread::available_parallelism().map_or(1, std::num::NonZero::get);
+        write!(f, "{:.2}, {:.2}, {:.2}, {:.2} of {all}", self.controllers, self.server, self.etcd, self.machine)
+    }
+}
+
+/// Seconds of CPU of a process.
+fn cpu_of(pid: u32) -> f64 {
+    let stat = std::fs::read_to_string(format!("/proc/{pid}/stat")).unwrap_or_default();
+    let rest = stat.rsplit_once(')').map_or("", |(_, rest)| rest);
+    let field = |i: usize| rest.split_whitespace().nth(i).and_then(|f| f.parse::<f64>().ok()).unwrap_or(0.0);
+    // In hundredths, on every Linux.
+    (field(11) + field(12)) / 100.0
 }
 
 struct Bench {
@@ -210,9 +249,10 @@ impl Bench {
             // Peaks are counted from here.
             let _ = std::fs::write(format!("/proc/{}/clear_refs", child.id()), "5");
         }
-        let (cpu, requests, begin) = (self.cpu(), self.requests(), Instant::now());
+        let (cpu, requests, busy, begin) = (self.cpu(), self.requests(), self.busy(), Instant::now());
         work(self);
         let wall = begin.elapsed().as_secs_f64();
+        let cores = self.busy().since(&busy, wall);
         // Statuses and events that come after.
         std::thread::sleep(Duration::from_secs(1));
         let used = self.cpu() - cpu;
@@ -226,25 +266,28 @@ impl Bench {
         let counted: Vec<String> =
             by_verb.iter().filter(|(_, c)| **c > 0.0).map(|(verb, c)| format!("{c:.0} {verb}")).collect();
         println!(
-            "| {} | {} | {title} | {wall:.1} s | {used:.2} s | {:.1} ms | {} | {} |",
+            "| {} | {} | {title} | {wall:.1} s | {used:.2} s | {:.1} ms | {} | {} | {:.1} s | {cores} |",
             self.who(),
             self.n,
             used * 1e3 / self.n as f64,
             self.memory("VmHWM:"),
-            counted.join(", ")
+            counted.join(", "),
+            cores.server * wall,
         );
     }
 
     fn idle(&self, title: &str) {
-        let cpu = self.cpu();
+        let (cpu, busy) = (self.cpu(), self.busy());
         std::thread::sleep(IDLE);
         let share = (self.cpu() - cpu) / IDLE.as_secs_f64() * 100.0;
+        let cores = self.busy().since(&busy, IDLE.as_secs_f64());
         println!(
-            "| {} | {} | {title} | {} s | {share:.2} % of a core | | {} resident | |",
+            "| {} | {} | {title} | {} s | {share:.2} % of a core | | {} resident | | {:.1} s | {cores} |",
             self.who(),
             self.n,
             IDLE.as_secs(),
-            self.memory("VmRSS:")
+            self.memory("VmRSS:"),
+            cores.server * IDLE.as_secs_f64(),
         );
     }
 
@@ -254,14 +297,25 @@ impl Bench {
 
     /// Seconds, of all controllers.
     fn cpu(&self) -> f64 {
-        let one = |child: &Child| {
-            let stat = std::fs::read_to_string(format!("/proc/{}/stat", child.id())).unwrap_or_default();
-            let rest = stat.rsplit_once(')').map_or("", |(_, rest)| rest).to_owned();
-            let field = |i: usize| rest.split_whitespace().nth(i).and_then(|f| f.parse::<f64>().ok()).unwrap_or(0.0);
-            // In hundredths, on every Linux.
-            (field(11) + field(12)) / 100.0
+        self.running.iter().map(|child| cpu_of(child.id())).sum()
+    }
+
+    /// Seconds of CPU until now.
+    fn busy(&self) -> Busy {
+        let part = |name: &str| {
+            let pid = std::fs::read_to_string(self.ns.plane().dir().join(format!("{name}.pid"))).unwrap_or_default();
+            pid.trim().parse().map_or(0.0, cpu_of)
         };
-        self.running.iter().map(one).sum()
+        // user, nice, system, (idle, iowait,) irq, softirq, steal
+        let stat = std::fs::read_to_string("/proc/stat").unwrap_or_default();
+        let fields = stat.lines().next().unwrap_or_default().split_whitespace().skip(1);
+        let all = fields.take(8).map(|f| f.parse().unwrap_or(0.0)).enumerate().filter(|(i, _)| !matches!(i, 3 | 4));
+        Busy {
+            controllers: self.cpu(),
+            server: part("apiserver"),
+            etcd: part("etcd"),
+            machine: all.map(|(_, f): (usize, f64)| f).sum::<f64>() / 100.0,
+        }
     }
 
     /// A line of each controller's status, in MB.

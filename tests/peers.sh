@@ -55,7 +55,31 @@ cluster() {
   echo "$dir"
 }
 
-# A controller of Flux as a program. Its module replaces others of its repository, so it can't be built by `go install`.
+# kubectl of the same version as the control plane, and of the same modules.
+kubectl() {
+  local src dir version tmp v=k8s.io/component-base/version
+  src=$(dirname "$0")/cluster
+  version=$(sed -n 's/.*k8s.io\/kubernetes v\([0-9.]*\)$/\1/p' "$src/go.mod" | head -1)
+  dir=$cache/peers/kubectl-$version
+  if [ ! -e "$dir/done" ]; then
+    lock kubectl
+  fi
+  if [ ! -e "$dir/done" ]; then
+    tmp=$dir.$$
+    mkdir -p "$tmp"
+    cp "$src/go.mod" "$src/go.sum" "$tmp/"
+    (cd "$src" && GOFLAGS=-mod=mod go build -modfile "$tmp/go.mod" -trimpath -ldflags "-s -w -X $v.gitVersion=v$version" \
+      -o "$tmp/kubectl" k8s.io/kubernetes/cmd/kubectl) >&2
+    mkdir -p "$dir"
+    mv -f "$tmp/kubectl" "$dir/"
+    rm -rf "$tmp"
+    touch "$dir/done"
+  fi
+  echo "$dir"
+}
+
+# A controller of Flux as a program. Its module replaces others of its repository, so it can't be built by `go install`. Flux's fork of Helm
+# is not on the proxy: helm-controller is built with the Helm release that it requires.
 flux_program() {
   local dir=$cache/peers/$1-$2 tmp
   if [ ! -e "$dir/done" ]; then
@@ -65,7 +89,8 @@ flux_program() {
     tmp=$dir.$$
     cp -r "$(go_module "github.com/fluxcd/$1@v$2")" "$tmp"
     chmod -R u+w "$tmp"
-    (cd "$tmp" && sed -i '/^replace .*=> \.\/api$/d' go.mod && GOFLAGS=-mod=mod go build -trimpath -ldflags '-s -w' -o "$1" .) >&2
+    (cd "$tmp" && sed -i -e '/^replace .*=> \.\/api$/d' -e '/^replace helm\.sh\/helm/d' go.mod &&
+      GOFLAGS=-mod=mod go build -trimpath -ldflags '-s -w' -o "$1" .) >&2
     mkdir -p "$dir"
     mv -f "$tmp/$1" "$dir/"
     rm -rf "$tmp"
@@ -94,13 +119,14 @@ for name in "$@"; do
   fake-gcs-server) go_program fake-gcs-server 1.56.1 github.com/fsouza/fake-gcs-server ;;
   kwok) go_program kwok 0.8.0 sigs.k8s.io/kwok/cmd/kwok ;;
   cluster) cluster ;;
+  kubectl) kubectl ;;
   # Flux's modules, for the CustomResourceDefinitions in them.
   helm-controller) go_module github.com/fluxcd/helm-controller@v1.6.3 ;;
   source-controller) go_module github.com/fluxcd/source-controller@v1.9.1 ;;
   helm-controller-program) flux_program helm-controller 1.6.3 ;;
   source-controller-program) flux_program source-controller 1.9.1 ;;
   *)
-    echo "usage: tests/peers.sh tools|helm|helm3|kustomize|sops|cosign|fake-gcs-server|kwok|cluster|helm-controller|source-controller|helm-controller-program|source-controller-program …" >&2
+    echo "usage: tests/peers.sh tools|helm|helm3|kustomize|sops|cosign|fake-gcs-server|kwok|cluster|kubectl|helm-controller|source-controller|helm-controller-program|source-controller-program …" >&2
     exit 2
     ;;
   esac

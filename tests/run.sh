@@ -5,15 +5,17 @@ cd "$(dirname "$0")/.."
 
 tests/servers.sh >/dev/null
 # What is built is built before the tests begin: they have clocks.
-tests/peers.sh helm helm3 kustomize sops cosign fake-gcs-server kwok cluster helm-controller source-controller >/dev/null
-cargo test --release --locked
-cargo run --release --locked --quiet --example conformance -- tests/fixtures/vectors/*.jsonl
+tests/peers.sh helm helm3 kustomize sops cosign fake-gcs-server kwok cluster kubectl \
+  helm-controller source-controller helm-controller-program source-controller-program >/dev/null
+# With every feature, and with the same everywhere: nothing is compiled twice.
+cargo test --release --locked --features otel
+cargo run --release --locked --features otel --quiet --example conformance -- tests/fixtures/vectors/*.jsonl
 
 vectors=${PINTLE_VECTORS:-../shared}
 if [ -d "$vectors/conformance" ]; then
-  cargo run --release --locked --quiet --example conformance -- "$vectors"/conformance/*.jsonl
-  cargo run --release --locked --quiet --example vectors -- "$vectors"/vectors/*.jsonl "$vectors"/vectors/sops/{decrypt,edit,tamper}.jsonl
-  cargo run --release --locked --quiet --example corpus -- "$vectors/corpus"
+  cargo run --release --locked --features otel --quiet --example conformance -- "$vectors"/conformance/*.jsonl
+  cargo run --release --locked --features otel --quiet --example vectors -- "$vectors"/vectors/*.jsonl "$vectors"/vectors/sops/{decrypt,edit,tamper}.jsonl
+  cargo run --release --locked --features otel --quiet --example corpus -- "$vectors/corpus"
 elif [ -n "${PINTLE_REQUIRE_VECTORS:-}" ]; then
   echo "vector sets not found in $vectors" >&2
   exit 1

@@ -6,6 +6,9 @@ use std::path::PathBuf;
 
 use clap::Args;
 use tokio::sync::watch;
+use tracing_subscriber::layer::SubscriberExt;
+use tracing_subscriber::util::SubscriberInitExt;
+use tracing_subscriber::{EnvFilter, Layer, Registry};
 
 use crate::controller::lease::Options as Lease;
 use crate::controller::operate::{Operating, operate};
@@ -331,13 +334,18 @@ impl ControllerArgs {
 pub fn run(args: &ControllerArgs, global: &Global, _io: &mut Streams<'_>) -> Result<(), Failure> {
     let options = args.options(global)?;
     let operating = args.operating.operating(&args.watch_label_selector)?;
-    logging(&args.log_level);
     let runtime = tokio::runtime::Builder::new_multi_thread()
         .worker_threads(2)
         .enable_all()
         .build()
         .map_err(|e| format!("no runtime to work on: {e}"))?;
-    runtime.block_on(async {
+    #[cfg(feature = "otel")]
+    let traces = super::traces::Traces::start(runtime.handle());
+    #[cfg(feature = "otel")]
+    logging(&args.log_level, traces.as_ref().map(super::traces::Traces::layer));
+    #[cfg(not(feature = "otel"))]
+    logging(&args.log_level, None::<tracing_subscriber::layer::Identity>);
+    let done = runtime.block_on(async {
         let (stop, stopped) = watch::channel(false);
         let mut signals = Signals::new();
         let mut running = std::pin::pin!(operate(options, operating, stopped));
@@ -349,14 +357,23 @@ pub fn run(args: &ControllerArgs, global: &Global, _io: &mut Streams<'_>) -> Res
                 }
             }
         }
-    })
+    });
+    #[cfg(feature = "otel")]
+    if let Some(traces) = traces {
+        traces.end();
+    }
+    done
 }
 
-/// What a controller says, unless `PINTLE_LOG` asks for more or less.
-fn logging(level: &str) {
-    if std::env::var_os("PINTLE_LOG").is_some_and(|v| !v.is_empty()) {
-        return;
-    }
-    let filter = tracing_subscriber::EnvFilter::new(format!("pintle={level}"));
-    let _ = tracing_subscriber::fmt().json().with_env_filter(filter).with_writer(std::io::stderr).try_init();
+/// What a controller says: lines of JSON, or with `PINTLE_LOG` what that asks for, as text. `traces` gets the spans.
+fn logging(level: &str, traces: Option<impl Layer<Registry> + Send + Sync>) {
+    let subscriber = tracing_subscriber::registry().with(traces);
+    let lines = tracing_subscriber::fmt::layer().with_writer(std::io::stderr);
+    // A second subscriber, in a test, is no reason to fail.
+    let _ = match std::env::var("PINTLE_LOG").ok().filter(|f| !f.is_empty()) {
+        Some(filter) => subscriber.with(lines.with_filter(EnvFilter::new(filter))).try_init(),
+        None => subscriber
+            .with(lines.json().with_span_list(false).with_filter(EnvFilter::new(format!("pintle={level}"))))
+            .try_init(),
+    };
 }

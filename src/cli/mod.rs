@@ -50,6 +50,8 @@ mod table;
 mod target;
 mod template;
 mod test;
+#[cfg(feature = "otel")]
+mod traces;
 mod uninstall;
 mod upgrade;
 mod values;
@@ -177,6 +179,10 @@ pub fn main() -> ExitCode {
 
 /// What happens inside, on standard error, where `PINTLE_LOG` asks for it: `debug`, `pintle=trace`.
 fn logging() {
+    // The controller has a way of its own, which its flags tell.
+    if std::env::args_os().nth(1).is_some_and(|word| word == "controller") {
+        return;
+    }
     let Some(filter) = std::env::var("PINTLE_LOG").ok().filter(|f| !f.is_empty()) else { return };
     let filter = tracing_subscriber::EnvFilter::new(filter);
     // A second subscriber, in a test, is no reason to fail.

@@ -13,6 +13,7 @@ use futures::StreamExt;
 use tokio::sync::{Notify, Semaphore, mpsc, watch};
 use tokio::task::JoinHandle;
 use tokio::time::Instant;
+use tracing::{Instrument, Span, field};
 
 use crate::api::{HELM_API, SOURCE_API, annotation};
 use crate::cluster::kube::Kube;
@@ -530,6 +531,25 @@ async fn follow_metadata(world: Arc<World>, gvk: Gvk, namespace: String, news: m
     }
 }
 
+/// What a trace says of a reconciliation: names and words of ours, no texts, which may quote what people wrote.
+fn traced(key: &Key) -> Span {
+    tracing::info_span!(
+        "reconcile",
+        release = format_args!("{}/{}", key.namespace, key.name),
+        revision = field::Empty,
+        outcome = field::Empty,
+        otel.status_code = field::Empty
+    )
+}
+
+fn trace_end(span: Span, outcome: &Outcome, object: &Json) {
+    if let Some(revision) = object.pointer("/status/lastAttemptedRevision").and_then(Json::as_str) {
+        span.record("revision", revision);
+    }
+    span.record("outcome", outcome.name());
+    span.record("otel.status_code", if matches!(outcome, Outcome::Failed(_)) { "ERROR" } else { "OK" });
+}
+
 /// A release's task.
 async fn work(world: Arc<World>, key: Key, shared: Arc<Shared>) {
     let mut own: Option<Arc<Json>> = None;
@@ -572,8 +592,10 @@ async fn work(world: Arc<World>, key: Key, shared: Arc<Shared>) {
         let told = Told { object, superseded, reads: shared.reads.clone(), extra_attempt, slot: slot.clone() };
         let begun = Instant::now();
         // On the heap: what a thousand idle tasks hold is small.
-        let (outcome, object) = Box::pin(reconcile(&world, told)).await;
+        let span = traced(&key);
+        let (outcome, object) = Box::pin(reconcile(&world, told).instrument(span.clone())).await;
         slot.release();
+        trace_end(span, &outcome, &object);
         count(&world, &key, &object, &outcome, begun.elapsed(), &mut said);
         let object = Arc::new(object);
         tracing::debug!(release = %key, ?outcome, "reconciled");

@@ -8,6 +8,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use serde_json::json;
+use tracing::Instrument;
 
 use crate::api::condition::{FALSE, READY, RECONCILING, TRUE, UNKNOWN};
 use crate::api::{FINALIZER, HELM_API, HelmRelease};
@@ -52,6 +53,22 @@ pub enum Outcome {
     Exhausted,
     /// The object is gone.
     Gone,
+}
+
+impl Outcome {
+    /// A word for it, for traces.
+    pub const fn name(&self) -> &'static str {
+        match self {
+            Self::Done => "done",
+            Self::After(_) => "after",
+            Self::Requeue => "requeue",
+            Self::Wait(_) => "wait",
+            Self::Failed(_) => "failed",
+            Self::Terminal => "terminal",
+            Self::Exhausted => "exhausted",
+            Self::Gone => "gone",
+        }
+    }
 }
 
 /// Why a step ends a reconciliation.
@@ -412,7 +429,8 @@ impl Turn<'_> {
             use_helm3_defaults: false,
             last: None,
         };
-        run.uninstall_for_good(&mut self.subject, &now()).await
+        let span = tracing::info_span!("action", release = self.subject.key(), step = "uninstall for good");
+        run.uninstall_for_good(&mut self.subject, &now()).instrument(span).await
     }
 
     /// Action after action.
@@ -492,7 +510,14 @@ impl Turn<'_> {
             }
             let said = self.subject.message(crate::api::condition::RELEASED).to_owned();
             self.announce_progress(next, about, last.as_ref().map_or(0, |r| r.version)).await?;
-            let done = self.act(&run, next, parts).await;
+            let span = tracing::info_span!(
+                "action",
+                release = self.subject.key(),
+                step = next.name(),
+                chart = about.chart,
+                revision = about.version
+            );
+            let done = self.act(&run, next, parts).instrument(span).await;
             // An extra attempt is one.
             rules.extra_attempt = false;
             let recorded = match done {

@@ -60,3 +60,49 @@ fn the_chart_can_be_installed_and_its_arguments_are_known() {
         assert!(!rules.contains("\"*\""), "nothing is allowed in general: {rules}");
     });
 }
+
+#[test]
+fn the_image_is_what_the_manifests_expect() {
+    let text = std::fs::read_to_string(root().join("deploy/Containerfile")).unwrap();
+    let lines: Vec<(&str, &str)> =
+        text.lines().filter(|l| !l.starts_with('#')).filter_map(|l| l.split_once(' ')).collect();
+    let all = |word: &str| lines.iter().filter(|(w, _)| *w == word).map(|(_, rest)| *rest).collect::<Vec<_>>();
+    assert_eq!(all("FROM"), ["scratch"]);
+    // What is copied is made by the script, for each architecture, and nothing else of the checkout gets in.
+    let script = std::fs::read_to_string(root().join("deploy/static.sh")).unwrap();
+    let copied: Vec<(&str, &str)> = all("COPY").iter().map(|c| c.split_once(' ').unwrap()).collect();
+    for (from, _) in &copied {
+        let made = from.replace("${TARGETARCH}", "$arch");
+        assert!(script.contains(&made), "{from} is not made by deploy/static.sh");
+        assert!(from.starts_with("target/image/"), "{from}");
+    }
+    assert!(copied.iter().any(|(_, to)| *to == "/etc/ssl/certs/ca-certificates.crt"), "no server would be trusted");
+    for arch in ["arch=amd64", "arch=arm64"] {
+        assert!(script.contains(arch), "{arch}");
+    }
+    let list = |word: &str| -> Vec<String> { serde_json::from_str(all(word)[0]).unwrap() };
+    let (entry, command) = (list("ENTRYPOINT"), list("CMD"));
+    assert!(copied.iter().any(|(_, to)| entry == [*to]), "{entry:?} is copied");
+    let controller = std::fs::read(root().join("deploy/controller/controller.yaml")).unwrap();
+    let objects = pintle::cluster::manifest::objects(&controller).unwrap();
+    let pod = &objects.iter().find(|o| o["kind"] == "Deployment").unwrap()["spec"]["template"]["spec"];
+    let container = &pod["containers"][0];
+    assert!(container["command"].is_null(), "the image's own");
+    assert_eq!(container["args"][0], command[0].as_str());
+    let security = &pod["securityContext"];
+    assert_eq!(all("USER"), [format!("{}:{}", security["runAsUser"], security["runAsGroup"])]);
+    let mut ports: Vec<u64> =
+        container["ports"].as_array().unwrap().iter().map(|p| p["containerPort"].as_u64().unwrap()).collect();
+    ports.sort_unstable();
+    let exposed: Vec<u64> = all("EXPOSE")[0].split(' ').map(|p| p.parse().unwrap()).collect();
+    assert_eq!(exposed, ports);
+    // It has no folders: those that are written to are mounted.
+    for flag in ["--cache-dir=", "--storage-path="] {
+        let args = container["args"].as_array().unwrap().iter().filter_map(|a| a.as_str());
+        let folder = args.filter_map(|a| a.strip_prefix(flag)).next().unwrap();
+        let mounts = container["volumeMounts"].as_array().unwrap();
+        assert!(mounts.iter().any(|m| folder.starts_with(m["mountPath"].as_str().unwrap())), "{folder} is mounted");
+    }
+    let image = container["image"].as_str().unwrap();
+    assert!(text.contains(&format!("-t {image} ")) && image.ends_with(env!("CARGO_PKG_VERSION")), "{image}");
+}

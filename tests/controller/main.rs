@@ -9,8 +9,10 @@ mod servers;
 mod api;
 mod chaos;
 mod chart;
+mod dashboards;
 mod killed;
 mod lives;
+mod migrating;
 mod native;
 mod operating;
 mod releases;
@@ -19,4 +21,6 @@ mod sharding;
 mod switching;
 mod table;
 mod tenancy;
+#[cfg(feature = "otel")]
+mod traces;
 mod world;

@@ -82,8 +82,14 @@ fn one_leads_and_the_next_takes_over() {
 
 /// A kubeconfig with a token of a service account.
 fn kubeconfig(w: &World, account: &str) -> PathBuf {
-    let mut config: Json = serde_json::from_slice(&std::fs::read(w.ns.kubeconfig()).unwrap()).unwrap();
-    let url = format!("{}/api/v1/namespaces/{}/serviceaccounts/{account}/token", w.ns.plane().url(), w.name());
+    let file = std::env::temp_dir().join(format!("pintle-account-{}-{}", std::process::id(), w.name()));
+    account_kubeconfig(&w.ns.kubeconfig(), &w.ns.plane().url(), w.name(), account, &file)
+}
+
+/// The same from the administrator's and the server's address, written into a file.
+pub fn account_kubeconfig(admin: &Path, url: &str, namespace: &str, account: &str, file: &Path) -> PathBuf {
+    let mut config: Json = serde_json::from_slice(&std::fs::read(admin).unwrap()).unwrap();
+    let url = format!("{url}/api/v1/namespaces/{namespace}/serviceaccounts/{account}/token");
     let answer: Json = runtime().block_on(async {
         let client = reqwest::Client::builder().tls_danger_accept_invalid_certs(true).build().unwrap();
         let body = json!({"apiVersion": "authentication.k8s.io/v1", "kind": "TokenRequest", "spec": {"expirationSeconds": 3600}});
@@ -91,9 +97,8 @@ fn kubeconfig(w: &World, account: &str) -> PathBuf {
     });
     let token = answer["status"]["token"].as_str().unwrap_or_else(|| panic!("{answer}"));
     config["users"][0]["user"] = json!({"token": token});
-    let file = std::env::temp_dir().join(format!("pintle-account-{}-{}", std::process::id(), w.name()));
-    std::fs::write(&file, config.to_string()).unwrap();
-    file
+    std::fs::write(file, config.to_string()).unwrap();
+    file.into()
 }
 
 #[test]

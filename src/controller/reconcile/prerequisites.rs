@@ -2,6 +2,8 @@
 
 use std::sync::Arc;
 
+use tracing::Instrument;
+
 use crate::api::condition::READY;
 use crate::chart::Chart;
 use crate::cluster::{Cluster, Json};
@@ -160,7 +162,14 @@ impl Turn<'_> {
     }
 
     pub(super) async fn chart(&mut self, ready: &sources::Ready) -> Result<Arc<Chart>, Stop> {
-        match self.world.artifacts.chart(&ready.artifact).await {
+        let span = tracing::info_span!(
+            "fetch",
+            release = self.subject.key(),
+            step = "fetch",
+            revision = ready.artifact.revision,
+            digest = ready.artifact.digest
+        );
+        match self.world.artifacts.chart(&ready.artifact).instrument(span).await {
             Ok(chart) => {
                 self.passed(&["ArtifactFailed"]);
                 Ok(chart)

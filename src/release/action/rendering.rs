@@ -73,7 +73,14 @@ pub(super) async fn render(
         None => Arc::new(Plain { cluster: ctx.cluster.clone(), runtime: tokio::runtime::Handle::current() })
             as Arc<dyn Lookup>,
     });
-    let work = move || with_large_stack(move || render_here(source, options, capabilities, lookup));
+    let span = tracing::info_span!(
+        "render",
+        release = format_args!("{}/{}", options.namespace, options.name),
+        step = "render",
+        chart = source.chart.metadata.name,
+        revision = source.chart.metadata.version
+    );
+    let work = move || with_large_stack(move || span.in_scope(|| render_here(source, options, capabilities, lookup)));
     let done = tokio::task::spawn_blocking(work).await;
     let (result, log) = match done {
         Ok(Ok(done)) => done,
