@@ -3,7 +3,7 @@
 //! One question for a whole directory costs one step to the thread that owns the object store; links are looked for beside it, on a thread of
 //! their own.
 
-use std::collections::HashSet;
+use std::collections::{BTreeSet, HashSet};
 use std::thread::JoinHandle;
 
 use gix::ObjectId;
@@ -18,13 +18,23 @@ pub const LONGEST: usize = 1 << 20;
 /// Directories in directories.
 const DEEPEST: usize = 500;
 
-/// A file as the survey found it; without content it is too long.
+/// A file as the survey found it.
 pub struct File {
     /// From the root of the tree.
     pub path: String,
-    pub id: ObjectId,
-    pub content: Option<Vec<u8>>,
+    pub content: Content,
 }
+
+/// What a file holds.
+pub enum Content {
+    Text(Vec<u8>),
+    TooLong,
+    /// Nobody needs it.
+    Unread,
+}
+
+/// Of a directory's files and their texts, which of the others need not be read.
+pub type Unneeded = fn(lists: &[&[u8]]) -> BTreeSet<String>;
 
 /// A symbolic link and what it says.
 #[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord)]
@@ -117,54 +127,80 @@ fn join(dir: &str, name: &str) -> String {
 }
 
 impl GitTree {
-    /// The file at a clean relative path, or all files below the directory there, links aside; nothing if there is nothing.
+    /// The file at a clean relative path, or all files below the directory there, links aside; nothing if there is nothing. In each
+    /// directory those named `first` are read first, and tell which others need not be.
     ///
     /// # Errors
     /// The objects can't be read.
-    pub fn below(&self, path: &str) -> Result<Vec<File>, String> {
+    pub fn below(&self, path: &str, first: &'static [&'static str], unneeded: Unneeded) -> Result<Vec<File>, String> {
         let (root, path) = (self.root(), path.to_owned());
         self.store().with(move |r| {
-            let mut files = Vec::new();
             let mut at = (EntryKind::Tree, root);
             for part in path.split('/').filter(|p| !p.is_empty()) {
                 if at.0 != EntryKind::Tree {
-                    return Ok(files);
+                    return Ok(Vec::new());
                 }
                 let tree = r.find_tree(at.1).map_err(|e| format!("a tree can't be read: {e}"))?;
-                let Some(entry) = tree.find_entry(part) else { return Ok(files) };
+                let Some(entry) = tree.find_entry(part) else { return Ok(Vec::new()) };
                 at = (entry.mode().kind(), entry.oid().to_owned());
             }
-            read(r, at, &path, 0, &mut files)?;
-            Ok(files)
+            let mut reader = Reader { r, first, unneeded, files: Vec::new() };
+            match at.0 {
+                EntryKind::Tree => reader.directory(at.1, &path, 0)?,
+                EntryKind::Blob | EntryKind::BlobExecutable => reader.file(at.1, path)?,
+                EntryKind::Link | EntryKind::Commit => {}
+            }
+            Ok(reader.files)
         })
     }
 }
 
-fn read(
-    r: &gix::Repository,
-    at: (EntryKind, ObjectId),
-    path: &str,
-    depth: usize,
-    files: &mut Vec<File>,
-) -> Result<(), String> {
-    shallow(path, depth)?;
-    match at.0 {
-        EntryKind::Tree => {
-            let tree = r.find_tree(at.1).map_err(|e| format!("a tree can't be read: {e}"))?;
-            for entry in tree.iter() {
-                let entry = entry.map_err(|e| format!("a tree can't be read: {e}"))?;
-                if let Ok(name) = std::str::from_utf8(entry.filename()) {
-                    read(r, (entry.mode().kind(), entry.oid().to_owned()), &join(path, name), depth + 1, files)?;
-                }
+struct Reader<'r> {
+    r: &'r gix::Repository,
+    first: &'static [&'static str],
+    unneeded: Unneeded,
+    files: Vec<File>,
+}
+
+impl Reader<'_> {
+    fn directory(&mut self, id: ObjectId, path: &str, depth: usize) -> Result<(), String> {
+        shallow(path, depth)?;
+        let tree = self.r.find_tree(id).map_err(|e| format!("a tree can't be read: {e}"))?;
+        let (mut files, mut directories) = (Vec::new(), Vec::new());
+        for entry in tree.iter() {
+            let entry = entry.map_err(|e| format!("a tree can't be read: {e}"))?;
+            let Ok(name) = std::str::from_utf8(entry.filename()) else { continue };
+            match entry.mode().kind() {
+                EntryKind::Tree => directories.push((name.to_owned(), entry.oid().to_owned())),
+                EntryKind::Blob | EntryKind::BlobExecutable => files.push((name.to_owned(), entry.oid().to_owned())),
+                EntryKind::Link | EntryKind::Commit => {}
             }
         }
-        EntryKind::Blob | EntryKind::BlobExecutable => {
-            let header = |e: &dyn std::fmt::Display| format!("{path}: can't be read: {e}");
-            let mut blob = r.find_blob(at.1).map_err(|e| header(&e))?;
-            let content = (blob.data.len() <= LONGEST).then(|| blob.take_data());
-            files.push(File { path: path.to_owned(), id: at.1, content });
+        let (first, others): (Vec<_>, Vec<_>) = files.into_iter().partition(|(n, _)| self.first.contains(&n.as_str()));
+        let start = self.files.len();
+        for (name, id) in &first {
+            self.file(*id, join(path, name))?;
         }
-        EntryKind::Link | EntryKind::Commit => {}
+        let texts = self.files.get(start..).unwrap_or_default().iter().filter_map(|f| match &f.content {
+            Content::Text(text) => Some(text.as_slice()),
+            Content::TooLong | Content::Unread => None,
+        });
+        let unneeded = (self.unneeded)(&texts.collect::<Vec<_>>());
+        for (name, id) in others {
+            let path = join(path, &name);
+            if unneeded.contains(&name) {
+                self.files.push(File { path, content: Content::Unread });
+            } else {
+                self.file(id, path)?;
+            }
+        }
+        directories.iter().try_for_each(|(name, id)| self.directory(*id, &join(path, name), depth + 1))
     }
-    Ok(())
+
+    fn file(&mut self, id: ObjectId, path: String) -> Result<(), String> {
+        let mut blob = self.r.find_blob(id).map_err(|e| format!("{path}: can't be read: {e}"))?;
+        let content = if blob.data.len() > LONGEST { Content::TooLong } else { Content::Text(blob.take_data()) };
+        self.files.push(File { path, content });
+        Ok(())
+    }
 }

@@ -8,10 +8,10 @@
 use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
 
-use super::mentions::{Changed, Mentions, is_below, resolve, words};
+use super::mentions::{self, Changed, Mentions, is_below, resolve, words};
 use super::parts::{self, Files};
 use super::range::Range;
-use crate::repo::git_survey::{LONGEST, Link};
+use crate::repo::git_survey::{Content, LONGEST, Link};
 use crate::repo::{Checkout, GitTree, generated};
 
 /// More files than this below one path are not looked through.
@@ -52,6 +52,8 @@ struct Survey<'s> {
     after: Files,
     /// Too long to look through.
     long: BTreeSet<String>,
+    /// Data of generators.
+    unread: BTreeSet<String>,
 }
 
 impl Survey<'_> {
@@ -60,18 +62,22 @@ impl Survey<'_> {
         if self.loaded.iter().any(|l| is_below(path, l)) {
             return Some(());
         }
-        let files = self.tree.below(path).ok()?;
+        let files = self.tree.below(path, &generated::NAMES, mentions::only_data).ok()?;
         if files.len() > MOST_FILES {
             return None;
         }
         for file in files {
-            let text: Arc<[u8]> = file.content.map_or_else(
-                || {
+            let text: Arc<[u8]> = match file.content {
+                Content::Text(text) => text.into(),
+                Content::TooLong => {
                     self.long.insert(file.path.clone());
                     Arc::default()
-                },
-                Arc::from,
-            );
+                }
+                Content::Unread => {
+                    self.unread.insert(file.path.clone());
+                    Arc::default()
+                }
+            };
             if !self.changed.contains(&file.path) {
                 self.after.0.insert(file.path.clone(), text.clone());
             }
@@ -129,11 +135,15 @@ impl Survey<'_> {
                 all.everywhere |= found.everywhere;
                 all.changed |= found.changed;
                 all.defines.extend(found.defines);
+                if found.paths.iter().any(|p| self.unread.contains(p)) {
+                    // Data to one kustomization and more to another.
+                    return None;
+                }
                 waiting.extend(found.outside);
                 out.texts.push(text.clone());
             }
         }
-        let is_used = |name: &str| out.texts.iter().any(|t| mentions(t, "configurations") && mentions(t, name));
+        let is_used = |name: &str| out.texts.iter().any(|t| says(t, "configurations") && says(t, name));
         let used = out.configurations.iter().zip(&names).filter(|(_, name)| is_used(name));
         out.declared = used.map(|(text, _)| text.clone()).collect();
         Some(out)
@@ -151,6 +161,7 @@ impl Selection {
             before: Files::default(),
             after: Files::default(),
             long: BTreeSet::new(),
+            unread: BTreeSet::new(),
         };
         survey.load(dir)?;
         // They are looked for at the same time.
@@ -212,7 +223,7 @@ impl Selection {
         let renames: BTreeSet<String> =
             names.iter().flat_map(|n| [Some(n.as_str()), without_hash(n)]).flatten().map(String::from).collect();
         for (path, part) in &self.parts {
-            if !self.chosen.contains(path) && part.texts.iter().any(|text| renames.iter().any(|n| mentions(text, n))) {
+            if !self.chosen.contains(path) && part.texts.iter().any(|text| renames.iter().any(|n| says(text, n))) {
                 self.chosen.insert(path.clone());
             }
         }
@@ -279,7 +290,7 @@ fn without_hash(name: &str) -> Option<&str> {
 }
 
 /// Whether a name stands in a text, and not as a part of another.
-fn mentions(text: &[u8], name: &str) -> bool {
+fn says(text: &[u8], name: &str) -> bool {
     let inner = |b: Option<&u8>| b.is_some_and(|b| b.is_ascii_alphanumeric() || matches!(b, b'-' | b'_'));
     memchr::memmem::find_iter(text, name.as_bytes()).any(|at| {
         let before = at.checked_sub(1).and_then(|i| text.get(i));

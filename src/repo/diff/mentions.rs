@@ -31,6 +31,8 @@ pub struct Mentions {
     pub changed: bool,
     /// Paths from the root that lie outside of the file's part.
     pub outside: BTreeSet<String>,
+    /// Paths from the root that a kustomization gives with a directory in them.
+    pub paths: BTreeSet<String>,
     /// Names that objects of the file may have.
     pub defines: BTreeSet<String>,
     /// Fields that hold names are declared here (`nameReference`).
@@ -145,11 +147,13 @@ impl Mentions {
                 _ => out.everywhere |= word.starts_with(b"kustomize.toolkit.fluxcd.io"),
             }
             let upwards = word.windows(2).any(|two| two == b"..");
-            if !upwards && !changed.may_be(word) {
+            let nested = kustomization && word.contains(&b'/');
+            if !upwards && !nested && !changed.may_be(word) {
                 continue;
             }
             let Ok(word) = std::str::from_utf8(word) else { continue };
             let from_here = resolve(dir, word);
+            out.paths.extend(from_here.clone().filter(|_| nested));
             // The root alone is a path where a release names its chart; elsewhere it is a route or the end of a sentence.
             let whole = release && (word != "/" || root_chart);
             let from_root = resolve("", word).filter(|p| !p.is_empty() || whole);
@@ -170,6 +174,22 @@ impl Mentions {
         out.unclear |= !names(text, kustomization, &mut out.defines);
         out
     }
+}
+
+/// The files of a directory that its kustomizations only take data from: named by generators and by nothing else.
+pub fn only_data(kustomizations: &[&[u8]]) -> BTreeSet<String> {
+    let (mut data, mut other) = (BTreeSet::new(), BTreeSet::new());
+    for text in kustomizations {
+        let mut generates = false;
+        for line in text.split(|b| *b == b'\n') {
+            if line.first().is_some_and(|b| !matches!(b, b' ' | b'-' | b'#' | b'\r')) {
+                generates = line.starts_with(b"configMapGenerator:") || line.starts_with(b"secretGenerator:");
+            }
+            let names = words(line).map(|w| w.strip_prefix(b"./").unwrap_or(w));
+            if generates { data.extend(names) } else { other.extend(names) }
+        }
+    }
+    data.difference(&other).map(|name| String::from_utf8_lossy(name).into_owned()).collect()
 }
 
 /// Collects what stands behind `name:` in `metadata`, or anywhere in a kustomization. False if that can't be told line by line.
@@ -295,6 +315,16 @@ mod tests {
             let names = found.defines.into_iter().collect::<Vec<_>>().join(",");
             assert_eq!((!found.unclear).then_some(names.as_str()), want, "{text}");
         }
+    }
+
+    #[test]
+    fn what_generators_read_is_data() {
+        let text = "resources:\n- a.yaml\nconfigMapGenerator:\n- name: x\n  files: [b.yaml, k=./c.txt, a.yaml]\npatches:\n- path: d.yaml\n";
+        let data = only_data(&[text.as_bytes()]);
+        for (name, want) in [("a.yaml", false), ("b.yaml", true), ("c.txt", true), ("d.yaml", false)] {
+            assert_eq!(data.contains(name), want, "{name}");
+        }
+        assert!(only_data(&[b"{configMapGenerator: [{files: [a.yaml]}], resources: [a.yaml]}"]).is_empty());
     }
 
     #[test]
