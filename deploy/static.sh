@@ -11,7 +11,7 @@ profile=${PROFILE:-release}
 tools=${PINTLE_CACHE:-$HOME/.cache/pintle}/tools/static-$zig-$zigbuild-$certifi
 if [ ! -e "$tools/done" ]; then
   python3 -m venv "$tools"
-  "$tools/bin/pip" install --quiet --disable-pip-version-check "ziglang==$zig" "cargo-zigbuild==$zigbuild" "certifi=2026.10.19.post1
+  "$tools/bin/pip" install --quiet --disable-pip-version-check "ziglang==$zig" "cargo-zigbuild==$zigbuild" "certifi==$certifi"
   touch "$tools/done"
 fi
 export PATH="$tools/bin:$PATH"
