@@ -14,7 +14,7 @@ use crate::controller::lease::Options as Lease;
 use crate::controller::operate::{Operating, operate};
 use crate::controller::options::{Gates, LIMITS};
 use crate::controller::shard::Options as Shards;
-use crate::controller::{Options, native};
+use crate::controller::{Options, memory, native};
 use crate::values::digest::Algorithm;
 
 use super::Failure;
@@ -71,6 +71,12 @@ pub struct ControllerArgs {
     /// Run the programs that a kubeconfig of a Secret names for credentials
     #[arg(long)]
     pub insecure_kubeconfig_exec: bool,
+    /// A field manager whose fields are taken over when drift is looked for; may be given more than once
+    #[arg(long, value_name = "MANAGER")]
+    pub override_manager: Vec<String>,
+    /// Whose token a kubeConfig.configMapRef without a service account uses; the controller's own by default
+    #[arg(long, default_value = "", value_name = "NAME")]
+    pub default_kubeconfig_service_account: String,
     /// Let a kubeconfig of a Secret turn the check of certificates off
     #[arg(long)]
     pub insecure_kubeconfig_tls: bool,
@@ -83,6 +89,9 @@ pub struct ControllerArgs {
     /// One more attempt of a release that is out of retries (not with --compat=flux)
     #[arg(long, default_value = "15m", value_name = "DURATION")]
     pub exhausted_retry: String,
+    /// Between looks at what templates have asked of the cluster, `lookup` and `.Capabilities`; 0s: never (not with --compat=flux)
+    #[arg(long, default_value = "30s", value_name = "DURATION")]
+    pub lookup_interval: String,
     /// Who reconciles HelmRepositories, GitRepositories and the like: this controller, or Flux's source-controller beside it
     #[arg(long, default_value = "native", value_name = "WHO", value_parser = ["native", "flux"])]
     pub sources: String,
@@ -117,6 +126,8 @@ pub struct ControllerArgs {
     #[arg(long, default_value = "info", value_name = "LEVEL", value_parser = ["trace", "debug", "info", "error"])]
     pub log_level: String,
     #[command(flatten)]
+    pub memory: MemoryArgs,
+    #[command(flatten)]
     pub unused: UnusedArgs,
     /// `auto`: all replicas work, and share releases and sources by Leases among themselves, without labels
     #[arg(long, default_value = "off", value_name = "HOW", value_parser = ["auto", "off"])]
@@ -138,22 +149,28 @@ pub struct UnusedArgs {
     /// Taken and not used: logs are JSON
     #[arg(long, value_name = "FORM", hide = true, value_parser = ["json", "console"])]
     pub log_encoding: Option<String>,
-    /// Taken and not used: memory is bounded by what is done at once
-    #[arg(long, value_name = "PERCENT", hide = true)]
-    pub oom_watch_memory_threshold: Option<u8>,
-    #[arg(long, value_name = "DURATION", hide = true)]
-    pub oom_watch_interval: Option<String>,
-    #[arg(long, value_name = "FILE", hide = true)]
-    pub oom_watch_max_memory_path: Option<PathBuf>,
-    #[arg(long, value_name = "FILE", hide = true)]
-    pub oom_watch_current_memory_path: Option<PathBuf>,
-    /// Taken and not used: there are no tokens of clouds
+    /// Taken and not used: tokens are kept for half an hour
     #[arg(long, value_name = "N", hide = true)]
     pub token_cache_max_size: Option<u64>,
     #[arg(long, value_name = "DURATION", hide = true)]
     pub token_cache_max_duration: Option<String>,
-    #[arg(long, value_name = "NAME", hide = true)]
-    pub default_kubeconfig_service_account: Option<String>,
+}
+
+/// When to end before memory does (with --feature-gates=OOMWatch=true).
+#[derive(Args, Debug, Clone)]
+pub struct MemoryArgs {
+    /// Percent of the memory's limit at which the controller ends in good order
+    #[arg(long, default_value_t = 95, value_name = "PERCENT")]
+    pub oom_watch_memory_threshold: u8,
+    /// Between looks at the memory in use; 50ms or more
+    #[arg(long, default_value = "500ms", value_name = "DURATION")]
+    pub oom_watch_interval: String,
+    /// Where the limit is told; the container's own by default
+    #[arg(long, default_value = "", value_name = "FILE")]
+    pub oom_watch_max_memory_path: String,
+    /// Where the memory in use is told
+    #[arg(long, default_value = "", value_name = "FILE")]
+    pub oom_watch_current_memory_path: String,
 }
 
 /// How the controller is operated, beside what it does.
@@ -229,6 +246,15 @@ fn set(name: &str) -> Option<String> {
 fn place() -> (String, String) {
     let namespace = set("RUNTIME_NAMESPACE").unwrap_or_else(|| "flux-system".into());
     (namespace, set("POD_NAME").or_else(|| set("HOSTNAME")).unwrap_or_else(|| "pintle".into()))
+}
+
+impl MemoryArgs {
+    fn watch(&self) -> Result<Option<memory::Watch>, Failure> {
+        let interval = duration("oom-watch-interval", &self.oom_watch_interval)?;
+        let (max, current) = (&self.oom_watch_max_memory_path, &self.oom_watch_current_memory_path);
+        memory::Watch::new(max, current, self.oom_watch_memory_threshold, interval)
+            .map_err(|e| Failure::new(format!("unable to create OOM watcher: {e}")))
+    }
 }
 
 impl ControllerArgs {
@@ -310,15 +336,18 @@ impl ControllerArgs {
             http_timeout: duration("http-timeout", &self.http_timeout)?,
             default_service_account: self.default_service_account.clone(),
             no_cross_namespace_refs: self.no_cross_namespace_refs,
+            override_managers: self.override_manager.clone(),
+            default_kubeconfig_service_account: self.default_kubeconfig_service_account.clone(),
             insecure_kubeconfig_exec: self.insecure_kubeconfig_exec,
             insecure_kubeconfig_tls: self.insecure_kubeconfig_tls,
             snapshot_digest: Algorithm::parse(algorithm).ok_or_else(|| {
                 Failure::new(format!(
-                    "invalid argument {algorithm:?} for \"--snapshot-digest-algo\" flag: it may be sha256, sha384 or sha512"
+                    "invalid argument {algorithm:?} for \"--snapshot-digest-algo\" flag: it may be sha256, sha384, sha512 or blake3"
                 ))
             })?,
             compat_flux: self.compat.is_some(),
             exhausted_retry: duration("exhausted-retry", &self.exhausted_retry)?,
+            lookup_interval: duration("lookup-interval", &self.lookup_interval)?,
             gates,
             cache_dir: self.cache_dir.clone(),
             kube_api_qps: self.kube_api_qps,
@@ -334,6 +363,7 @@ impl ControllerArgs {
 pub fn run(args: &ControllerArgs, global: &Global, _io: &mut Streams<'_>) -> Result<(), Failure> {
     let options = args.options(global)?;
     let operating = args.operating.operating(&args.watch_label_selector)?;
+    let memory = if options.gates.oom_watch { args.memory.watch()? } else { None };
     let runtime = tokio::runtime::Builder::new_multi_thread()
         .worker_threads(2)
         .enable_all()
@@ -349,10 +379,21 @@ pub fn run(args: &ControllerArgs, global: &Global, _io: &mut Streams<'_>) -> Res
         let (stop, stopped) = watch::channel(false);
         let mut signals = Signals::new();
         let mut running = std::pin::pin!(operate(options, operating, stopped));
+        let mut full = std::pin::pin!(async {
+            match &memory {
+                Some(watch) => watch.reached().await,
+                None => std::future::pending().await,
+            }
+        });
+        let mut ending = false;
         loop {
             tokio::select! {
                 done = &mut running => return done.map_err(|e| Failure::new(e.to_string())),
                 () = signals.next() => {
+                    let _ = stop.send(true);
+                }
+                () = &mut full, if !ending => {
+                    ending = true;
                     let _ = stop.send(true);
                 }
             }

@@ -63,6 +63,7 @@ pub fn run(args: &DriftArgs, global: &Global, io: &mut Streams<'_>) -> Result<()
     let options = DriftOptions {
         field_manager: args.field_manager.clone(),
         ignore: args.ignore.iter().map(|r| rule(r)).collect::<Result<_, _>>()?,
+        override_managers: Vec::new(),
     };
     let name = &args.name;
     let found = drive(name, true, io, target::open(global), |ctx| async move {

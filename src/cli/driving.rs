@@ -269,6 +269,7 @@ fn context(target: Target, say: mpsc::UnboundedSender<Said>, cancel: watch::Rece
         faults: target.faults,
         listener: Arc::new(listener),
         lookup: target.lookup,
+        witness: None,
         keeper: target.keeper,
         cancel,
     }

@@ -7,11 +7,12 @@
 mod compare;
 mod correct;
 mod ignore;
+mod managers;
 
 use futures::{FutureExt, StreamExt, stream};
 
 use super::targets::{PARALLEL, Target};
-use super::{Cluster, ClusterError, FieldValidation, Json, ObjectId, WriteOptions};
+use super::{Cluster, ClusterError, FieldValidation, Json, ObjectId, PatchType, WriteOptions};
 pub use compare::{Field, compare, mask};
 pub use correct::{Correction, correct};
 pub use ignore::{IgnoreError, IgnoreRule, Selector};
@@ -25,11 +26,13 @@ pub struct DriftOptions {
     /// The manager that would apply: `helm`, or `helm-controller` for Flux's.
     pub field_manager: String,
     pub ignore: Vec<IgnoreRule>,
+    /// What these have written is taken over first, in the live object: it is then no work of others, and drift if it is not wanted.
+    pub override_managers: Vec<String>,
 }
 
 impl Default for DriftOptions {
     fn default() -> Self {
-        Self { field_manager: "helm".into(), ignore: Vec::new() }
+        Self { field_manager: "helm".into(), ignore: Vec::new(), override_managers: Vec::new() }
     }
 }
 
@@ -61,7 +64,7 @@ impl Drift {
     }
 }
 
-/// Looks at every object, in order; the targets carry their owner's stamp. Nothing is written.
+/// Looks at every object, in order; the targets carry their owner's stamp. Nothing is written, but for [`DriftOptions::override_managers`].
 ///
 /// # Errors
 /// An ignore rule that can't be read.
@@ -107,6 +110,14 @@ async fn look(
     let Some(mut live) = cluster.get(&target.id).await? else { return Ok((Finding::Missing, Json::Null)) };
     if is_off(&live) {
         return Ok((Finding::Ignored, live));
+    }
+    if let Some(patch) = managers::take_over(&live, &options.override_managers, &options.field_manager) {
+        let write = WriteOptions {
+            field_manager: options.field_manager.clone(),
+            dry_run: false,
+            validation: FieldValidation::Ignore,
+        };
+        live = cluster.patch(&target.id, PatchType::Json, &patch, &write).await?;
     }
     let write = WriteOptions {
         field_manager: options.field_manager.clone(),

@@ -117,6 +117,22 @@ impl Kube {
         Ok(found)
     }
 
+    /// Which connection this is: clones have the same.
+    pub fn identity(&self) -> usize {
+        Arc::as_ptr(&self.inner).addr()
+    }
+
+    /// What the server is and serves now, past the cache, which it replaces.
+    ///
+    /// # Errors
+    /// As any request.
+    pub async fn look_again(&self) -> Result<Arc<Capabilities>, ClusterError> {
+        let found = Arc::new(Discovery::fetch(&self.inner.http).await?);
+        *self.inner.discovery.lock().await = Some(found);
+        *self.inner.capabilities.lock().await = None;
+        self.capabilities().await
+    }
+
     /// A newer look than `than`, unless another task has had it already.
     async fn rediscover(&self, than: &Arc<Discovery>) -> Result<Arc<Discovery>, ClusterError> {
         let mut cache = self.inner.discovery.lock().await;
@@ -162,6 +178,39 @@ impl Kube {
         options: &WriteOptions,
     ) -> Result<Json, ClusterError> {
         self.patch_answer(id, "/status", patch, body, options).await?.json(Verb::Patch)
+    }
+
+    /// Asks for a token of a service account, for these audiences and so many seconds.
+    ///
+    /// # Errors
+    /// As any request.
+    pub async fn token(
+        &self,
+        namespace: &str,
+        account: &str,
+        audiences: &[String],
+        seconds: u64,
+    ) -> Result<String, ClusterError> {
+        let body = serde_json::json!({
+            "apiVersion": "authentication.k8s.io/v1",
+            "kind": "TokenRequest",
+            "spec": {"audiences": audiences, "expirationSeconds": seconds},
+        });
+        let id = ObjectId::new(Gvk::new("", "v1", "ServiceAccount"), Some(namespace), account);
+        let path = format!("{}/token", self.path(&id.gvk, Some(namespace), account).await?);
+        let answer: Json = self.inner.http.send(&Call::post(&path, &body).about(&id)).await?.json(Verb::Create)?;
+        Ok(answer.pointer("/status/token").and_then(Json::as_str).unwrap_or_default().to_owned())
+    }
+
+    /// As whom the server sees this connection.
+    ///
+    /// # Errors
+    /// As any request; servers before 1.28 do not tell.
+    pub async fn user(&self) -> Result<String, ClusterError> {
+        let body = serde_json::json!({"apiVersion": "authentication.k8s.io/v1", "kind": "SelfSubjectReview"});
+        let call = Call::post("/apis/authentication.k8s.io/v1/selfsubjectreviews", &body);
+        let answer: Json = self.inner.http.send(&call).await?.json(Verb::Create)?;
+        Ok(answer.pointer("/status/userInfo/username").and_then(Json::as_str).unwrap_or_default().to_owned())
     }
 
     /// As [`Cluster::watch`], of metadata alone, with selectors of fields and labels.
@@ -303,6 +352,7 @@ impl Cluster for Kube {
             kube_version: version?,
             api_versions: Arc::new(discovery?.api_versions()),
             compat: Compat::default(),
+            asked: None,
         });
         *self.inner.capabilities.lock().await = Some(capabilities.clone());
         Ok(capabilities)

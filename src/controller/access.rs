@@ -6,6 +6,7 @@ use std::collections::HashMap;
 use std::sync::Arc;
 
 use tokio::sync::Mutex;
+use tokio::time::Instant;
 
 use crate::cluster::kube::{Connection, Inline, Kube};
 use crate::cluster::{Cluster, Gvk, Json, ObjectId};
@@ -14,6 +15,8 @@ use super::index::Key;
 use super::options::Options;
 use super::reads::Reads;
 use super::subject::Subject;
+
+mod tokens;
 
 /// The most connections that are kept beside the controller's own.
 const KEPT: usize = 64;
@@ -35,7 +38,9 @@ pub struct Access {
     default_account: String,
     exec: bool,
     insecure_tls: bool,
+    kubeconfig_account: String,
     kept: Mutex<HashMap<(String, String), Kube>>,
+    tokens: tokens::Tokens,
 }
 
 impl Access {
@@ -46,7 +51,9 @@ impl Access {
             default_account: options.default_service_account.clone(),
             exec: options.insecure_kubeconfig_exec,
             insecure_tls: options.insecure_kubeconfig_tls,
+            kubeconfig_account: options.default_kubeconfig_service_account.clone(),
             kept: Mutex::default(),
+            tokens: tokens::Tokens::default(),
         }
     }
 
@@ -67,10 +74,7 @@ impl Access {
             None => None,
             Some(reference) => match (&reference.secret_ref, &reference.config_map_ref) {
                 (Some(secret), None) => Some(self.kubeconfig(subject, &secret.name, &secret.key, reads).await?),
-                (None, Some(_)) => {
-                    let text = "spec.kubeConfig.configMapRef is not supported yet: use a secretRef";
-                    return Err(AccessError::Other(text.into()));
-                }
+                (None, Some(map)) => Some(self.by_token(subject, &map.name, reads).await?),
                 _ => {
                     let text = "exactly one of .spec.kubeConfig.configMapRef or spec.kubeConfig.secretRef must be set";
                     return Err(AccessError::Other(text.into()));
@@ -109,6 +113,37 @@ impl Access {
             format!("failed to confirm ServiceAccount '{account}' can be used to uninstall release: {e}")
         })?;
         Ok(found.is_some())
+    }
+
+    /// A kubeconfig with a token of a service account, by a ConfigMap (`provider: generic`).
+    async fn by_token(&self, subject: &Subject, name: &str, reads: &Reads) -> Result<Inline, AccessError> {
+        let full = format!("{}/{name}", subject.namespace);
+        let id = ObjectId::new(Gvk::new("", "v1", "ConfigMap"), Some(&subject.namespace), name);
+        let found = self.own.get(&id).await;
+        let found =
+            found.map_err(|e| AccessError::Other(format!("could not get KubeConfig configmap '{full}': {e}")))?;
+        reads.note(Key::new("ConfigMap", &subject.namespace, name), found.as_ref());
+        let Some(map) = found else {
+            let text = format!("could not get KubeConfig configmap '{full}': ConfigMap {name:?} not found");
+            return Err(AccessError::Other(text));
+        };
+        let failed = |e| AccessError::Other(format!("KubeConfig configmap '{full}': {e}"));
+        let mut remote = tokens::Remote::read(&map, &subject.namespace).map_err(failed)?;
+        if remote.account.is_empty() {
+            remote.account.clone_from(&self.kubeconfig_account);
+        }
+        if remote.account.is_empty() {
+            // The controller's own.
+            let user = self.own.user().await.map_err(|e| failed(e.to_string()))?;
+            let own = user.strip_prefix("system:serviceaccount:").and_then(|own| own.split_once(':'));
+            let Some((namespace, account)) = own else {
+                let text = "serviceAccountName is missing, and the controller itself is no service account";
+                return Err(failed(text.into()));
+            };
+            (remote.namespace, remote.account) = (namespace.into(), account.into());
+        }
+        let text = self.tokens.kubeconfig(&self.own, &remote, Instant::now()).await.map_err(failed)?;
+        Ok(Inline { text, exec: false, insecure_tls: false })
     }
 
     async fn kubeconfig(&self, subject: &Subject, name: &str, key: &str, reads: &Reads) -> Result<Inline, AccessError> {

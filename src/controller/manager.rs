@@ -24,6 +24,7 @@ use super::announce::Announcer;
 use super::artifact::Artifacts;
 use super::events::{self, Sink};
 use super::index::{Index, Key, version};
+use super::lookout::Lookout;
 use super::metrics::{Metrics, Object, Reconciled};
 use super::options::{Gates, Options};
 use super::perform::MANAGER;
@@ -43,6 +44,7 @@ pub struct World {
     pub access: Access,
     pub announcer: Announcer,
     pub metrics: Metrics,
+    pub lookout: Lookout,
     slots: Arc<Semaphore>,
 }
 
@@ -80,13 +82,14 @@ enum News {
     Deleted(Json),
     /// All that is there of a kind has been told, or its watch is refused.
     Synced(&'static str),
-    /// Something that is known by name alone has changed.
     /// Something that is known by name alone has this version now, or went with it.
     Referenced {
         key: Key,
         version: u64,
         gone: bool,
     },
+    /// What a release's templates asked would be answered otherwise now.
+    Answered(Key),
 }
 
 /// What a release's task shares with who wakes it.
@@ -205,6 +208,7 @@ pub async fn run_with(options: Options, metrics: Metrics, shutdown: watch::Recei
         announcer: Announcer::new(sink),
         metrics,
         index: Index::default(),
+        lookout: Lookout::default(),
         slots: Arc::new(Semaphore::new(options.concurrent.max(1))),
         kube,
         options,
@@ -232,10 +236,11 @@ pub async fn run_with(options: Options, metrics: Metrics, shutdown: watch::Recei
 impl Manager {
     /// Gives back the part in the shares: it is to be left when all work has ended.
     async fn run(mut self, mut incoming: mpsc::Receiver<News>, mut shutdown: watch::Receiver<bool>) -> Option<Sharing> {
-        let watches: Vec<JoinHandle<()>> = KINDS
+        let mut watches: Vec<JoinHandle<()>> = KINDS
             .iter()
             .map(|(api, kind)| tokio::spawn(follow(self.world.clone(), api, kind, self.news.clone())))
             .collect();
+        watches.extend(look_out(&self.world, &self.news));
         loop {
             tokio::select! {
                 Some(news) = incoming.recv() => self.hear(news),
@@ -285,6 +290,11 @@ impl Manager {
                     handle.shared.gone.store(true, Ordering::Release);
                     handle.shared.notify.notify_one();
                     self.forget_uses(&key, &handle.uses);
+                }
+            }
+            News::Answered(key) => {
+                if let Some(handle) = self.releases.get(&key) {
+                    handle.shared.notify.notify_one();
                 }
             }
             News::Referenced { key, version, gone } => self.wake_referrers(&key, version, gone),
@@ -459,6 +469,9 @@ fn used(subject: &Subject) -> (Vec<Key>, Vec<(String, Key)>) {
     if let Some(secret) = subject.spec.kube_config.as_ref().and_then(|k| k.secret_ref.as_ref()) {
         watched.push(("v1".to_owned(), Key::new("Secret", &subject.namespace, &secret.name)));
     }
+    if let Some(map) = subject.spec.kube_config.as_ref().and_then(|k| k.config_map_ref.as_ref()) {
+        watched.push(("v1".to_owned(), Key::new("ConfigMap", &subject.namespace, &map.name)));
+    }
     for reference in &subject.spec.depends_on {
         let key = dependencies::key(subject, reference);
         if reference.is_helm_release() {
@@ -469,6 +482,17 @@ fn used(subject: &Subject) -> (Vec<Key>, Vec<(String, Key)>) {
     }
     uses.extend(watched.iter().map(|(_, key)| key.clone()));
     (uses, watched)
+}
+
+/// Looks again at what templates asked, unless that is turned off.
+fn look_out(world: &Arc<World>, news: &mpsc::Sender<News>) -> Option<JoinHandle<()>> {
+    let interval = world.options.lookup_interval;
+    if world.options.compat_flux || interval.is_zero() {
+        return None;
+    }
+    let (world, news) = (world.clone(), news.clone());
+    let wake = async move |key| drop(news.send(News::Answered(key)).await);
+    Some(tokio::spawn(async move { world.lookout.run(&world.kube, interval, wake).await }))
 }
 
 /// Follows all objects of a kind.
@@ -571,6 +595,7 @@ async fn work(world: Arc<World>, key: Key, shared: Arc<Shared>) {
         if shared.gone.load(Ordering::Acquire) {
             let before = said.as_ref().map(|(revision, ready)| (revision.as_str(), *ready));
             world.metrics.forget(&Object::new("HelmRelease", &key.namespace, &key.name), before);
+            world.lookout.forget(&key);
             return;
         }
         let queued = world.metrics.queued(CONTROLLER);

@@ -35,6 +35,10 @@ pub struct Options {
     pub default_service_account: String,
     /// Sources, dependencies and values of other namespaces are refused.
     pub no_cross_namespace_refs: bool,
+    /// Field managers whose fields are taken over when drift is looked for (`--override-manager`).
+    pub override_managers: Vec<String>,
+    /// Whose token a `kubeConfig.configMapRef` without a service account uses; empty: the controller's own.
+    pub default_kubeconfig_service_account: String,
     pub insecure_kubeconfig_exec: bool,
     pub insecure_kubeconfig_tls: bool,
     pub snapshot_digest: Algorithm,
@@ -42,6 +46,8 @@ pub struct Options {
     pub compat_flux: bool,
     /// One more attempt of a release that is out of retries; not with `compat_flux`.
     pub exhausted_retry: Duration,
+    /// Between looks at what templates asked of the cluster (`lookup`, `.Capabilities`); zero: never, as with `compat_flux`.
+    pub lookup_interval: Duration,
     /// Feature gates of helm-controller.
     pub gates: Gates,
     /// Where charts are kept by digest; `None`: the user's cache.
@@ -70,6 +76,8 @@ pub struct Gates {
     pub default_to_retry_on_failure: bool,
     /// Here the default; with `compat_flux` only by the gate.
     pub cancel_health_check_on_new_revision: bool,
+    /// End in good order near the limit of memory.
+    pub oom_watch: bool,
 }
 
 impl Gates {
@@ -86,9 +94,9 @@ impl Gates {
             "UseHelm3Defaults" => self.use_helm3_defaults = on,
             "DefaultToRetryOnFailure" => self.default_to_retry_on_failure = on,
             "CancelHealthCheckOnNewRevision" => self.cancel_health_check_on_new_revision = on,
+            "OOMWatch" => self.oom_watch = on,
             // Nothing to switch here: what they turn on or off is not there, or always on.
             "CacheSecretsAndConfigMaps"
-            | "OOMWatch"
             | "DetectDrift"
             | "CorrectDrift"
             | "AdoptLegacyReleases"
@@ -117,11 +125,14 @@ impl Default for Options {
             http_timeout: Duration::from_secs(30),
             default_service_account: String::new(),
             no_cross_namespace_refs: false,
+            override_managers: Vec::new(),
+            default_kubeconfig_service_account: String::new(),
             insecure_kubeconfig_exec: false,
             insecure_kubeconfig_tls: false,
             snapshot_digest: Algorithm::default(),
             compat_flux: false,
             exhausted_retry: Duration::from_secs(900),
+            lookup_interval: Duration::from_secs(30),
             gates: Gates::default(),
             cache_dir: None,
             events_addr: String::new(),

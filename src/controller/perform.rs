@@ -22,18 +22,21 @@ use crate::release::action::uninstall::{Uninstall, uninstall};
 use crate::release::action::unlock::unlock;
 use crate::release::action::upgrade::{Upgrade, Values, upgrade};
 use crate::release::action::{
-    ActionError, Context, Event as Told, Options, PostRender, SUPERSEDED, ServerSide, Source, WaitStrategy, drift,
+    ActionError, Context, Event as Told, Options, PostRender, SUPERSEDED, ServerSide, Source, WaitStrategy, Witness,
+    drift,
 };
 use crate::release::storage::{Driver, Objects};
 use crate::release::{Record, Status, Storage};
+use crate::render::control::Lookup;
 use crate::value::MapId;
 
 use super::action::{Action, Rules};
+use super::answers::Seen;
 use super::observe::Observed;
 use super::record::{self, About, Event, Gone, Recorded, Severity};
 use super::state::Drifted;
 use super::subject::Subject;
-use super::{crds, health, history, inventory, message};
+use super::{changes, crds, health, history, inventory, message, origin};
 
 /// Whose the written fields are: Flux's, so that a switch leaves no field without an owner.
 pub const MANAGER: &str = "helm-controller";
@@ -50,12 +53,16 @@ pub struct Bench {
     pub kube: Kube,
     pub storage: Arc<Observed>,
     pub ctx: Context,
+    /// What renders ask; nobody looks with `--compat=flux`.
+    pub seen: Option<Arc<Seen>>,
     log: Arc<Mutex<VecDeque<String>>>,
     superseded: Option<tokio::sync::watch::Receiver<bool>>,
     /// Helm 3's waits by default.
     helm3: bool,
     /// Objects of failed revisions are taken away by what follows. Flux, like Helm, leaves them.
     pub sweeps: bool,
+    /// `--override-manager`.
+    pub override_managers: Vec<String>,
 }
 
 impl Bench {
@@ -67,6 +74,7 @@ impl Bench {
         superseded: Option<tokio::sync::watch::Receiver<bool>>,
         helm3: bool,
         on_wait: OnWait,
+        sees: bool,
     ) -> Self {
         let cluster: Arc<dyn Cluster> = Arc::new(kube.clone());
         let storage =
@@ -94,8 +102,11 @@ impl Bench {
         };
         // Held by the sender: what runs is not cancelled, only waits are.
         let (_, cancel) = tokio::sync::watch::channel(false);
+        let lookup: Arc<dyn Lookup> = Arc::new(ClusterLookup::new(kube.clone()));
+        let seen = sees.then(|| Seen::new(lookup.clone()));
         let ctx = Context {
-            lookup: Some(Arc::new(ClusterLookup::new(kube.clone()))),
+            lookup: Some(seen.clone().map_or(lookup, |s| s as Arc<dyn Lookup>)),
+            witness: seen.clone().map(|s| s as Arc<dyn Witness>),
             locks: Arc::new(ObjectLocks::new(cluster.clone(), storage_namespace, "Secret")),
             cluster,
             storage: storage.clone(),
@@ -105,7 +116,7 @@ impl Bench {
             keeper: None,
             cancel,
         };
-        Self { kube, storage, ctx, log, superseded, helm3, sweeps: true }
+        Self { kube, storage, ctx, seen, log, superseded, helm3, sweeps: true, override_managers: Vec::new() }
     }
 
     /// The newest stored revision.
@@ -154,6 +165,27 @@ pub struct Ingredients {
     pub chart: Chart,
     /// Taken by the one action that renders.
     pub values: Option<(State, MapId)>,
+}
+
+/// What a revision is rendered from. The version is the one with the digest of an OCI artifact.
+pub fn source(
+    subject: &Subject,
+    mut chart: Chart,
+    (state, values): (State, MapId),
+    version: &str,
+    skip_schema_validation: bool,
+    use_helm3_defaults: bool,
+) -> Source {
+    version.clone_into(&mut chart.metadata.version);
+    Source {
+        state,
+        values,
+        chart,
+        skip_schema_validation,
+        subchart_notes: false,
+        hide_secret: false,
+        post_render: Some(post_render(subject, use_helm3_defaults)),
+    }
 }
 
 /// How an action came out.
@@ -211,7 +243,9 @@ impl Run<'_> {
             self.rules.retry_by_default,
             now,
         );
-        Done::Recorded(self.logged(recorded))
+        let stored = written.values().next_back().filter(|_| error.is_none() && !self.compat);
+        let changes = stored.map(|record| changes::between(self.last, record).to_string());
+        Done::Recorded(Recorded { changes, ..self.logged(recorded) })
     }
 
     fn logged(&self, recorded: Recorded) -> Recorded {
@@ -234,7 +268,7 @@ impl Run<'_> {
                 _ => self.last.is_some_and(|r| r.apply_method == "ssa"),
             }
         };
-        let mut chart = parts.chart.clone();
+        let chart = &parts.chart;
         let policy = if is_install { &install_spec.crds } else { &upgrade_spec.crds };
         if !chart.crds().is_empty() {
             // Dependencies that are off bring no definitions.
@@ -250,18 +284,16 @@ impl Run<'_> {
         if spec.persistent_client == Some(false) {
             self.bench.kube.refresh_discovery().await?;
         }
-        chart.metadata.version.clone_from(&self.about.version);
         let skip_schema_validation =
             if is_install { install_spec.disable_schema_validation } else { upgrade_spec.disable_schema_validation };
-        let source = Source {
-            state,
-            values,
-            chart,
+        let source = source(
+            subject,
+            chart.clone(),
+            (state, values),
+            &self.about.version,
             skip_schema_validation,
-            subchart_notes: false,
-            hide_secret: false,
-            post_render: Some(post_render(subject, self.use_helm3_defaults)),
-        };
+            self.use_helm3_defaults,
+        );
         let ctx = &self.bench.ctx;
         if is_install {
             let options = Options {
@@ -329,7 +361,7 @@ impl Run<'_> {
         let ignore = subject.upgrade_remediation().ignore_test_failures;
         let Some(to) = history::previous(&subject.status.history, ignore) else {
             let text = "missing target release for rollback: required to rollback";
-            return Recorded { event: None, unstored: Some(text.into()) };
+            return Recorded { event: None, unstored: Some(text.into()), changes: None };
         };
         let spec = subject.rollback();
         let server_side = match spec.server_side_apply.as_str() {
@@ -350,6 +382,7 @@ impl Run<'_> {
                         force_conflicts: server_side,
                         force_replace: spec.force && !server_side,
                         superseded: None,
+                        description: self.rollback_description(to.version),
                         ..self.bench.options(Action::Rollback, subject, spec.disable_wait)
                     },
                     server_side: if server_side { ServerSide::Yes } else { ServerSide::No },
@@ -365,12 +398,38 @@ impl Run<'_> {
             subject.status.inventory = Some(inventory::of(&self.bench.kube, record, chart).await);
         }
         let error = result.err().map(|e| self.text(&e));
-        self.logged(record::rolled_back(subject, self.about, &to, &written, error.as_deref(), now))
+        let recorded = self.logged(record::rolled_back(subject, self.about, &to, &written, error.as_deref(), now));
+        let changes = match (self.last, written.values().next_back()) {
+            (Some(last), Some(record)) if error.is_none() => {
+                self.taken_back().map(|taken_back| format!("{taken_back}\n{}", changes::between(Some(last), record)))
+            }
+            _ => None,
+        };
+        Recorded { changes, ..recorded }
+    }
+
+    /// Helm's words in its history, and what is taken back.
+    fn rollback_description(&self, to: i64) -> String {
+        match self.last.filter(|_| !self.compat) {
+            Some(last) => format!("Rollback to {to} from {} of {}", last.version, origin::told(last)),
+            // Helm's own.
+            None => String::new(),
+        }
+    }
+
+    /// What a remedy takes back: the newest revision, with all that is known of where it came from.
+    fn taken_back(&self) -> Option<String> {
+        let last = self.last.filter(|_| !self.compat)?;
+        Some(format!("Taken back: revision {} of {}", last.version, origin::told(last)))
     }
 
     pub async fn uninstall_remediation(&self, subject: &mut Subject, now: &Time) -> Recorded {
         let Some(name) = history::latest(&subject.status.history).map(|s| s.name.clone()) else {
-            return Recorded { event: None, unstored: Some("no latest release: required to uninstall".into()) };
+            return Recorded {
+                event: None,
+                unstored: Some("no latest release: required to uninstall".into()),
+                changes: None,
+            };
         };
         self.bench.storage.take();
         let result =
@@ -381,7 +440,7 @@ impl Run<'_> {
             Err(e) => (e.record.as_deref().cloned(), Some(self.text(&e))),
         };
         let done = record::uninstall_remediated(subject, self.about, &written, record.as_ref(), error.as_deref(), now);
-        self.logged(done)
+        Recorded { changes: self.taken_back().filter(|_| error.is_none()), ..self.logged(done) }
     }
 
     fn uninstall(&self, action: Action, subject: &Subject, name: &str) -> Uninstall {
@@ -427,14 +486,14 @@ impl Run<'_> {
     }
 
     pub async fn unlock(&self, subject: &mut Subject, now: &Time) -> Recorded {
-        let Some(last) = self.last else { return Recorded { event: None, unstored: None } };
+        let Some(last) = self.last else { return Recorded { event: None, unstored: None, changes: None } };
         let was: Status = last.info.status;
         let result = unlock(&self.bench.ctx, &last.name).boxed().await;
         self.bench.storage.take();
         match result {
             Ok(Some(record)) => record::unlocked(subject, self.about, &record, was, None, now),
             // It went on by itself.
-            Ok(None) => Recorded { event: None, unstored: None },
+            Ok(None) => Recorded { event: None, unstored: None, changes: None },
             Err(e) => record::unlocked(subject, self.about, last, was, Some(&self.text(&e)), now),
         }
     }
@@ -445,7 +504,13 @@ impl Run<'_> {
     /// It could not be told.
     pub async fn drift(&self, subject: &Subject) -> Result<Option<Drifted>, String> {
         use crate::cluster::drift::Finding;
-        let found = drift::drift(&self.bench.ctx, &subject.release_name(), &drift_options(subject)).boxed().await;
+        let found = drift::drift(
+            &self.bench.ctx,
+            &subject.release_name(),
+            &drift_options(subject, &self.bench.override_managers),
+        )
+        .boxed()
+        .await;
         let found = found.map_err(|e| format!("unable to determine cluster state: {e}"))?;
         let mut lines = Vec::new();
         let mut unknown = Vec::new();
@@ -479,7 +544,13 @@ impl Run<'_> {
     pub async fn correct_drift(&self, subject: &mut Subject, now: &Time) -> Recorded {
         use crate::api::condition::{READY, UNKNOWN};
         subject.mark(READY, UNKNOWN, "Progressing", "correcting cluster drift", now);
-        let done = drift::correct(&self.bench.ctx, &subject.release_name(), &drift_options(subject)).boxed().await;
+        let done = drift::correct(
+            &self.bench.ctx,
+            &subject.release_name(),
+            &drift_options(subject, &self.bench.override_managers),
+        )
+        .boxed()
+        .await;
         let (mut changes, mut errors) = (Vec::new(), Vec::new());
         match done {
             Err(e) => errors.push(e.message),
@@ -507,7 +578,7 @@ impl Run<'_> {
             }
             _ => None,
         };
-        Recorded { event, unstored: None }
+        Recorded { event, unstored: None, changes: None }
     }
 }
 
@@ -519,7 +590,7 @@ fn resource(id: &ObjectId) -> String {
     }
 }
 
-fn drift_options(subject: &Subject) -> DriftOptions {
+fn drift_options(subject: &Subject, override_managers: &[String]) -> DriftOptions {
     let rules = subject.spec.drift_detection.as_ref().map(|d| d.ignore.clone()).unwrap_or_default();
     let rule = |rule: crate::api::helm_release::IgnoreRule| IgnoreRule {
         paths: rule.paths,
@@ -533,7 +604,11 @@ fn drift_options(subject: &Subject) -> DriftOptions {
             annotation_selector: t.annotation_selector,
         }),
     };
-    DriftOptions { field_manager: MANAGER.into(), ignore: rules.into_iter().map(rule).collect() }
+    DriftOptions {
+        field_manager: MANAGER.into(),
+        ignore: rules.into_iter().map(rule).collect(),
+        override_managers: override_managers.to_vec(),
+    }
 }
 
 /// The spec's post-renderers, then common metadata, then the labels that name the HelmRelease.

@@ -31,6 +31,11 @@ impl Reads {
         self.known().artifact = Some(digest.to_owned());
     }
 
+    /// The `resourceVersion` of what was read; 0: it was not there.
+    pub fn version(&self, key: &Key) -> Option<u64> {
+        self.known().objects.get(key).copied()
+    }
+
     /// Another reconciliation begins.
     pub fn forget(&self) {
         *self.known() = Known::default();

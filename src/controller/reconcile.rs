@@ -20,10 +20,12 @@ use super::claim::{self, Attempt};
 use super::dependencies;
 use super::index::Key;
 use super::manager::World;
+use super::origin::Origin;
 use super::perform::{Bench, Done, Ingredients, MANAGER, OnWait, Run};
 use super::reads::Reads;
-use super::record::{About, Event, Severity};
+use super::record::{self, About, Event, Severity};
 use super::slot::Slot;
+use super::sources;
 use super::state::{self, Found, State};
 use super::subject::{Subject, now};
 use super::summary::summarize;
@@ -32,6 +34,7 @@ use super::{chart_version, history};
 use crate::release::{Record, Status};
 
 mod deletion;
+mod look;
 mod prerequisites;
 
 /// What follows a reconciliation.
@@ -95,6 +98,8 @@ struct Turn<'w> {
     reads: Reads,
     extra_attempt: bool,
     slot: Slot,
+    /// Where the chart comes from, once that is known.
+    origin: Option<String>,
 }
 
 /// Reconciles; gives what follows and the object as it was left.
@@ -115,6 +120,7 @@ pub async fn reconcile(world: &World, told: Told) -> (Outcome, Json) {
         reads: told.reads,
         extra_attempt: told.extra_attempt,
         slot: told.slot,
+        origin: None,
     };
     let outcome = match turn.run().await {
         Ok(outcome) | Err(outcome) => outcome,
@@ -156,6 +162,18 @@ impl Turn<'_> {
         self.world.options.compat_flux
     }
 
+    /// Of the chart's source as it is known without asking.
+    fn known_origin(&self) -> Option<String> {
+        let key = sources::chart_source(&self.subject)?;
+        let source = self.world.index.get(&key)?;
+        sources::ready(&key, &source).ok().map(|ready| ready.origin(&key)).filter(|origin| !origin.is_empty())
+    }
+
+    /// Whether it is looked again at what templates asked of the cluster.
+    fn sees(&self) -> bool {
+        !self.compat()
+    }
+
     fn rules(&self) -> Rules {
         Rules {
             retry_by_default: self.world.options.gates.default_to_retry_on_failure,
@@ -163,7 +181,13 @@ impl Turn<'_> {
         }
     }
 
-    async fn tell(&self, event: Event) {
+    async fn tell(&self, mut event: Event) {
+        // Every event can be told to the commit that it is about.
+        if !self.compat()
+            && let Some(origin) = self.origin.clone().or_else(|| self.known_origin())
+        {
+            event.metadata.entry(record::ORIGIN_REVISION.into()).or_insert(origin);
+        }
         self.world.announcer.tell(&self.subject, event);
     }
 
@@ -299,10 +323,11 @@ impl Turn<'_> {
             chart: chart.metadata.name.clone(),
             version: chart.metadata.version.clone(),
             app_version: chart.metadata.app_version.clone(),
-            origin_revision: ready.origin_revision.clone(),
+            origin_revision: if self.compat() { ready.origin_revision.clone() } else { ready.origin(&source) },
             algorithm: self.world.options.snapshot_digest,
             ..About::default()
         };
+        self.origin = Some(about.origin_revision.clone()).filter(|o| !o.is_empty());
         let digested = source.kind == "OCIRepository"
             || (source.kind == "ExternalArtifact" && ready.artifact.revision.contains(':'));
         if digested {
@@ -358,6 +383,12 @@ impl Turn<'_> {
         status.last_attempted_values_checksum.clear();
         status.last_release_revision = 0;
         let bench = self.bench(kube, self.subject.storage_namespace());
+        if let Some(seen) = &bench.seen {
+            let (index, reads) = (&self.world.index, &self.reads);
+            let origin =
+                Origin::of(&self.subject, &about.origin_revision, &about.oci_digest, &ready.artifact, index, reads);
+            origin.annotation().into_iter().for_each(|a| seen.note(a));
+        }
         let mut parts = Ingredients { chart: (*chart).clone(), values: Some((state, values_map)) };
         self.atomic(&bench, &about, wanted, &attempt, &mut parts).await
     }
@@ -369,8 +400,9 @@ impl Turn<'_> {
         let on_wait: OnWait = Arc::new(move || slot.wait());
         let superseded = gives_up.then(|| self.superseded.clone());
         let helm3 = options.gates.use_helm3_defaults;
-        let mut bench = Bench::new(kube, &self.subject, storage_namespace, superseded, helm3, on_wait);
+        let mut bench = Bench::new(kube, &self.subject, storage_namespace, superseded, helm3, on_wait, self.sees());
         bench.sweeps = !options.compat_flux;
+        bench.override_managers.clone_from(&options.override_managers);
         bench
     }
 
@@ -444,6 +476,8 @@ impl Turn<'_> {
     ) -> Result<Outcome, Stop> {
         let mut rules = self.rules();
         let mut ran: Vec<Kind> = Vec::new();
+        // What the final event tells beside the outcome.
+        let (mut changes, mut cause) = (None, None);
         let name = self.subject.release_name();
         loop {
             let last = bench.last(&name).await.map_err(|e| self.state_error(&e))?;
@@ -476,6 +510,20 @@ impl Turn<'_> {
                     Ok(None) => found,
                     Err(e) => return Err(self.state_error(&e)),
                 },
+                _ => found,
+            };
+            let found = match &last {
+                Some(last) if found.state == State::InSync => {
+                    match self.look(bench, about, last, &parts.chart).await? {
+                        Some(reason) => {
+                            cause = Some(reason.clone());
+                            // As with another chart or other values, attempts are counted anew.
+                            self.subject.clear_failures();
+                            Found { state: State::OutOfSync, reason }
+                        }
+                        None => found,
+                    }
+                }
                 _ => found,
             };
             tracing::debug!(release = self.subject.key(), state = ?found.state, reason = found.reason, "state");
@@ -531,7 +579,16 @@ impl Turn<'_> {
                 Done::Recorded(recorded) => recorded,
             };
             let untested = self.subject.test().enable && next.kind() == Kind::Release && recorded.unstored.is_none();
-            if let Some(event) = recorded.event {
+            if recorded.changes.is_some() {
+                changes = recorded.changes;
+            }
+            if let Some(mut event) = recorded.event {
+                if !self.compat() && event.severity == Severity::Normal {
+                    for line in cause.iter().map(|c| format!("Cause: {c}")).chain(changes.clone()) {
+                        event.message.push('\n');
+                        event.message.push_str(&line);
+                    }
+                }
                 // One final event: what tests say of a release is a part of its outcome.
                 let waits = !self.compat() && untested && event.severity == Severity::Normal;
                 // What fails again in the same way, without a trace, was told before.

@@ -59,6 +59,8 @@ pub struct About {
 }
 
 const GROUP: &str = "helm.toolkit.fluxcd.io";
+/// The metadata key of what the chart's source was made of.
+pub const ORIGIN_REVISION: &str = "helm.toolkit.fluxcd.io/originRevision";
 
 fn metadata(version: &str, token: &str, app_version: &str, oci_digest: &str, origin: &str) -> BTreeMap<String, String> {
     let pairs = [
@@ -105,15 +107,17 @@ pub struct Recorded {
     pub event: Option<Event>,
     /// The action failed without a trace in storage: to be tried again soon, uncounted.
     pub unstored: Option<String>,
+    /// What it has changed, and took back.
+    pub changes: Option<String>,
 }
 
 impl Recorded {
     const fn event(event: Event) -> Self {
-        Self { event: Some(event), unstored: None }
+        Self { event: Some(event), unstored: None, changes: None }
     }
 
     fn with(event: Event, unstored: bool, error: &str) -> Self {
-        Self { event: Some(event), unstored: unstored.then(|| error.to_owned()) }
+        Self { event: Some(event), unstored: unstored.then(|| error.to_owned()), changes: None }
     }
 }
 
@@ -428,7 +432,7 @@ pub fn unlocked(
 ) -> Recorded {
     let oci = subject.status.history.iter().find(|s| history::targets(s, record)).map(|s| s.oci_digest.clone());
     let Ok(current) = history::observe(record, "", &oci.unwrap_or_default(), about.algorithm) else {
-        return Recorded { event: None, unstored: error.map(str::to_owned) };
+        return Recorded { event: None, unstored: error.map(str::to_owned), changes: None };
     };
     let (severity, text) = match error {
         Some(error) => {

@@ -73,6 +73,17 @@ pub struct Ready {
     pub origin_revision: String,
 }
 
+impl Ready {
+    /// What the artifact was made of; of a source that is the origin itself, its revision.
+    pub fn origin(&self, source: &Key) -> String {
+        match source.kind.as_str() {
+            _ if !self.origin_revision.is_empty() => self.origin_revision.clone(),
+            "HelmChart" => String::new(),
+            _ => self.artifact.revision.clone(),
+        }
+    }
+}
+
 /// The artifact of a source.
 ///
 /// # Errors

@@ -21,16 +21,16 @@ pub enum NotOurs {
 }
 
 /// The algorithm of a digest; `None` if the text is no digest.
-fn algorithm(digest: &str) -> Option<Result<Algorithm, ()>> {
+fn algorithm(digest: &str) -> Option<Algorithm> {
     let (name, hex) = digest.split_once(':')?;
-    let length = match name {
-        "sha256" | "blake3" => 64,
-        "sha384" => 96,
-        "sha512" => 128,
-        _ => return None,
+    let algorithm = Algorithm::parse(name)?;
+    let length = match algorithm {
+        Algorithm::Sha256 | Algorithm::Blake3 => 64,
+        Algorithm::Sha384 => 96,
+        Algorithm::Sha512 => 128,
     };
     let valid = hex.len() == length && hex.bytes().all(|b| matches!(b, b'0'..=b'9' | b'a'..=b'f'));
-    valid.then(|| Algorithm::parse(name).ok_or(()))
+    valid.then_some(algorithm)
 }
 
 /// Whether a stored release is the one of a snapshot. Snapshots of an older form are not verified.
@@ -41,14 +41,7 @@ pub fn object(taken: &Snapshot, record: &Record) -> Result<(), NotOurs> {
     if !taken.is_current_version() {
         return Ok(());
     }
-    let algorithm = match algorithm(&taken.digest) {
-        None => return Err(NotOurs::Digest),
-        // A hash that we do not compute: names and numbers must do, for an upgrade that nobody asked for is worse.
-        Some(Err(())) => {
-            return if history::targets(taken, record) { Ok(()) } else { Err(NotOurs::NotObserved) };
-        }
-        Some(Ok(algorithm)) => algorithm,
-    };
+    let algorithm = algorithm(&taken.digest).ok_or(NotOurs::Digest)?;
     match snapshot::digest(record, &taken.oci_digest, algorithm) {
         Ok(digest) if digest == taken.digest => Ok(()),
         _ => Err(NotOurs::NotObserved),
@@ -74,7 +67,7 @@ impl Wanted {
 
     /// Whether the values have this digest.
     pub fn has_values(&self, digest: &str) -> bool {
-        matches!(algorithm(digest), Some(Ok(algorithm)) if algorithm.digest(&self.values) == digest)
+        algorithm(digest).is_some_and(|algorithm| algorithm.digest(&self.values) == digest)
     }
 }
 

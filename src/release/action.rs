@@ -6,6 +6,7 @@
 //!
 //! Actions see the world through a [`Context`]: a cluster, a storage and marks. What they want to say on the way they tell its listener.
 
+pub mod again;
 pub mod drift;
 pub mod guard;
 mod history;
@@ -26,6 +27,7 @@ mod work;
 
 pub use rendering::{PostRender, RenderFailure, Source};
 
+use std::collections::BTreeMap;
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -35,6 +37,7 @@ use crate::cluster::{Cluster, Gvk};
 use crate::diagnostic::LogLine;
 use crate::release::Record;
 use crate::release::storage::{Storage, StorageError};
+use crate::render::Capabilities;
 use guard::Faults;
 use lock::Locks;
 
@@ -65,10 +68,21 @@ pub struct Context {
     pub listener: Listener,
     /// Answers `lookup` in templates; without one the cluster is asked in a plain way.
     pub lookup: Option<Arc<dyn crate::render::control::Lookup>>,
+    /// Sees what a render asks of the target.
+    pub witness: Option<Arc<dyn Witness>>,
     /// Keeps what a revision made, if the target has a history of its own: a directory in a Git work tree, one commit a revision.
     pub keeper: Option<Arc<dyn Keeper>>,
     /// Turns true when the user wants the action to end (SIGINT, SIGTERM): what runs becomes a failed revision.
     pub cancel: tokio::sync::watch::Receiver<bool>,
+}
+
+/// Sees what a render asks of the target, and says what is kept of it with the revision.
+pub trait Witness: Send + Sync {
+    /// A render begins. Gives its capabilities, so that what is asked of them is seen; lookups are seen by whoever answers them.
+    fn capabilities(&self, capabilities: Arc<Capabilities>) -> Arc<Capabilities>;
+
+    /// Annotations for the stored revision, after its render.
+    fn annotations(&self) -> BTreeMap<String, String>;
 }
 
 /// See [`Context::keeper`].
@@ -82,6 +96,11 @@ pub trait Keeper: Send + Sync {
 impl Context {
     fn log(&self, line: LogLine) {
         (self.listener)(Event::Log(line));
+    }
+
+    /// What is kept with a revision that was just rendered.
+    fn witnessed(&self) -> BTreeMap<String, String> {
+        self.witness.as_ref().map(|w| w.annotations()).unwrap_or_default()
     }
 
     fn note(&self, text: impl Into<String>) {
@@ -320,7 +339,7 @@ pub fn is_name(name: &str) -> bool {
 /// Labels that Helm keeps for itself.
 const SYSTEM_LABELS: [&str; 6] = ["name", "owner", "status", "version", "createdAt", "modifiedAt"];
 
-fn check_labels(labels: &std::collections::BTreeMap<String, String>) -> Result<(), ActionError> {
+fn check_labels(labels: &BTreeMap<String, String>) -> Result<(), ActionError> {
     if labels.keys().any(|k| SYSTEM_LABELS.contains(&k.as_str())) {
         return Err(ActionError::new(format!(
             "user supplied labels contains system reserved label name. System labels: [{}]",

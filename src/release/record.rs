@@ -145,6 +145,8 @@ pub struct Record {
     pub apply_method: String,
     /// The user's labels, which live on the stored object.
     pub labels: BTreeMap<String, String>,
+    /// Annotations of the stored object. Helm neither makes nor keeps any: what they say must not be needed.
+    pub annotations: BTreeMap<String, String>,
 }
 
 /// What lists show of a record; the rest of it need not be decoded.

@@ -5,7 +5,8 @@
 
 use std::any::Any;
 use std::borrow::Cow;
-use std::sync::Arc;
+use std::collections::BTreeSet;
+use std::sync::{Arc, Mutex, PoisonError};
 
 use crate::value::{Elem, Heap, Kind, List, Object, ObjectRef, Value};
 
@@ -83,6 +84,35 @@ pub struct Capabilities {
     pub kube_version: KubeVersion,
     pub api_versions: Arc<Vec<String>>,
     pub compat: Compat,
+    /// Told what templates ask, where somebody wants to know.
+    pub asked: Option<Arc<Asked>>,
+}
+
+/// What templates have asked of the capabilities: an answer that changes matters only to who asked.
+#[derive(Debug, Default)]
+pub struct Asked(Mutex<Questions>);
+
+/// See [`Asked`].
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Questions {
+    pub kube_version: bool,
+    /// The whole list of API versions.
+    pub list: bool,
+    /// What `APIVersions.Has` was asked for.
+    pub has: BTreeSet<String>,
+}
+
+impl Asked {
+    /// What has been asked so far.
+    pub fn questions(&self) -> Questions {
+        self.0.lock().unwrap_or_else(PoisonError::into_inner).clone()
+    }
+
+    fn note(asked: Option<&Arc<Self>>, write: impl FnOnce(&mut Questions)) {
+        if let Some(asked) = asked {
+            write(&mut asked.0.lock().unwrap_or_else(PoisonError::into_inner));
+        }
+    }
 }
 
 impl Capabilities {
@@ -94,7 +124,16 @@ impl Capabilities {
             kube_version: kube_version.unwrap_or_else(|| compat.kube_version()),
             api_versions: Arc::new(apis),
             compat,
+            asked: None,
         }
+    }
+
+    fn versions(&self) -> VersionSet {
+        VersionSet { versions: self.api_versions.clone(), asked: self.asked.clone() }
+    }
+
+    fn note_kube_version(&self) {
+        Asked::note(self.asked.as_ref(), |q| q.kube_version = true);
     }
 }
 
@@ -115,9 +154,10 @@ impl Object for CapabilitiesObject {
     fn field(&self, heap: &mut Heap, name: &str) -> Option<Value> {
         match name {
             "KubeVersion" => {
+                self.0.note_kube_version();
                 Some(Value::object(KubeVersionObject { version: self.0.kube_version.clone(), addressable: true }))
             }
-            "APIVersions" => Some(Value::object(VersionSet(self.0.api_versions.clone()))),
+            "APIVersions" => Some(Value::object(self.0.versions())),
             "HelmVersion" => Some(Value::object(BuildInfo(self.0.compat))),
             _ => {
                 let _ = heap;
@@ -135,12 +175,13 @@ impl Object for CapabilitiesObject {
             .collect()
     }
     fn json_fields(&self, _heap: &mut Heap) -> Option<Vec<(&'static str, Value)>> {
+        self.0.note_kube_version();
         Some(vec![
             (
                 "KubeVersion",
                 Value::object(KubeVersionObject { version: self.0.kube_version.clone(), addressable: false }),
             ),
-            ("APIVersions", Value::object(VersionSet(self.0.api_versions.clone()))),
+            ("APIVersions", Value::object(self.0.versions())),
             ("HelmVersion", Value::object(BuildInfo(self.0.compat))),
         ])
     }
@@ -226,7 +267,17 @@ impl Object for KubeVersionObject {
 
 /// `common.VersionSet`: a `[]string` with `Has`.
 #[derive(Debug)]
-pub struct VersionSet(pub Arc<Vec<String>>);
+pub struct VersionSet {
+    pub versions: Arc<Vec<String>>,
+    asked: Option<Arc<Asked>>,
+}
+
+impl VersionSet {
+    fn all(&self) -> &[String] {
+        Asked::note(self.asked.as_ref(), |q| q.list = true);
+        &self.versions
+    }
+}
 
 impl Object for VersionSet {
     fn as_any(&self) -> &dyn Any {
@@ -239,14 +290,17 @@ impl Object for VersionSet {
         Kind::Slice
     }
     fn truth(&self) -> bool {
-        !self.0.is_empty()
+        !self.versions.is_empty()
     }
     fn method(&self, _heap: &mut Heap, name: &str, args: &[Value]) -> Option<Result<Value, String>> {
         if name != "Has" {
             return None;
         }
         Some(match args {
-            [Value::Str(s)] => Ok(Value::Bool(self.0.iter().any(|v| *s == v.as_str()))),
+            [Value::Str(s)] => {
+                Asked::note(self.asked.as_ref(), |q| _ = q.has.insert(s.to_text().into_owned()));
+                Ok(Value::Bool(self.versions.iter().any(|v| *s == v.as_str())))
+            }
             [other] => Err(format!("wrong type for value; expected string; got {}", other.kind().name())),
             _ => Err(format!("wrong number of args for Has: want 1 got {}", args.len())),
         })
@@ -255,10 +309,10 @@ impl Object for VersionSet {
         (name == "Has").then_some(&["string"])
     }
     fn json(&self, heap: &mut Heap) -> Value {
-        Value::List(heap.strings(self.0.iter().map(String::as_str)))
+        Value::List(heap.strings(self.all().iter().map(String::as_str)))
     }
     fn elements(&self, _heap: &mut Heap) -> Option<Vec<(Value, Value)>> {
-        Some(self.0.iter().enumerate().map(|(i, v)| (Value::Int(i as i64), Value::str(v))).collect())
+        Some(self.all().iter().enumerate().map(|(i, v)| (Value::Int(i as i64), Value::str(v))).collect())
     }
 }
 

@@ -13,11 +13,12 @@ pub enum Algorithm {
     Sha256,
     Sha384,
     Sha512,
+    Blake3,
 }
 
 impl Algorithm {
     pub fn parse(name: &str) -> Option<Self> {
-        [Self::Sha256, Self::Sha384, Self::Sha512].into_iter().find(|a| a.name() == name)
+        [Self::Sha256, Self::Sha384, Self::Sha512, Self::Blake3].into_iter().find(|a| a.name() == name)
     }
 
     pub const fn name(self) -> &'static str {
@@ -25,6 +26,7 @@ impl Algorithm {
             Self::Sha256 => "sha256",
             Self::Sha384 => "sha384",
             Self::Sha512 => "sha512",
+            Self::Blake3 => "blake3",
         }
     }
 
@@ -34,6 +36,7 @@ impl Algorithm {
             Self::Sha256 => data_encoding::HEXLOWER.encode(&Sha256::digest(bytes)),
             Self::Sha384 => data_encoding::HEXLOWER.encode(&Sha384::digest(bytes)),
             Self::Sha512 => data_encoding::HEXLOWER.encode(&Sha512::digest(bytes)),
+            Self::Blake3 => blake3::hash(bytes).to_hex().to_string(),
         };
         format!("{}:{hex}", self.name())
     }

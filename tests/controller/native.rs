@@ -225,6 +225,8 @@ fn a_git_repository_is_packed_and_its_chart_follows_its_files() {
     let revision = format!("main@sha1:{first}");
     assert_eq!(text(&object, "/status/artifact/revision"), revision);
     assert_eq!(says(&object, "Ready"), format!("True Succeeded: stored artifact for revision '{revision}'"));
+    let author = text(&object, "/status/artifact/metadata/pintle.dev~1author");
+    assert!(author.contains(" <") && author.ends_with('>'), "{author}");
     let names = files(&artifact(&object));
     assert!(
         names.contains(&"charts/web/Chart.yaml".to_string()) && !names.contains(&"picture.png".to_string()),
@@ -259,6 +261,7 @@ fn a_git_repository_is_packed_and_its_chart_follows_its_files() {
     let chart = until(&w, "HelmChart", &name, "the second commit", |o| {
         text(o, "/status/observedSourceArtifactRevision").ends_with(&second)
     });
+    assert_eq!(text(&chart, "/status/artifact/metadata/pintle.dev~1commit"), revision, "whose commit the chart is of");
     assert_eq!(text(&chart, "/status/artifact/revision"), version);
     git.write("values/prod.yaml", "text: third\n");
     let third = git.commit("values");

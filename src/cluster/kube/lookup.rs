@@ -68,6 +68,8 @@ impl Kube {
             if name.is_empty()
                 && let Some(items) = object.get_mut("items").and_then(Json::as_array_mut)
             {
+                // Templates do not see the lock that is held while they are rendered: it would be another list each time.
+                items.retain(|item| !is_lock(item));
                 for item in items.iter_mut().filter_map(Json::as_object_mut) {
                     item.entry("apiVersion").or_insert_with(|| gvk.api_version().into());
                     item.entry("kind").or_insert_with(|| gvk.kind.clone().into());
@@ -76,6 +78,12 @@ impl Kube {
             object
         }))
     }
+}
+
+/// Whether this is a mark that a release is being worked on.
+fn is_lock(object: &Json) -> bool {
+    let name = object.pointer("/metadata/name").and_then(Json::as_str);
+    name.is_some_and(|name| name.starts_with("sh.pintle.lock.v1."))
 }
 
 /// As apimachinery reads JSON: whole numbers are int64, others float64.

@@ -15,6 +15,9 @@ const BURST: f64 = 25.0;
 /// And one more in so many seconds.
 const REFILL: f64 = 300.0;
 
+/// What is done about a failure.
+const REMEDIES: [&str; 3] = ["RollbackSucceeded", "UninstallSucceeded", "PendingRelease"];
+
 /// What is to be done with an Event.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(super) enum Seen {
@@ -35,8 +38,10 @@ struct Told {
     tokens: f64,
     at: i64,
     notes: Vec<(Words, String, i64)>,
-    /// The last alert, when it was of a failure.
+    /// The last alert of a failure that nothing but remedies have followed.
     failure: Option<Words>,
+    /// It was told more than once.
+    again: bool,
 }
 
 /// The memory of one controller.
@@ -77,14 +82,18 @@ impl Repeats {
         Seen::New { name }
     }
 
-    /// Whether an alert repeats the object's last one. Only failures repeat; anything else said in between makes them new.
+    /// Whether an alert repeats the object's last one. Only failures repeat, and the remedies that follow them: that a failed revision was
+    /// rolled back ends nothing, while anything else said in between makes a failure new.
     pub fn is_old_alert(&mut self, event: &Event) -> bool {
         let words = Words::of(event);
         let at = self.objects.get(&key(event)).map_or(0, |t| t.at);
         let told = self.told(event, at);
-        let old = told.failure.as_ref() == Some(&words);
+        if event.severity != Severity::Error && REMEDIES.contains(&event.reason.as_str()) && told.failure.is_some() {
+            return told.again;
+        }
+        told.again = told.failure.as_ref() == Some(&words);
         told.failure = (event.severity == Severity::Error).then_some(words);
-        old
+        told.again
     }
 
     pub fn forget(&mut self, uid: &str) {
@@ -101,6 +110,7 @@ impl Repeats {
             at: now,
             notes: Vec::new(),
             failure: None,
+            again: false,
         })
     }
 }
@@ -157,5 +167,17 @@ mod tests {
         assert!(!old("web", Severity::Info, "upgrade succeeded"));
         assert!(!old("web", Severity::Info, "upgrade succeeded"), "good news is not held back");
         assert!(!old("web", Severity::Error, "no image"), "after something else");
+        // Failed and rolled back, again and again.
+        let mut old = |reason: &str, severity, message: &str| {
+            repeats.is_old_alert(&Event { reason: reason.into(), ..event("db", severity, message) })
+        };
+        assert!(!old("UpgradeFailed", Severity::Error, "no image"));
+        assert!(!old("RollbackSucceeded", Severity::Info, "to v1"));
+        assert!(old("UpgradeFailed", Severity::Error, "no image"));
+        assert!(old("RollbackSucceeded", Severity::Info, "to v3"));
+        assert!(!old("UpgradeFailed", Severity::Error, "timed out"), "for another cause");
+        assert!(!old("RollbackSucceeded", Severity::Info, "to v5"));
+        assert!(!old("UpgradeSucceeded", Severity::Info, "at last"));
+        assert!(!old("UpgradeFailed", Severity::Error, "timed out"), "after a success");
     }
 }

@@ -12,6 +12,7 @@ use crate::api::{GitRepositorySpec, condition};
 use crate::source::git::{Checkout, Entry, EntryKind, GitSource, Signed};
 use crate::source::{self, Fetch, GitRef, GitRevision};
 
+use super::super::origin::AUTHOR;
 use super::archive::{Kind, Packer};
 use super::ignore::{self, Rules};
 use super::manager::World;
@@ -120,11 +121,13 @@ pub async fn fetch(world: &World, subject: &Subject) -> Result<Found, Fault> {
         let path = Store::path(&key.kind, &key.namespace, &key.name, &format!("{}.tar.gz", checkout.commit()));
         let stored = pack(&store, &path, &checkout, &spec)?;
         let _ = store.link(&path, "latest.tar.gz");
-        Ok((path, stored, by))
+        Ok((path, stored, by, checkout.author()))
     });
-    let (path, stored, by) = packed.await.map_err(|e| Fault::fetch(FAILED, e.to_string()))??;
+    let (path, stored, by, author) = packed.await.map_err(|e| Fault::fetch(FAILED, e.to_string()))??;
     drop(files);
-    found.artifact = Some(subject.artifact_of(world, &path, &revision, &stored, BTreeMap::new()));
+    let known = !author.is_empty() && !world.options.compat_flux;
+    let metadata: BTreeMap<String, String> = known.then(|| (AUTHOR.to_owned(), author)).into_iter().collect();
+    found.artifact = Some(subject.artifact_of(world, &path, &revision, &stored, metadata));
     found.verified = by;
     Ok(found)
 }

@@ -15,6 +15,7 @@ use crate::source::repository::RepositoryChart;
 use crate::source::{self, Context, Digest, OciRef, Reference, obtain, obtain_from};
 
 use super::super::index::Key;
+use super::super::origin::{AUTHOR, COMMIT};
 use super::chart_build::{self, Built, Request};
 use super::helm_repository;
 use super::manager::World;
@@ -191,7 +192,7 @@ async fn finish_remote(
     };
     let built = tokio::task::spawn_blocking(move || chart_build::remote(&bytes, &request)).await;
     let built = built.map_err(|e| Fault::build(PULL, e.to_string()))??;
-    finish(world, subject, spec, revision, built)
+    finish(world, subject, spec, revision, BTreeMap::new(), built)
 }
 
 async fn from_files(
@@ -227,7 +228,13 @@ async fn from_files(
             return Ok(describe(subject, spec, own.clone(), &artifact.revision, Some(&built)));
         }
     }
-    finish(world, subject, spec, &artifact.revision, built)
+    // Whose work it is, and of which commit: later ones may leave the chart as it is.
+    let mut by = BTreeMap::new();
+    if let Some(author) = artifact.metadata.get(AUTHOR) {
+        by.insert(AUTHOR.to_owned(), author.clone());
+        by.insert(COMMIT.to_owned(), artifact.revision.clone());
+    }
+    finish(world, subject, spec, &artifact.revision, by, built)
 }
 
 /// Stores what was built.
@@ -236,6 +243,7 @@ fn finish(
     subject: &Subject,
     spec: &HelmChartSpec,
     revision: &str,
+    mut metadata: BTreeMap<String, String>,
     built: Built,
 ) -> Result<Found, Fault> {
     let unchanged = subject.artifact.as_ref().filter(|a| {
@@ -248,10 +256,9 @@ fn finish(
     let path = Store::path(&key.kind, &key.namespace, &key.name, &format!("{}-{}.tgz", built.name, built.version));
     let stored = world.store.put(&path, &built.bytes).map_err(|e| Fault::disk(&e))?;
     let link = world.store.link(&path, "latest.tar.gz").ok();
-    let metadata = match built.content.is_empty() {
-        true => BTreeMap::new(),
-        false => BTreeMap::from([(CONTENT.to_owned(), built.content.clone())]),
-    };
+    if !built.content.is_empty() {
+        metadata.insert(CONTENT.to_owned(), built.content.clone());
+    }
     let artifact = subject.artifact_of(world, &path, &built.version, &stored, metadata);
     Ok(Found { url: link, ..describe(subject, spec, artifact, revision, Some(&built)) })
 }

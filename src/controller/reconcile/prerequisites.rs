@@ -7,7 +7,7 @@ use tracing::Instrument;
 use crate::api::condition::READY;
 use crate::chart::Chart;
 use crate::cluster::{Cluster, Json};
-use crate::gotmpl::{State as RenderState, SystemHost};
+use crate::gotmpl::{Host, State as RenderState, SystemHost};
 use crate::values::digest;
 
 use super::{Outcome, Stop, Turn, write_options};
@@ -193,8 +193,15 @@ impl Turn<'_> {
     }
 
     pub(super) async fn values(&mut self) -> Result<(RenderState, crate::value::MapId, Vec<u8>), Stop> {
+        self.values_for(Arc::new(SystemHost { enable_dns: self.world.options.gates.allow_dns_lookups })).await
+    }
+
+    /// The values, for a render that sees this world.
+    pub(super) async fn values_for(
+        &mut self,
+        host: Arc<dyn Host>,
+    ) -> Result<(RenderState, crate::value::MapId, Vec<u8>), Stop> {
         let world = self.world;
-        let host = Arc::new(SystemHost { enable_dns: world.options.gates.allow_dns_lookups });
         let mut state = RenderState::new(host, world.options.limits);
         let composed = values::compose(
             &self.subject,

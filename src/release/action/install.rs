@@ -188,7 +188,8 @@ pub(super) async fn prepare(ctx: &Context, install: &Install, source: Source) ->
     let options = release_options(ctx, install);
     let Rendered { config, manifest, hooks, notes, release } =
         rendering::render(ctx, source, options, capabilities, true).await?;
-    let record = new_record(ctx, install, &release.chart, config, manifest, hooks, notes);
+    let mut record = new_record(ctx, install, &release.chart, config, manifest, hooks, notes);
+    record.annotations = ctx.witnessed();
     let (mut targets, later) = resolve(ctx, &record, &crds).await?;
     objects::check_unique(&targets)?;
     objects::own(&mut targets, &record);
@@ -235,6 +236,7 @@ fn new_record(
         hooks,
         apply_method: super::apply_method(!install.client_side).into(),
         labels: install.labels.clone(),
+        ..Record::default()
     }
 }
 

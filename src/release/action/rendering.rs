@@ -68,6 +68,10 @@ pub(super) async fn render(
     capabilities: Arc<Capabilities>,
     lookups: bool,
 ) -> Result<Rendered, ActionError> {
+    let capabilities = match &ctx.witness {
+        Some(witness) => witness.capabilities(capabilities),
+        None => capabilities,
+    };
     let lookup = lookups.then(|| match &ctx.lookup {
         Some(lookup) => lookup.clone(),
         None => Arc::new(Plain { cluster: ctx.cluster.clone(), runtime: tokio::runtime::Handle::current() })

@@ -3,6 +3,8 @@
 //! Unlike Helm's, a rollback whose hooks fail leaves a failed revision and not a pending one, and the objects of revisions that died on the way
 //! are pruned too.
 
+use std::collections::BTreeMap;
+
 use crate::cluster::ObjectId;
 use crate::cluster::apply::{self, Method};
 use crate::cluster::targets::Target;
@@ -176,6 +178,8 @@ pub(super) async fn prepare(
         chart: old.chart,
         config: old.config,
         labels: old.labels,
+        // What was asked for another revision, a while ago, says nothing of this one.
+        annotations: if rollback.finish.is_some() { old.annotations } else { BTreeMap::default() },
         manifest: old.manifest,
         hooks: old.hooks,
         apply_method: super::apply_method(server_side).into(),

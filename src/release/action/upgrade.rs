@@ -239,6 +239,7 @@ pub(super) async fn prepare(
         hooks: r.hooks,
         apply_method: super::apply_method(server_side).into(),
         labels: merged_labels(&last.labels, &upgrade.labels),
+        annotations: ctx.witnessed(),
     };
     // Helm checks the manifest here, before anything else, and gives the error as it is.
     let mut targets = objects::of_manifest(ctx, &record.manifest).await?;

@@ -104,6 +104,11 @@ impl Objects {
         {
             meta.insert("namespace".into(), namespace.clone().into());
         }
+        if !record.annotations.is_empty()
+            && let Some(meta) = object.get_mut("metadata").and_then(Json::as_object_mut)
+        {
+            meta.insert("annotations".into(), json!(record.annotations));
+        }
         if self.driver == Driver::Secret
             && let Some(object) = object.as_object_mut()
         {
@@ -127,6 +132,7 @@ impl Objects {
         let mut record =
             self.stored(object).and_then(|stored| Record::from_stored(&stored)).map_err(|e| corrupt(object, &e))?;
         record.labels = labels::users(&labels_of(object));
+        record.annotations = texts_of(object, "annotations");
         Ok(record)
     }
 
@@ -148,8 +154,12 @@ fn corrupt(object: &Json, why: &str) -> StorageError {
 }
 
 fn labels_of(object: &Json) -> BTreeMap<String, String> {
-    let labels = object.pointer("/metadata/labels").and_then(Json::as_object);
-    labels.into_iter().flatten().map(|(k, v)| (k.clone(), v.as_str().unwrap_or_default().to_string())).collect()
+    texts_of(object, "labels")
+}
+
+fn texts_of(object: &Json, what: &str) -> BTreeMap<String, String> {
+    let texts = object.pointer(&format!("/metadata/{what}")).and_then(Json::as_object);
+    texts.into_iter().flatten().map(|(k, v)| (k.clone(), v.as_str().unwrap_or_default().to_string())).collect()
 }
 
 /// What an object's metadata tell. The name of the object decides where a label is missing or wrong.

@@ -139,6 +139,18 @@ impl Checkout {
         Ok(())
     }
 
+    /// Who wrote the commit, as `Name <address>`; empty if it cannot be read. At most 120 letters, none of them a control character.
+    pub fn author(&self) -> String {
+        let read = || -> Option<String> {
+            let repository = self.store.open(&self.place).ok()?;
+            let id = ObjectId::from_hex(self.commit.as_bytes()).ok()?;
+            let commit = repository.find_object(id).ok()?.try_into_commit().ok()?;
+            let author = commit.author().ok()?;
+            Some(format!("{} <{}>", author.name, author.email))
+        };
+        read().unwrap_or_default().chars().filter(|c| !c.is_control()).take(120).collect()
+    }
+
     /// The first line of the commit's message, at most 50 letters of it.
     pub fn subject(&self) -> String {
         let read = || -> Option<String> {

@@ -138,6 +138,7 @@ impl Place<'_> {
             kube_version: KubeVersion { normalized: version.clone(), version, major, minor },
             api_versions: Arc::new(test.api_versions.clone()),
             compat: default.compat,
+            asked: None,
         }
     }
 
