@@ -23,7 +23,7 @@ pub fn answer(vector: &Json) -> Result<Json, String> {
             Err(e) => failed(e.message),
         });
     }
-    let substitution = Substitution { variables, strict, always: vector["always"] == true };
+    let substitution = Substitution { variables, strict, always: vector["always"] == true, ..Substitution::default() };
     Ok(match substitution.object(text) {
         Ok(Some(out)) => json!({"out": out}),
         Ok(None) => json!({"skipped": true}),

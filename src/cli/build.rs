@@ -70,7 +70,7 @@ pub fn run(args: &BuildArgs, global: &Global, io: &mut Streams<'_>) -> Result<()
     };
     let concerns =
         |path: &str| args.service.as_ref().is_none_or(|s| path.contains(&format!("/{s}/")) || !of_others(path));
-    let hide = |text: String| String::from_utf8_lossy(&environment.masker.apply(text.as_bytes())).into_owned();
+    let hide = |text: String| environment.masker.apply_text(&text);
     let problems = environment.problems.iter().filter(|p| concerns(&p.place.path));
     let mut problems: Vec<String> = problems.map(|p| hide(p.to_string())).collect();
     if chosen.is_empty() && problems.is_empty() {
@@ -136,7 +136,7 @@ fn print(hr: &HelmRelease, r: &Rendered, masker: &Masker, io: &mut Streams<'_>) 
     writeln!(io.out, "# Release: {}/{} ({}{suspended})", r.namespace, r.name, hr.place)?;
     for (_, path, text) in parts(r) {
         writeln!(io.out, "---\n# Source: {path}")?;
-        io.out.write_all(trim_space(&masker.apply(text)))?;
+        io.out.write_all(trim_space(&masker.apply_yaml(text)))?;
         writeln!(io.out)?;
     }
     writeln!(io.out, "---")?;
@@ -170,7 +170,7 @@ fn print_rest(environment: &Environment, built: &[&Built], io: &mut Streams<'_>)
 /// An object's text as it may be printed.
 fn shown(object: &Built, masker: &Masker) -> Vec<u8> {
     let text = if object.kind == "Secret" { mask::secret(&object.text) } else { object.text.clone() };
-    masker.apply(text.as_bytes())
+    masker.apply_yaml(text.as_bytes())
 }
 
 /// One JSON object for all.
@@ -198,7 +198,7 @@ fn json(
         o.text("chartVersion", &r.release.chart.metadata.version);
         let mut objects = Vec::new();
         for (what, path, text) in parts(r) {
-            let text = environment.masker.apply(text);
+            let text = environment.masker.apply_yaml(text);
             // A CRD's file may hold several documents.
             for document in crate::render::manifest::split(&text) {
                 let object = object_of(document)?;
@@ -252,11 +252,13 @@ fn files(
     for (_, r) in releases {
         for (_, path, text) in parts(r) {
             let inside = Checkout::relative(path)?;
-            add(dir.join(&r.namespace).join(&r.name).join(inside), path, &environment.masker.apply(text));
+            add(dir.join(&r.namespace).join(&r.name).join(inside), path, &environment.masker.apply_yaml(text));
         }
     }
     for built in rest {
-        let clean = |text: &str| text.replace(['/', '\\', ':'], "_");
+        let clean = |text: &str| {
+            environment.masker.apply_text(text).replace(mask::MASK, "masked").replace(['/', '\\', ':'], "_")
+        };
         let group = built.api_version.rsplit_once('/').map_or("", |(group, _)| group);
         let kind = if group.is_empty() { built.kind.clone() } else { format!("{}.{group}", built.kind) };
         let namespace = if built.namespace.is_empty() { "_cluster" } else { &built.namespace };

@@ -6,6 +6,7 @@ use clap::{Args, Subcommand};
 use serde_json::json;
 
 use crate::repo::env_diff::{At, Difference, EnvironmentsDiff, ServiceDiff, ValueDifference, compare};
+use crate::repo::mask::Masker;
 use crate::repo::{Checkout, Environment, HelmRelease};
 
 use super::args::Global;
@@ -65,14 +66,15 @@ pub fn run(args: &EnvArgs, global: &Global, io: &mut Streams<'_>) -> Result<(), 
         return Err(no_service(&left, service).into());
     }
     let diff = compare(&checkout, &left, &right, args.service.as_deref(), &opener.settings);
-    let hide = |text: &[u8]| right.masker.apply(&left.masker.apply(text));
+    let masker = Masker::of_all(&[&left.masker, &right.masker]);
+    let hide = |text: &str| masker.apply_text(text);
     let text = match args.output {
-        Output::Terminal => terminal(args, &diff),
-        Output::Json => format!("{}\n", as_json(args, &diff)),
+        Output::Terminal => hide(&terminal(args, &diff)),
+        Output::Json => format!("{}\n", masker.apply_json(as_json(args, &diff))),
     };
-    io.out.write_all(&hide(text.as_bytes()))?;
+    io.out.write_all(text.as_bytes())?;
     if !diff.problems.is_empty() {
-        let problems = String::from_utf8_lossy(&hide(diff.problems.join("\n").as_bytes())).into_owned();
+        let problems = hide(&diff.problems.join("\n"));
         let what = "what can't be built can't be compared: nothing is said of it above";
         return Err(Failure::new(format!("{problems}\n\n{what}")));
     }

@@ -75,10 +75,10 @@ pub fn run(args: &ExplainArgs, global: &Global, io: &mut Streams<'_>) -> Result<
         _ => return Err("--env and --service name a release, or --chart a chart".to_owned().into()),
     };
     let text = match args.output {
-        Output::Terminal => terminal(&answer),
-        Output::Json => format!("{}\n", as_json(&answer)),
+        Output::Terminal => masker.apply_text(&terminal(&answer)),
+        Output::Json => format!("{}\n", masker.apply_json(as_json(&answer))),
     };
-    io.out.write_all(&masker.apply(text.as_bytes()))?;
+    io.out.write_all(text.as_bytes())?;
     Ok(())
 }
 
@@ -96,7 +96,7 @@ fn of_release(
     let belongs = |hr: &HelmRelease| hr.belongs_to(service);
     let mut environment = opener.open(&checkout, env, belongs, io)?;
     let hr = release(&environment, service)?;
-    let hide = |masker: &Masker, text: String| String::from_utf8_lossy(&masker.apply(text.as_bytes())).into_owned();
+    let hide = |masker: &Masker, text: String| masker.apply_text(&text);
     let traced = environment.traced(&checkout, hr, &opener.settings);
     let mut traced = traced.map_err(|p| hide(&environment.masker, p.to_string()))?;
     let name = hr.name.clone();

@@ -17,6 +17,7 @@ mod set;
 mod state;
 pub mod trace;
 mod unquote;
+mod watch;
 
 pub use ast::Template;
 pub use error::{ExecCause, ExecError};
@@ -28,3 +29,4 @@ pub use parse::{ParseError, is_empty_tree, parse, parse_shared};
 pub use print::{Printed, error_context, line_col};
 pub use set::{Parsed, TemplateSet};
 pub use state::{Limits, State};
+pub use watch::Watch;

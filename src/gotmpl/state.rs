@@ -6,7 +6,7 @@ use std::sync::Arc;
 
 use super::set::{Parsed, TemplateSet};
 use super::trace::Trace;
-use super::{CallError, Host};
+use super::{CallError, Host, Watch};
 use crate::value::{Heap, Str, Value};
 
 /// Bounds of a render. A template that reaches one ends with an error that names it.
@@ -58,6 +58,8 @@ pub struct State {
     pub(super) buffer_pool: Vec<Vec<u8>>,
     /// Where output comes from, if somebody wants to know.
     pub trace: Option<Box<Trace>>,
+    /// What is made of secrets, if somebody has to hide them.
+    pub watch: Option<Arc<Watch>>,
 }
 
 impl State {
@@ -79,6 +81,7 @@ impl State {
             arg_pool: Vec::new(),
             buffer_pool: Vec::new(),
             trace: None,
+            watch: None,
         }
     }
 

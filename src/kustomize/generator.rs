@@ -174,6 +174,12 @@ fn env_file<'t>(file: &str, loader: &Loader<'t>, out: &mut Vec<Pair<'t>>) -> Res
     Ok(())
 }
 
+/// The hash that the name of a generated object with this text has, if the text is one object.
+pub fn hash_of(text: &str) -> Option<String> {
+    let object = super::objects::from_text(text.as_bytes(), &"".into()).ok()?.into_iter().next()?;
+    hash(&object.node).ok()
+}
+
 /// The hash that is appended to the name of a generated object.
 pub fn hash(node: &Node) -> Result<String> {
     let kind = resource::kind(node);

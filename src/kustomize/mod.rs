@@ -50,5 +50,6 @@ mod vars;
 
 pub use build::{Build, Object, Options, Reorder, build};
 pub use error::{Error, Result};
+pub use generator::hash_of;
 pub use resource::Source;
 pub use tree::{Entry, LoadRestrictions, MemoryTree, Tree};

@@ -193,8 +193,7 @@ impl<'e> Side<'e> {
     fn at(&self, path: &[String], value: &Json) -> At {
         let origin = self.origin(path);
         let text = value.to_string();
-        let is_masked =
-            !value.is_object() && !value.is_array() && self.masker.apply(text.as_bytes()) != text.as_bytes();
+        let is_masked = !value.is_object() && !value.is_array() && !self.masker.is_clean(text.as_bytes());
         let secret = is_masked || origin.as_ref().is_some_and(|o| o.secret);
         let shown = match value {
             _ if secret => MASK.to_owned(),

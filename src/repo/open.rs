@@ -6,6 +6,7 @@
 //! decrypted, variables expanded, metadata set.
 
 use std::collections::{BTreeMap, BTreeSet};
+use std::sync::PoisonError;
 
 use crate::kustomize::{self, Build, LoadRestrictions, Options, flux};
 use crate::sops::{self, Format, Services, Store};
@@ -211,7 +212,7 @@ impl Opening<'_> {
             );
             return self.problem(at, message);
         }
-        let Some(variables) = self.variables(k) else { return };
+        let Some((variables, secret)) = self.variables(k) else { return };
         if k.suspended {
             self.env
                 .warnings
@@ -220,13 +221,14 @@ impl Opening<'_> {
         let root = format!("/{path}");
         let checkout = self.checkout;
         let built = self.decrypting(checkout, |tree| k.overlay.build(tree, &root));
-        let substitution = flux::Substitution { variables, strict: false, always: k.always };
+        let substitution = flux::Substitution { variables, secret, always: k.always, ..flux::Substitution::default() };
         self.take(built, &root, Some((k, substitution)));
     }
 
-    /// The variables of a Kustomization: from objects in their order, then its own.
-    fn variables(&mut self, k: &FluxKustomization) -> Option<BTreeMap<String, String>> {
+    /// The variables of a Kustomization: from objects in their order, then its own; and which of them hold secrets.
+    fn variables(&mut self, k: &FluxKustomization) -> Option<(BTreeMap<String, String>, BTreeSet<String>)> {
         let mut out = BTreeMap::new();
+        let mut secret = BTreeSet::new();
         let mut complete = true;
         for from in &k.substitute_from {
             let found = self.env.find(&from.kind, &from.name, k.namespace.as_deref());
@@ -234,6 +236,12 @@ impl Opening<'_> {
             let message = match data {
                 Some(Ok(data)) => {
                     for (key, value) in data {
+                        let is_secret = from.kind == "Secret" || !self.env.masker.is_clean(&value);
+                        if is_secret {
+                            secret.insert(key.clone())
+                        } else {
+                            secret.remove(&key)
+                        };
                         out.insert(key, String::from_utf8_lossy(&value).replace('\n', ""));
                     }
                     continue;
@@ -249,8 +257,11 @@ impl Opening<'_> {
             let place = Place { path: k.place.path.clone(), line: from.line };
             self.problem(place, message);
         }
+        k.substitute.keys().for_each(|key| {
+            secret.remove(key);
+        });
         out.extend(k.substitute.clone());
-        complete.then_some(out)
+        complete.then_some((out, secret))
     }
 
     /// Takes over what a build gave, in Flux's order: decrypted, variables expanded, metadata set.
@@ -308,6 +319,9 @@ impl Opening<'_> {
                 }
                 flux::add_metadata(build, &k.labels, &k.annotations)
             });
+            let made = substitution.made.lock().unwrap_or_else(PoisonError::into_inner);
+            self.env.masker.learn_derived(made.iter().cloned());
+            drop(made);
             build = match changed {
                 Ok(build) => build,
                 Err(e) => return self.env.problems.push(failed(e)),
@@ -359,6 +373,13 @@ impl Opening<'_> {
             "ConfigMap" | "Secret" => {
                 // A generated Secret may hold a whole encrypted file.
                 let opaque = opaque || kind == "Secret" && holds_sops(&document.root);
+                if kind == "Secret" && !opaque {
+                    self.env.masker.learn_secret(&document.root);
+                    // The hash of all the data that kustomize puts behind the name: who guesses the data can try it.
+                    let hash =
+                        name.rsplit_once('-').and_then(|(_, hash)| kustomize::hash_of(text).filter(|h| h == hash));
+                    hash.iter().for_each(|hash| self.env.masker.learn_word(hash));
+                }
                 self.env.objects.push(ValuesObject {
                     kind: kind.into(),
                     name: name.into(),

@@ -96,6 +96,10 @@ impl Environment {
         let mut chart = self.load_chart(checkout, hr, &mut log)?;
         chart.templates.retain(|t| !without.iter().any(|w| w.split_once('/').is_some_and(|(_, name)| name == t.name)));
         let values = self.values(&mut st.heap, hr, &mut log)?;
+        if !self.masker.is_empty() {
+            let text = crate::value::json::encode(&mut st.heap, &Value::Map(values), false, None);
+            st.watch = text.ok().and_then(|text| self.masker.watch(&text)).map(Arc::new);
+        }
         render::check_installable(&chart, &mut log).map_err(|e| at(hr.chart.place.line, e))?;
         let request = Request {
             release: ReleaseOptions {
@@ -108,8 +112,11 @@ impl Environment {
             capabilities: settings.capabilities.clone(),
             skip_schema_validation: hr.skip_schema_validation,
         };
-        let mut release = render::release_with(st, chart, values, &request, post_render, &mut log)
-            .map_err(|f| at(hr.place.line, format!("HelmRelease {}: {}", hr.name, f.message)))?;
+        let released = render::release_with(st, chart, values, &request, post_render, &mut log);
+        if let Some(watch) = st.watch.take() {
+            self.masker.learn_derived(watch.derived());
+        }
+        let mut release = released.map_err(|f| at(hr.place.line, format!("HelmRelease {}: {}", hr.name, f.message)))?;
         if !hr.include_crds {
             release.crds.clear();
         }

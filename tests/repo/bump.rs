@@ -197,7 +197,7 @@ fn credentials_are_sent_and_never_shown() {
         let mut command = pintle();
         command
             .args(["bump", "--repo", url, "--env", "dev", "--service", "web", "--tag", "v2"])
-            .env("RUST_LOG", "trace");
+            .env("PINTLE_LOG", "trace");
         if let Some(token) = token {
             command.env("PINTLE_GIT_TOKEN", token);
         }

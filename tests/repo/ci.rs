@@ -4,6 +4,8 @@ use std::fs;
 use std::path::{Path, PathBuf};
 use std::process::Command;
 
+use crate::support::Folder;
+
 /// Scripts of a pipeline: blocks behind `run: |`, `script: |`, `- |`, or between `sh '''` and `'''`.
 fn scripts(text: &str) -> Vec<String> {
     let mut out = Vec::new();
@@ -59,8 +61,8 @@ fn copy(from: &Path, to: &Path) {
 #[test]
 fn every_step_runs() {
     let root = Path::new(env!("CARGO_MANIFEST_DIR"));
-    let dir = std::env::temp_dir().join(format!("pintle-ci-{}", std::process::id()));
-    let _ = fs::remove_dir_all(&dir);
+    let folder = Folder::new();
+    let dir = folder.path().to_owned();
     let repo = dir.join("repo");
     copy(&root.join("tests/fixtures/zoo/base"), &repo);
     git(&repo, &["init", "--quiet", "--initial-branch=main", "."]);

@@ -2,6 +2,7 @@
 
 mod build;
 mod bump;
+mod canaries;
 mod ci;
 mod concerned;
 mod diff;

@@ -3,7 +3,7 @@
 use std::collections::BTreeSet;
 use std::path::{Path, PathBuf};
 use std::process::{Command, Output};
-use std::sync::OnceLock;
+use std::sync::{Arc, Mutex, Weak};
 
 use base64::Engine as _;
 use pintle::golang::time::{Location, Time};
@@ -83,9 +83,14 @@ struct Real {
     home: Folder,
 }
 
-fn real() -> &'static Real {
-    static REAL: OnceLock<Real> = OnceLock::new();
-    REAL.get_or_init(|| {
+fn real() -> Arc<Real> {
+    // One for all tests that need it; it goes with the last of them.
+    static REAL: Mutex<Weak<Real>> = Mutex::new(Weak::new());
+    let mut known = REAL.lock().unwrap();
+    if let Some(real) = known.upgrade() {
+        return real;
+    }
+    let real = Arc::new({
         let root = Path::new(env!("CARGO_MANIFEST_DIR"));
         let out = Command::new("bash").arg(root.join("tests/peers.sh")).arg("sops").output().unwrap();
         assert!(out.status.success(), "{}", String::from_utf8_lossy(&out.stderr));
@@ -104,7 +109,9 @@ fn real() -> &'static Real {
             .unwrap();
         assert!(gpg.status.success(), "{}", String::from_utf8_lossy(&gpg.stderr));
         Real { program, home }
-    })
+    });
+    *known = Arc::downgrade(&real);
+    real
 }
 
 impl Real {

@@ -97,6 +97,9 @@ impl<'t> Exec<'t, '_> {
         if let (Some(trace), Ok(value)) = (&mut self.st.trace, &result) {
             trace.call_end(&self.st.heap, func.name, base, &self.args[base..], value);
         }
+        if let (Some(watch), Ok(value)) = (&self.st.watch, &result) {
+            watch.call(&self.st.heap, func.name, &self.args[base..], value);
+        }
         self.args.truncate(base);
         match result {
             Ok(v) => Ok(Val { v, iface: func.ret == Ty::Any }),

@@ -4,7 +4,8 @@
 //! Object by object, the YAML text is expanded and read again.
 
 use std::borrow::Cow;
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
+use std::sync::{Arc, Mutex, PoisonError};
 
 use super::pattern;
 use crate::golang::unicode::{decode_rune, is_digit, is_letter, rune_to_lower, rune_to_upper, to_lower, to_upper};
@@ -28,9 +29,20 @@ pub struct Substitution {
     pub strict: bool,
     /// Expand even if there are no variables, for the sake of defaults.
     pub always: bool,
+    /// Variables that hold secrets.
+    pub secret: BTreeSet<String>,
+    /// What expressions made of secret variables, other than their values.
+    pub made: Arc<Mutex<BTreeSet<String>>>,
 }
 
 impl Substitution {
+    fn note(&self, variable: &str, value: &[u8], made: &[u8]) {
+        if self.secret.contains(variable) && !value.is_empty() && made != value {
+            let made = String::from_utf8_lossy(made).into_owned();
+            self.made.lock().unwrap_or_else(PoisonError::into_inner).insert(made);
+        }
+    }
+
     /// Expands an object, given as YAML: it is written as kustomize writes it, expanded as text, and read again. `None`: it asked to
     /// be left alone.
     pub fn object(&self, text: &str) -> Result<Option<String>> {
@@ -60,11 +72,15 @@ impl Substitution {
         }
         let variables: BTreeMap<&str, Cow<'_, str>> =
             self.variables.iter().map(|(k, v)| (k.as_str(), without_breaks(v))).collect();
-        let expanded = expand(text, &|name| match variables.get(name) {
-            Some(value) => Some(value.as_bytes().to_vec()),
-            None if self.strict => None,
-            None => Some(Vec::new()),
-        })
+        let expanded = expand(
+            text,
+            &|name| match variables.get(name) {
+                Some(value) => Some(value.as_bytes().to_vec()),
+                None if self.strict => None,
+                None => Some(Vec::new()),
+            },
+            &|variable, value, made| self.note(variable, value, made),
+        )
         .map_err(|e| e.wrap("variable substitution failed"))?;
         read::to_json(&expanded).map_err(|e| Error::new(e).wrap("YAMLToJSON"))
     }
@@ -94,13 +110,16 @@ fn is_name(name: &str) -> bool {
         && bytes.all(|b| b == b'_' || b.is_ascii_alphanumeric())
 }
 
+/// A variable, its value, and what an expression made of it.
+type Note<'n> = &'n dyn Fn(&str, &[u8], &[u8]);
+
 /// Expands a text. `lookup` gives a variable's value, or nothing if its absence is an error.
-pub fn expand(text: &str, lookup: &dyn Fn(&str) -> Option<Vec<u8>>) -> Result<Vec<u8>> {
+fn expand(text: &str, lookup: &dyn Fn(&str) -> Option<Vec<u8>>, note: Note<'_>) -> Result<Vec<u8>> {
     let mut parser = Parser { scanner: Scanner::new(text) };
     let nodes = parser.all()?;
     let mut out = Vec::with_capacity(text.len());
     for node in &nodes {
-        evaluate(node, lookup, &mut out)?;
+        evaluate(node, lookup, note, &mut out)?;
     }
     Ok(out)
 }
@@ -111,7 +130,7 @@ enum Part {
     Func { name: String, variable: String, args: Vec<Self> },
 }
 
-fn evaluate(part: &Part, lookup: &dyn Fn(&str) -> Option<Vec<u8>>, out: &mut Vec<u8>) -> Result<()> {
+fn evaluate(part: &Part, lookup: &dyn Fn(&str) -> Option<Vec<u8>>, note: Note<'_>, out: &mut Vec<u8>) -> Result<()> {
     let (name, variable, parts) = match part {
         Part::Text(text) => {
             out.extend_from_slice(text);
@@ -122,7 +141,7 @@ fn evaluate(part: &Part, lookup: &dyn Fn(&str) -> Option<Vec<u8>>, out: &mut Vec
     let mut args = Vec::with_capacity(parts.len());
     for part in parts {
         let mut arg = Vec::new();
-        evaluate(part, lookup, &mut arg)?;
+        evaluate(part, lookup, note, &mut arg)?;
         args.push(arg);
     }
     let has_default = matches!(name, "-" | "+" | "=" | "?" | ":-" | ":+" | ":=" | ":?");
@@ -131,7 +150,12 @@ fn evaluate(part: &Part, lookup: &dyn Fn(&str) -> Option<Vec<u8>>, out: &mut Vec
         None if has_default => Vec::new(),
         None => return Err(Error::new(format!("variable not set (strict mode): {variable:?}"))),
     };
-    out.extend(apply(name, value, &args));
+    let made = apply(name, value.clone(), &args);
+    // A length is a number like others.
+    if (name, args.is_empty()) != ("#", true) {
+        note(variable, &value, &made);
+    }
+    out.extend(made);
     Ok(())
 }
 
@@ -550,7 +574,8 @@ mod tests {
             ("${A-x}", Err("missing closing brace")),
             ("${}", Err("unable to parse variable name")),
         ] {
-            let got = expand(text, &lookup).map(|b| String::from_utf8(b).unwrap()).map_err(|e| e.message);
+            let got =
+                expand(text, &lookup, &|_, _, _| ()).map(|b| String::from_utf8(b).unwrap()).map_err(|e| e.message);
             assert_eq!(got, want.map(str::to_owned).map_err(str::to_owned), "{text}");
         }
     }

@@ -61,7 +61,7 @@ mod tempdir {
 }
 
 /// An address without credentials, and the header that carries them.
-fn without_credentials(address: &str, token: Option<&str>) -> (String, Option<String>) {
+pub(super) fn without_credentials(address: &str, token: Option<&str>) -> (String, Option<String>) {
     let basic = |text: &str| {
         let text = base64::engine::general_purpose::STANDARD.encode(text);
         format!("Authorization: Basic {text}")

@@ -126,25 +126,57 @@ fn message(plan: &Plan) -> String {
 /// Bumps of one machine take turns: without it fifty of them would mostly lose races against each other. It is a courtesy only: whoever waits
 /// too long goes on, and against other machines the compare and swap decides.
 mod queue {
-    use std::fs::File;
+    use std::fs::{File, TryLockError};
+    use std::path::{Path, PathBuf};
     use std::time::{Duration, Instant};
 
     use sha2::{Digest, Sha256};
 
-    pub fn wait(repo: &str, deadline: Duration) -> Option<File> {
+    /// One's turn; it ends with the value, and its file goes with it.
+    pub struct Turn {
+        path: PathBuf,
+        _file: File,
+    }
+
+    impl Drop for Turn {
+        fn drop(&mut self) {
+            // Still locked: whoever gets the lock of a file that is gone sees it, and takes the new one.
+            let _ = std::fs::remove_file(&self.path);
+        }
+    }
+
+    pub fn wait(repo: &str, deadline: Duration) -> Option<Turn> {
+        // The name is for all to read: no password has a part in it.
+        let (repo, _) = super::super::git::without_credentials(repo, None);
         let name: String = Sha256::digest(repo.as_bytes()).iter().take(8).map(|b| format!("{b:02x}")).collect();
         let path = std::env::temp_dir().join(format!("pintle-bump-{name}.lock"));
-        let file = File::options().create(true).append(true).open(path).ok()?;
         let started = Instant::now();
         // Half of the time is left for the work.
         while started.elapsed() < deadline / 2 {
+            let file = File::options().create(true).append(true).open(&path).ok()?;
             match file.try_lock() {
-                Ok(()) => return Some(file),
-                Err(std::fs::TryLockError::WouldBlock) => std::thread::sleep(Duration::from_millis(20)),
-                Err(std::fs::TryLockError::Error(_)) => return None,
+                Ok(()) if is_at(&file, &path) => return Some(Turn { path, _file: file }),
+                Ok(()) => {}
+                Err(TryLockError::WouldBlock) => std::thread::sleep(Duration::from_millis(20)),
+                Err(TryLockError::Error(_)) => return None,
             }
         }
         None
+    }
+
+    /// False if the file's name was removed, or is another file's now.
+    #[cfg(unix)]
+    fn is_at(file: &File, path: &Path) -> bool {
+        use std::os::unix::fs::MetadataExt;
+        match (file.metadata(), std::fs::metadata(path)) {
+            (Ok(a), Ok(b)) => (a.dev(), a.ino()) == (b.dev(), b.ino()),
+            _ => false,
+        }
+    }
+
+    #[cfg(not(unix))]
+    fn is_at(_: &File, _: &Path) -> bool {
+        true
     }
 }
 

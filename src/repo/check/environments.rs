@@ -116,7 +116,7 @@ fn one(view: &View<'_>, name: &str, options: &Options<'_>, out: &mut Vec<Finding
         }
         releases.push(hr.clone());
     }
-    let hidden = |text: &str| String::from_utf8_lossy(&environment.masker.apply(text.as_bytes())).into_owned();
+    let hidden = |text: &str| environment.masker.apply_text(text);
     out.extend(found.into_iter().map(|f| Finding { message: hidden(&f.message), fix: hidden(&f.fix), ..f }));
     Ok(Built { name: name.into(), releases, objects, complete, environment })
 }

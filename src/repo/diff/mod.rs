@@ -82,15 +82,16 @@ fn compare(
 ) -> EnvironmentDiff {
     let mut out = EnvironmentDiff::default();
     let maskers: Vec<&Masker> = [base, head].iter().filter_map(|s| s.environment.map(|e| &e.masker)).collect();
-    let hide = |text: &[u8]| maskers.iter().fold(text.to_vec(), |text, m| m.apply(&text));
     for (side, what) in [(base, "base"), (head, "head")] {
         let Some(environment) = side.environment else { continue };
         out.name = environment.name.clone();
         for p in &environment.problems {
-            out.problems.push(format!("{what}: {}", String::from_utf8_lossy(&hide(p.to_string().as_bytes()))));
+            out.problems.push(format!("{what}: {p}"));
         }
     }
     if !out.problems.is_empty() {
+        let masker = Masker::of_all(&maskers);
+        out.problems.iter_mut().for_each(|p| *p = masker.apply_text(p));
         return out;
     }
     let wanted = |hr: &&HelmRelease| service.is_none_or(|s| hr.belongs_to(s));
@@ -121,9 +122,12 @@ fn compare(
         _ => (side(base, &old), side(head, &new)),
     };
     for (what, p) in failed_before.iter().map(|p| ("base", p)).chain(failed_after.iter().map(|p| ("head", p))) {
-        let text = hide(p.to_string().as_bytes());
-        out.problems.push(format!("{what}: {}", String::from_utf8_lossy(&text)));
+        out.problems.push(format!("{what}: {p}"));
     }
+    // By now it is known what the templates made of secrets.
+    let masker = Masker::of_all(&maskers);
+    out.problems.iter_mut().for_each(|p| *p = masker.apply_text(p));
+    let hide = |text: &[u8]| masker.apply_yaml(text);
     for (a, b) in pairs {
         let Some(hr) = b.or(a) else { continue };
         let (x, y) = (a.and_then(|a| before.get(&id(a))), b.and_then(|b| after.get(&id(b))));

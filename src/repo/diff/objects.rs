@@ -83,11 +83,14 @@ pub fn compare(
         .into_iter()
         .map(|d| (d.object, (d.change, d.text)))
         .collect();
-    let (old, new) = (parsed(&gone, namespace), parsed(&come, namespace));
+    let (old, new) = (parsed(&gone, namespace, hide), parsed(&come, namespace, hide));
     let mut out = Vec::new();
     for (id, (label, a, b)) in pair(old, new) {
         let _ = id;
-        let facts = risks::facts(a.as_ref(), b.as_ref());
+        let mut facts = risks::facts(a.as_ref(), b.as_ref());
+        let shown = |text: &mut String| *text = String::from_utf8_lossy(&hide(text.as_bytes())).into_owned();
+        facts.images.iter_mut().for_each(|(old, new)| [old, new].into_iter().for_each(shown));
+        facts.risks.iter_mut().for_each(|risk| shown(&mut risk.text));
         match texts.remove(&label) {
             Some((change, text)) => out.push(ObjectChange { object: label, change, text, facts }),
             // Nothing is left of it but noise, or another order of keys.
@@ -119,14 +122,18 @@ fn pair(mut old: Objects, new: Objects) -> BTreeMap<String, (String, Option<Json
     out
 }
 
-fn parsed(documents: &[&[u8]], namespace: &str) -> Objects {
+/// The documents' objects by what may be shown of their names: one whose name ends with a hash of secrets is the same when they change.
+fn parsed(documents: &[&[u8]], namespace: &str, hide: &impl Fn(&[u8]) -> Vec<u8>) -> Objects {
     let mut out = Objects::new();
     let mut heap = Heap::new();
     for document in documents.iter().flat_map(|d| crate::render::manifest::split(d)) {
         let Ok(value) = crate::yaml::to_value(&mut heap, document) else { continue };
         let Ok(json) = crate::value::json::encode(&mut heap, &value, false, None) else { continue };
         let Ok(json) = serde_json::from_slice::<Json>(&json) else { continue };
-        let text = |pointer: &str| json.pointer(pointer).and_then(Json::as_str).unwrap_or_default().to_owned();
+        let text = |pointer: &str| {
+            let text = json.pointer(pointer).and_then(Json::as_str).unwrap_or_default();
+            String::from_utf8_lossy(&hide(text.as_bytes())).into_owned()
+        };
         let (api, kind, name) = (text("/apiVersion"), text("/kind"), text("/metadata/name"));
         if kind.is_empty() {
             continue;
