@@ -437,6 +437,7 @@ impl World {
 
     fn end(self) {
         let all: Vec<&str> = self.leaks.iter().map(String::as_str).collect();
+        // All of them, for whoever mends them.
         if let Ok(file) = std::env::var("PINTLE_TEST_LEAKS") {
             std::fs::write(file, all.join("\n")).unwrap();
         }

@@ -38,9 +38,6 @@ impl Folder {
 
 impl Drop for Folder {
     fn drop(&mut self) {
-        if std::env::var_os("PINTLE_TEST_KEEP").is_some() {
-            return;
-        }
         let _ = std::fs::remove_dir_all(&self.0);
     }
 }
