@@ -10,4 +10,4 @@ pub use overlay::Overlay;
 pub use post_render::{
     Files, PostRenderer, Strategy, add_metadata, metadata, post_render, post_render_files, substitute,
 };
-pub use substitute::Substitution;
+pub use substitute::{Substitution, expand};

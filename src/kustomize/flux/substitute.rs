@@ -72,7 +72,7 @@ impl Substitution {
         }
         let variables: BTreeMap<&str, Cow<'_, str>> =
             self.variables.iter().map(|(k, v)| (k.as_str(), without_breaks(v))).collect();
-        let expanded = expand(
+        let expanded = expand_noting(
             text,
             &|name| match variables.get(name) {
                 Some(value) => Some(value.as_bytes().to_vec()),
@@ -114,7 +114,15 @@ fn is_name(name: &str) -> bool {
 type Note<'n> = &'n dyn Fn(&str, &[u8], &[u8]);
 
 /// Expands a text. `lookup` gives a variable's value, or nothing if its absence is an error.
-fn expand(text: &str, lookup: &dyn Fn(&str) -> Option<Vec<u8>>, note: Note<'_>) -> Result<Vec<u8>> {
+///
+/// # Errors
+/// An expression that can't be read, a variable that is not set.
+pub fn expand(text: &str, lookup: &dyn Fn(&str) -> Option<Vec<u8>>) -> Result<Vec<u8>> {
+    expand_noting(text, lookup, &|_, _, _| ())
+}
+
+/// As [`expand`]; what expressions make of variables is told to `note`.
+fn expand_noting(text: &str, lookup: &dyn Fn(&str) -> Option<Vec<u8>>, note: Note<'_>) -> Result<Vec<u8>> {
     let mut parser = Parser { scanner: Scanner::new(text) };
     let nodes = parser.all()?;
     let mut out = Vec::with_capacity(text.len());
@@ -574,8 +582,7 @@ mod tests {
             ("${A-x}", Err("missing closing brace")),
             ("${}", Err("unable to parse variable name")),
         ] {
-            let got =
-                expand(text, &lookup, &|_, _, _| ()).map(|b| String::from_utf8(b).unwrap()).map_err(|e| e.message);
+            let got = expand(text, &lookup).map(|b| String::from_utf8(b).unwrap()).map_err(|e| e.message);
             assert_eq!(got, want.map(str::to_owned).map_err(str::to_owned), "{text}");
         }
     }
