@@ -4,6 +4,7 @@
 //! their own.
 
 use std::collections::{BTreeSet, HashSet};
+use std::path::Path;
 use std::thread::JoinHandle;
 
 use gix::ObjectId;
@@ -47,23 +48,23 @@ pub struct Link {
 pub struct Links(JoinHandle<Result<Vec<Link>, String>>);
 
 impl Links {
-    /// All links of some trees, each once. Directories that the trees have in common are entered once.
+    /// The links that two trees have in common, if none of them is changed; the trees lie at a path from the root of their commits. Git's
+    /// index lists them if it was filled from one of the trees; else one is walked through.
     ///
     /// # Errors
     /// There is no thread to be had.
-    pub fn of(trees: &[&GitTree]) -> Result<Self, String> {
-        let Some(first) = trees.first() else { return Err("no tree".into()) };
-        let objects = first.store().objects().to_path_buf();
-        let roots: Vec<ObjectId> = trees.iter().map(|t| t.root()).collect();
-        let kind = first.root().kind();
+    pub fn of(trees: [&GitTree; 2], below: &str) -> Result<Self, String> {
+        let store = trees[0].store();
+        let (directory, index, below) = (store.objects().to_path_buf(), store.index().to_path_buf(), below.to_owned());
+        let roots = trees.map(GitTree::root);
         let work = move || {
-            let objects = gix::odb::at(objects, kind).map_err(|e| format!("the Git objects can't be read: {e}"))?;
-            let (mut links, mut seen) = (Vec::new(), HashSet::new());
-            for root in roots {
-                walk(&objects, root, "", 0, &mut seen, &mut links)?;
+            let kind = roots[0].kind();
+            let objects = gix::odb::at(directory, kind).map_err(|e| format!("the Git objects can't be read: {e}"))?;
+            if let Some(links) = indexed(&objects, &index, roots, &below) {
+                return Ok(links);
             }
-            links.sort();
-            links.dedup();
+            let (mut links, mut seen) = (Vec::new(), HashSet::new());
+            walk(&objects, roots[0], "", 0, &mut seen, &mut links)?;
             Ok(links)
         };
         let started = std::thread::Builder::new().name("git links".into()).spawn(work);
@@ -75,6 +76,28 @@ impl Links {
     pub fn wait(self) -> Result<Vec<Link>, String> {
         self.0.join().unwrap_or_else(|panic| std::panic::resume_unwind(panic))
     }
+}
+
+/// The links that the index lists, if it says that it holds one of these trees.
+fn indexed(objects: &gix::odb::Handle, file: &Path, trees: [ObjectId; 2], below: &str) -> Option<Vec<Link>> {
+    let index = gix::index::File::at(file, trees[0].kind(), true, gix::index::decode::Options::default()).ok()?;
+    let mut tree = index.tree()?;
+    for part in below.split('/').filter(|p| !p.is_empty()) {
+        tree = tree.children.iter().find(|c| c.name.as_slice() == part.as_bytes())?;
+    }
+    if tree.num_entries.is_none() || !trees.contains(&tree.id) {
+        return None;
+    }
+    let inside = if below.is_empty() { String::new() } else { format!("{below}/") };
+    let mut links = Vec::new();
+    for entry in index.entries().iter().filter(|e| e.mode == gix::index::entry::Mode::SYMLINK) {
+        let path = String::from_utf8_lossy(entry.path(&index));
+        let Some(path) = path.strip_prefix(&inside) else { continue };
+        let mut text = Vec::new();
+        let blob = objects.find_blob(&entry.id, &mut text).ok()?;
+        links.push(Link { path: path.to_owned(), target: String::from_utf8_lossy(blob.data).into_owned() });
+    }
+    Some(links)
 }
 
 /// A directory is the same at all places that it lies at, but its links are not: those without links alone are entered once.

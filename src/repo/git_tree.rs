@@ -20,8 +20,9 @@ const MAX_LINKS: usize = 40;
 pub struct Store {
     ask: mpsc::Sender<Job>,
     work_tree: Option<PathBuf>,
-    /// The directory of the objects.
+    /// The directory of the objects, and the index.
     objects: PathBuf,
+    index: PathBuf,
     /// Trees by id; states that are compared have most of them in common.
     trees: Arc<Mutex<HashMap<ObjectId, Arc<Items>>>>,
 }
@@ -45,12 +46,12 @@ impl Store {
             };
             repository.object_cache_size_if_unset(4 << 20);
             let root = repository.workdir().and_then(|d| d.canonicalize().ok());
-            let _ = opened.send(Some((root, repository.common_dir().join("objects"))));
+            let _ = opened.send(Some((root, repository.common_dir().join("objects"), repository.index_path())));
             jobs.iter().for_each(|job| job(&repository));
         };
         let started = std::thread::Builder::new().name("git".into()).spawn(work);
         started.map_err(|e| format!("no thread to read Git objects with: {e}"))?;
-        let Ok(Some((root, objects))) = answer.recv() else {
+        let Ok(Some((root, objects, index))) = answer.recv() else {
             let shown = path.display();
             return Err(format!(
                 "{shown} is not in a Git repository: a range of commits needs one; clone it, or run git init"
@@ -61,7 +62,7 @@ impl Store {
             .as_ref()
             .zip(here)
             .and_then(|(root, here)| here.strip_prefix(root).ok().map(|below| below.to_string_lossy().into_owned()));
-        Ok((Self { ask, work_tree: root, objects, trees: Arc::default() }, inside.unwrap_or_default()))
+        Ok((Self { ask, work_tree: root, objects, index, trees: Arc::default() }, inside.unwrap_or_default()))
     }
 
     pub(super) fn with<T: Send + 'static>(
@@ -101,6 +102,10 @@ impl Store {
 
     pub(super) fn objects(&self) -> &Path {
         &self.objects
+    }
+
+    pub(super) fn index(&self) -> &Path {
+        &self.index
     }
 
     /// The root of the work tree, if there is one.
@@ -262,6 +267,13 @@ impl GitTree {
         }
         let names: Vec<&str> = way.iter().map(|(name, _)| name.as_str()).collect();
         Ok(Some((names.join("/"), at.0, at.1)))
+    }
+
+    /// Whether there is a link at a path, itself and not what it leads to.
+    pub(super) fn is_link(&self, path: &str) -> bool {
+        let (dir, name) = path.rsplit_once('/').unwrap_or(("", path));
+        let Ok(Some((_, EntryKind::Tree, id))) = self.walk(dir, &mut 0) else { return false };
+        self.store.items(id).is_ok_and(|items| matches!(items.get(name), Some((EntryKind::Link, _))))
     }
 
     /// Where a clean relative path leads, and to what.

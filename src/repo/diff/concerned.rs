@@ -30,6 +30,8 @@ struct Part {
     declared: Vec<Arc<[u8]>>,
     /// What is declared, or which declarations are used, is not the same in both states.
     unsteady: bool,
+    /// One of its files is changed, or may have come or gone.
+    touched: bool,
 }
 
 /// The parts that are built.
@@ -120,6 +122,7 @@ impl Survey<'_> {
                 continue;
             }
             self.load(&path)?;
+            out.touched |= changed.reaches(&path);
             let both = [&self.before, &self.after];
             let sides = if changed.reaches(&path) { &both[..] } else { &both[..1] };
             for (path, text) in sides.iter().flat_map(|files| files.below(&path)) {
@@ -237,6 +240,11 @@ impl Selection {
         unclear.flat_map(|(_, part)| &part.mentions.defines)
     }
 
+    /// Whether the built parts are the same in both states: what differs are charts and values files.
+    pub fn is_untouched(&self) -> bool {
+        self.base == self.head && !self.built().any(|(_, part)| part.touched)
+    }
+
     /// The resources of the older and the newer state's kustomization, as paths from its directory.
     pub fn resources(&self) -> (Vec<String>, Vec<String>) {
         let list = |all: &[String]| -> Vec<String> {
@@ -306,12 +314,9 @@ fn relative(dir: &str, path: &str) -> String {
     format!("{}{path}", "../".repeat(up))
 }
 
-/// The changed files by the paths that links give them. `None` if a link itself is changed, or if there are too many.
+/// The changed files by the paths that links give them; the links themselves are not changed. `None` if there are too many.
 pub fn aliases(changed: &BTreeSet<String>, links: &[Link]) -> Option<BTreeSet<String>> {
     let mut all = changed.clone();
-    if links.iter().any(|link| changed.contains(&link.path)) {
-        return None;
-    }
     for _ in 0..MOST_STEPS {
         let before = all.len();
         for link in links {

@@ -4,7 +4,9 @@
 //! somewhere, and so must the name of an object that is referred to. What is found here is never too little: where a text could hide a
 //! reference (an escape, a path that is put together), the part is taken along in any case.
 
+use std::borrow::Cow;
 use std::collections::BTreeSet;
+use std::ops::Bound;
 use std::sync::LazyLock;
 
 use memchr::memmem::Finder;
@@ -110,8 +112,8 @@ impl<'c> Changed<'c> {
         if path.is_empty() {
             return !self.paths.is_empty();
         }
-        let below = format!("{path}/");
-        self.paths.contains(path) || self.paths.range(below.clone()..).next().is_some_and(|p| p.starts_with(&below))
+        let from = (Bound::Included(path), Bound::Unbounded);
+        self.paths.range::<str, _>(from).take_while(|p| p.starts_with(path)).any(|p| is_below(p, path))
     }
 
     fn may_be(&self, word: &[u8]) -> bool {
@@ -130,6 +132,8 @@ impl Mentions {
         let (dir, name) = path.rsplit_once('/').unwrap_or(("", path));
         let kustomization = generated::NAMES.contains(&name);
         let says = |what: &str| memchr::memmem::find(text, what.as_bytes()).is_some();
+        // Words that do not lead upwards lead to what lies below.
+        let here = changed.reaches(dir);
         let release = RELEASE.find(text).is_some();
         let root_chart = release && ["chart: /\n", "chart: \"/\"", "chart: '/'"].into_iter().any(says);
         let mut encrypted = false;
@@ -152,11 +156,14 @@ impl Mentions {
                 continue;
             }
             let Ok(word) = std::str::from_utf8(word) else { continue };
-            let from_here = resolve(dir, word);
+            let from_here = if upwards || nested || here { resolve(dir, word) } else { None };
             out.paths.extend(from_here.clone().filter(|_| nested));
             // The root alone is a path where a release names its chart; elsewhere it is a route or the end of a sentence.
             let whole = release && (word != "/" || root_chart);
-            let from_root = resolve("", word).filter(|p| !p.is_empty() || whole);
+            let odd = ["//", "/."].into_iter().any(|odd| word.contains(odd));
+            let is_clean = !upwards && !odd && !word.starts_with(['.', '/']) && !word.ends_with('/');
+            let from_root = if is_clean { Some(Cow::Borrowed(word)) } else { resolve("", word).map(Cow::Owned) };
+            let from_root = from_root.filter(|p| !p.is_empty() || whole);
             out.changed |= from_here.as_ref().is_some_and(|p| changed.reaches(p) && !is_below(dir, p))
                 || from_root.is_some_and(|p| changed.reaches(&p));
             if upwards && let Some(target) = from_here {
@@ -278,6 +285,7 @@ mod tests {
         for (text, changed, want) in [
             ("chart: ./charts/web", "charts/web/templates/a.yaml", true),
             ("chart: charts/web/", "charts/web/templates/a.yaml", true),
+            ("chart: charts//./web", "charts/web/templates/a.yaml", true),
             ("chart: charts/web2", "charts/web/templates/a.yaml", false),
             ("- values/web/prod.yaml", "values/web/prod.yaml", true),
             ("- values/web/prod.yaml", "values/api/prod.yaml", false),

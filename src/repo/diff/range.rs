@@ -21,9 +21,8 @@ pub struct Range {
     pub changed: BTreeSet<String>,
     /// Links are looked for from the start, on a thread of their own.
     search: Mutex<Option<Links>>,
+    /// The links that both states have; nothing if they can't be had, or if one of them is changed.
     links: OnceLock<Option<Vec<Link>>>,
-    /// Those of the working tree.
-    on_disk: Vec<Link>,
 }
 
 impl Range {
@@ -57,13 +56,17 @@ impl Range {
         let base_tree = store.tree(base, &below)?;
         let name = |id: ObjectId| id.to_hex_with_len(12).to_string();
         let base_name = name(base);
-        let mut on_disk = Vec::new();
-        let mut trees = vec![base_tree.clone()];
+        // The links, where they are known already or looked for.
+        let (mut known, mut search) = (None, None);
+        let mut links_changed = false;
         let (head_checkout, head_name, changed) = match head {
             Some(id) => {
                 let tree = store.tree(id, &below)?;
                 let changed = base_tree.changed(&tree)?;
-                trees.push(tree.clone());
+                links_changed = changed.iter().any(|path| base_tree.is_link(path) || tree.is_link(path));
+                if !links_changed {
+                    search = Some(Links::of([&base_tree, &tree], &below)?);
+                }
                 (Checkout::of_commit(path, tree), name(id), changed)
             }
             None => {
@@ -79,43 +82,44 @@ impl Range {
                 let ignored = store.ignored(unknown)?;
                 let ignored: BTreeSet<String> =
                     files.iter().filter(|f| ignored.contains(&from_root(f))).cloned().collect();
-                let mut changed = BTreeSet::new();
+                let (mut changed, mut on_disk) = (BTreeSet::new(), Vec::new());
                 for file in files.into_iter().filter(|f| !ignored.contains(f)) {
                     let content = content(path, &file)?;
-                    if path.join(&file).is_symlink() {
+                    let is_link = path.join(&file).is_symlink();
+                    if is_link {
                         let target = String::from_utf8_lossy(&content).into_owned();
                         on_disk.push(Link { path: file.clone(), target });
                     }
                     let hash = gix::objs::compute_hash(base.kind(), gix::objs::Kind::Blob, &content).ok();
                     if left.remove(&file) != hash {
+                        links_changed |= is_link;
                         changed.insert(file);
                     }
                 }
                 changed.extend(left.into_keys());
+                links_changed |= changed.iter().any(|path| base_tree.is_link(path));
+                known = Some(on_disk);
                 let checkout = Checkout::new(path)?.without(ignored);
                 (checkout, "working tree".to_owned(), changed)
             }
         };
-        let links = Links::of(&trees.iter().collect::<Vec<_>>())?;
+        let links = if search.is_some() { OnceLock::new() } else { OnceLock::from(known.filter(|_| !links_changed)) };
         Ok(Self {
             base: Checkout::of_commit(path, base_tree),
             head: head_checkout,
             base_name,
             head_name,
             changed,
-            search: Mutex::new(Some(links)),
-            links: OnceLock::new(),
-            on_disk,
+            search: Mutex::new(search),
+            links,
         })
     }
 
-    /// The symbolic links of both states; `None` if they can't be had.
+    /// The symbolic links that both states have; `None` if they can't be had, or if one is changed.
     pub(super) fn links(&self) -> Option<&[Link]> {
         let found = self.links.get_or_init(|| {
             let search = self.search.lock().unwrap_or_else(PoisonError::into_inner).take()?;
-            let mut links = search.wait().ok()?;
-            links.extend(self.on_disk.iter().cloned());
-            Some(links)
+            search.wait().ok()
         });
         found.as_deref()
     }

@@ -36,8 +36,8 @@ pub fn environment<E: Send>(
         let (head, touched) = range.head.watched();
         let open_head = || in_head.then(|| open(&head, new_list)).transpose();
         let open_base = || in_base.then(|| open(&range.base, old_list)).transpose();
-        let (new, old) = if selection.is_some() {
-            // Both are small, and most likely needed.
+        let touches = selection.as_ref().is_some_and(|chosen| !chosen.is_untouched());
+        let (new, old) = if touches {
             both(open_head, open_base)
         } else {
             let new = open_head()?;
