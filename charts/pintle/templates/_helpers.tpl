@@ -45,6 +45,9 @@ app.kubernetes.io/part-of: flux
   resources: [serviceaccounts]
   verbs: [impersonate]
 - apiGroups: [""]
+  resources: [serviceaccounts/token]
+  verbs: [create]
+- apiGroups: [""]
   resources: [events]
   verbs: [create, patch]
 {{- end }}
