@@ -1,7 +1,7 @@
 #!/usr/bin/env bash
 # pintle and kustomize side by side on made-up environments of 200, 800 and 3,200 services: medians, ratios, growth.
 #
-#   benches/kustomize.sh [SERVICES ...]
+#   benches/kustomize.sh [--beside N] [SERVICES ...]
 #
 # Needs python3 beside the toolchains. kustomize is fetched by tests/peers.sh the first time.
 set -euo pipefail

@@ -50,6 +50,18 @@ def profiles(out, program, charts):
     wrapper = os.path.join(out, "wrapper")
     profile(out, "repository", [program, "build", REPOSITORY, "--env", "prod"])
     profile(out, "repository", [program, "check", REPOSITORY])
+    clone = os.path.join(out, "clone")
+    values = os.path.join(clone, "k8s/helm-values/web/prod-config.yaml")
+    run("cp", "-r", REPOSITORY, clone)
+    git = ["git", "-C", clone, "-c", "user.name=x", "-c", "user.email=x@example.com"]
+    for argv in (["init", "-q"], ["add", "-A"], ["commit", "-qm", "start"]):
+        run(*git, *argv)
+    with open(values) as f:
+        text = f.read()
+    with open(values, "w") as f:
+        f.write(text.replace("replicas: 4", "replicas: 5"))
+    run(*git, "commit", "-qam", "change")
+    profile(out, "repository", [program, "diff", "--repo", clone, "HEAD~1..HEAD", "--env", "prod"])
     words = " ".join(f"*' {c} '*) name={c} ;;" for c in (*CLUSTER, "controller"))
     with open(wrapper, "w") as f:
         f.write(f"""#!/bin/sh
