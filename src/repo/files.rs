@@ -237,7 +237,12 @@ impl Checkout {
                 // Named as the user named the repository.
                 directory::load(&self.root.join(Self::relative(path)?), log)
             }
-            Files::Commit(_) => tree_chart::load(self, path, log),
+            Files::Commit(tree) => {
+                if let Ok(path) = Self::relative(path) {
+                    tree.read_ahead(&path);
+                }
+                tree_chart::load(self, path, log)
+            }
         }
     }
 }

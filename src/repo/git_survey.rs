@@ -5,13 +5,14 @@
 
 use std::collections::{BTreeSet, HashSet};
 use std::path::Path;
+use std::sync::Arc;
 use std::thread::JoinHandle;
 
 use gix::ObjectId;
 use gix::objs::FindExt as _;
 use gix::objs::tree::EntryKind;
 
-use super::git_tree::GitTree;
+use super::git_tree::{GitTree, Items};
 
 /// A file that is longer than this is not read in bulk.
 pub const LONGEST: usize = 1 << 20;
@@ -28,7 +29,7 @@ pub struct File {
 
 /// What a file holds.
 pub enum Content {
-    Text(Vec<u8>),
+    Text(Arc<[u8]>),
     TooLong,
     /// Nobody needs it.
     Unread,
@@ -157,24 +158,32 @@ impl GitTree {
     /// The objects can't be read.
     pub fn below(&self, path: &str, first: &'static [&'static str], unneeded: Unneeded) -> Result<Vec<File>, String> {
         let (root, path) = (self.root(), path.to_owned());
-        self.store().with(move |r| {
+        let (files, trees, blobs) = self.store().with(move |r| {
             let mut at = (EntryKind::Tree, root);
             for part in path.split('/').filter(|p| !p.is_empty()) {
                 if at.0 != EntryKind::Tree {
-                    return Ok(Vec::new());
+                    return Ok(Default::default());
                 }
                 let tree = r.find_tree(at.1).map_err(|e| format!("a tree can't be read: {e}"))?;
-                let Some(entry) = tree.find_entry(part) else { return Ok(Vec::new()) };
+                let Some(entry) = tree.find_entry(part) else { return Ok(Default::default()) };
                 at = (entry.mode().kind(), entry.oid().to_owned());
             }
-            let mut reader = Reader { r, first, unneeded, files: Vec::new() };
+            let mut reader = Reader { r, first, unneeded, files: Vec::new(), trees: Vec::new(), blobs: Vec::new() };
             match at.0 {
                 EntryKind::Tree => reader.directory(at.1, &path, 0)?,
                 EntryKind::Blob | EntryKind::BlobExecutable => reader.file(at.1, path)?,
                 EntryKind::Link | EntryKind::Commit => {}
             }
-            Ok(reader.files)
-        })
+            Ok((reader.files, reader.trees, reader.blobs))
+        })?;
+        self.store().keep(trees, blobs);
+        Ok(files)
+    }
+
+    /// Reads all files below a directory at once; they are kept for those who ask for them.
+    pub fn read_ahead(&self, path: &str) {
+        // What can't be read is told where it is asked for.
+        let _ = self.below(path, &[], |_| BTreeSet::new());
     }
 }
 
@@ -183,6 +192,8 @@ struct Reader<'r> {
     first: &'static [&'static str],
     unneeded: Unneeded,
     files: Vec<File>,
+    trees: Vec<(ObjectId, Items)>,
+    blobs: Vec<(ObjectId, Arc<[u8]>)>,
 }
 
 impl Reader<'_> {
@@ -190,22 +201,25 @@ impl Reader<'_> {
         shallow(path, depth)?;
         let tree = self.r.find_tree(id).map_err(|e| format!("a tree can't be read: {e}"))?;
         let (mut files, mut directories) = (Vec::new(), Vec::new());
+        let mut items = Items::new();
         for entry in tree.iter() {
             let entry = entry.map_err(|e| format!("a tree can't be read: {e}"))?;
             let Ok(name) = std::str::from_utf8(entry.filename()) else { continue };
+            items.insert(name.to_owned(), (entry.mode().kind(), entry.oid().to_owned()));
             match entry.mode().kind() {
                 EntryKind::Tree => directories.push((name.to_owned(), entry.oid().to_owned())),
                 EntryKind::Blob | EntryKind::BlobExecutable => files.push((name.to_owned(), entry.oid().to_owned())),
                 EntryKind::Link | EntryKind::Commit => {}
             }
         }
+        self.trees.push((id, items));
         let (first, others): (Vec<_>, Vec<_>) = files.into_iter().partition(|(n, _)| self.first.contains(&n.as_str()));
         let start = self.files.len();
         for (name, id) in &first {
             self.file(*id, join(path, name))?;
         }
         let texts = self.files.get(start..).unwrap_or_default().iter().filter_map(|f| match &f.content {
-            Content::Text(text) => Some(text.as_slice()),
+            Content::Text(text) => Some(&**text),
             Content::TooLong | Content::Unread => None,
         });
         let unneeded = (self.unneeded)(&texts.collect::<Vec<_>>());
@@ -222,7 +236,13 @@ impl Reader<'_> {
 
     fn file(&mut self, id: ObjectId, path: String) -> Result<(), String> {
         let mut blob = self.r.find_blob(id).map_err(|e| format!("{path}: can't be read: {e}"))?;
-        let content = if blob.data.len() > LONGEST { Content::TooLong } else { Content::Text(blob.take_data()) };
+        let content = if blob.data.len() > LONGEST {
+            Content::TooLong
+        } else {
+            let text: Arc<[u8]> = blob.take_data().into();
+            self.blobs.push((id, text.clone()));
+            Content::Text(text)
+        };
         self.files.push(File { path, content });
         Ok(())
     }

@@ -25,10 +25,12 @@ pub struct Store {
     index: PathBuf,
     /// Trees by id; states that are compared have most of them in common.
     trees: Arc<Mutex<HashMap<ObjectId, Arc<Items>>>>,
+    /// Files that were read in bulk, by id.
+    files: Arc<Mutex<HashMap<ObjectId, Arc<[u8]>>>>,
 }
 
 type Job = Box<dyn FnOnce(&gix::Repository) + Send>;
-type Items = BTreeMap<String, (EntryKind, ObjectId)>;
+pub(super) type Items = BTreeMap<String, (EntryKind, ObjectId)>;
 
 impl Store {
     /// Opens the repository that a path lies in; with the path from its root to there.
@@ -62,7 +64,10 @@ impl Store {
             .as_ref()
             .zip(here)
             .and_then(|(root, here)| here.strip_prefix(root).ok().map(|below| below.to_string_lossy().into_owned()));
-        Ok((Self { ask, work_tree: root, objects, index, trees: Arc::default() }, inside.unwrap_or_default()))
+        Ok((
+            Self { ask, work_tree: root, objects, index, trees: Arc::default(), files: Arc::default() },
+            inside.unwrap_or_default(),
+        ))
     }
 
     pub(super) fn with<T: Send + 'static>(
@@ -200,7 +205,17 @@ impl Store {
         Ok(items)
     }
 
+    /// Takes over what was read in bulk: asking the other thread for one after the other costs more than reading them.
+    pub(super) fn keep(&self, trees: Vec<(ObjectId, Items)>, files: Vec<(ObjectId, Arc<[u8]>)>) {
+        let trees = trees.into_iter().map(|(id, items)| (id, Arc::new(items)));
+        self.trees.lock().unwrap_or_else(PoisonError::into_inner).extend(trees);
+        self.files.lock().unwrap_or_else(PoisonError::into_inner).extend(files);
+    }
+
     fn blob(&self, id: ObjectId) -> Result<Vec<u8>, String> {
+        if let Some(text) = self.files.lock().unwrap_or_else(PoisonError::into_inner).get(&id) {
+            return Ok(text.to_vec());
+        }
         self.with(move |r| r.find_blob(id).map(|mut b| b.take_data()).map_err(|e| format!("a file can't be read: {e}")))
     }
 }

@@ -70,7 +70,7 @@ impl Survey<'_> {
         }
         for file in files {
             let text: Arc<[u8]> = match file.content {
-                Content::Text(text) => text.into(),
+                Content::Text(text) => text,
                 Content::TooLong => {
                     self.long.insert(file.path.clone());
                     Arc::default()
