@@ -70,6 +70,8 @@ impl Tree for MemoryTree {
                 out.push((name.to_owned(), entry));
             }
         }
+        // `a-b/x` comes before `a/x`, but `a` before `a-b`.
+        out.sort();
         out
     }
 }
@@ -306,6 +308,16 @@ fn strip_prefix_ignore_case<'s>(s: &'s str, prefix: &str) -> Option<&'s str> {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn names_are_in_byte_order() {
+        let mut tree = MemoryTree::default();
+        for path in ["a-b/x", "a/x", "a/y", "a.yaml"] {
+            tree.insert(path, "");
+        }
+        let names: Vec<String> = tree.list("/").into_iter().map(|(name, _)| name).collect();
+        assert_eq!(names, ["a", "a-b", "a.yaml"]);
+    }
 
     #[test]
     fn repositories_are_told_from_paths() {

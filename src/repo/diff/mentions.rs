@@ -11,7 +11,7 @@ use std::sync::LazyLock;
 
 use memchr::memmem::Finder;
 
-use crate::repo::generated;
+use crate::repo::{Checkout, generated};
 
 /// The changed files, and the words that could lead to one of them.
 pub struct Changed<'c> {
@@ -77,15 +77,7 @@ pub fn words(text: &[u8]) -> impl Iterator<Item = &[u8]> {
 
 /// A path from a directory, clean; `None` if it leads out.
 pub fn resolve(dir: &str, path: &str) -> Option<String> {
-    let mut parts: Vec<&str> = dir.split('/').filter(|p| !p.is_empty()).collect();
-    for part in path.split('/') {
-        match part {
-            "" | "." => {}
-            ".." => drop(parts.pop()?),
-            part => parts.push(part),
-        }
-    }
-    Some(parts.join("/"))
+    Checkout::relative(&format!("{dir}/{path}")).ok()
 }
 
 /// Whether a path is a directory's, or lies below it.

@@ -236,7 +236,6 @@ fn inputs<'s>(side: Side<'s>, hr: &'s HelmRelease) -> Option<(&'s [u8], Vec<Opti
 /// Whether a release's chart or values files are among the changed files.
 fn reads(located: &Located, changed: &BTreeSet<String>) -> bool {
     let Some(Ok((Location::Here(chart), spec))) = located else { return false };
-    let under = format!("{chart}/");
     let mut files = spec.values_files.iter().filter_map(|(f, _)| Checkout::relative(f).ok());
-    changed.iter().any(|p| p == chart || p.starts_with(&under)) || files.any(|f| changed.contains(&f))
+    changed.iter().any(|p| mentions::is_below(p, chart)) || files.any(|f| changed.contains(&f))
 }
