@@ -76,6 +76,11 @@ impl ClusterError {
         Self { verb, object: Some(id.clone()), reason: Reason::Invalid, code: 0, message }
     }
 
+    /// The server gave no answer, or none about the object: asked again, it may.
+    pub fn is_unanswered(&self) -> bool {
+        self.code >= 500 || matches!(self.reason, Reason::Unreachable | Reason::Timeout | Reason::TooManyRequests)
+    }
+
     pub fn is_not_found(&self) -> bool {
         self.reason == Reason::NotFound
     }

@@ -42,8 +42,12 @@ pub fn described(id: &ObjectId) -> String {
 
 /// What could not be read or is not served. All of it is said at once.
 #[derive(Clone, Debug, thiserror::Error)]
-#[error("{}", aggregate(.0))]
-pub struct BuildError(pub Vec<String>);
+#[error("{}", aggregate(.texts))]
+pub struct BuildError {
+    pub texts: Vec<String>,
+    /// The server was not there to say whether a kind is served.
+    pub unanswered: bool,
+}
 
 /// Go's `utilerrors.Aggregate`: one message alone, several in brackets, each text once.
 fn aggregate(messages: &[String]) -> String {
@@ -76,15 +80,15 @@ pub async fn build(
         flatten(object, &mut flat);
     }
     let mut targets = Vec::with_capacity(flat.len());
-    let mut wrong = Vec::new();
+    let mut wrong = BuildError { texts: Vec::new(), unanswered: false };
     for mut object in flat {
-        match resolve(cluster, &mut object, namespace).await {
+        match resolve(cluster, &mut object, namespace, &mut wrong.unanswered).await {
             Ok(Some(id)) => targets.push(Target { id, object }),
             Ok(None) => {}
-            Err(e) => wrong.push(e),
+            Err(e) => wrong.texts.push(e),
         }
     }
-    if wrong.is_empty() { Ok(targets) } else { Err(BuildError(wrong)) }
+    if wrong.texts.is_empty() { Ok(targets) } else { Err(wrong) }
 }
 
 /// Helm's builder takes any object with a list of `items` apart, whatever its kind.
@@ -100,7 +104,12 @@ fn flatten(object: Json, out: &mut Vec<Json>) {
     }
 }
 
-async fn resolve(cluster: &dyn Cluster, object: &mut Json, namespace: &str) -> Result<Option<ObjectId>, String> {
+async fn resolve(
+    cluster: &dyn Cluster,
+    object: &mut Json,
+    namespace: &str,
+    unanswered: &mut bool,
+) -> Result<Option<ObjectId>, String> {
     if object.is_null() || object.as_object().is_some_and(serde_json::Map::is_empty) {
         return Ok(None);
     }
@@ -122,7 +131,10 @@ async fn resolve(cluster: &dyn Cluster, object: &mut Json, namespace: &str) -> R
             gvk.kind,
             gvk.api_version()
         ),
-        _ => e.to_string(),
+        _ => {
+            *unanswered |= e.is_unanswered();
+            e.to_string()
+        }
     })?;
     if !resource.namespaced {
         id.namespace = None;

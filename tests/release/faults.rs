@@ -34,7 +34,7 @@ struct Place {
 /// What a command sees of an action that is to be killed.
 struct Case {
     name: &'static str,
-    /// Commands that go before.
+    /// Commands that go before. One that begins with `KILLED` is killed when it has made its objects.
     before: &'static [&'static [&'static str]],
     /// The action whose every write is a fault point.
     killed: &'static [&'static str],
@@ -96,6 +96,13 @@ const CASES: &[Case] = &[
         killed: &["uninstall", "NAME", "--keep-history"],
         next: &[(UNINSTALL, &[""]), (&["upgrade", "--install", "NAME", "CHART", "--set=version=c"], &["c"])],
     },
+    // What the revision that goes had made is told by nobody until the new one is written.
+    Case {
+        name: "upgrade that makes room",
+        before: &[INSTALL_A, &["KILLED", "upgrade", "NAME", "CHART", "--set=version=b"]],
+        killed: &["upgrade", "NAME", "CHART", "--set=version=b", "--history-max=2"],
+        next: &[(UPGRADE_C, &["c"]), (RECOVER, &["a", "b"]), (ROLLBACK, &["a"]), (UNINSTALL, &[""])],
+    },
     Case {
         name: "failed upgrade that rolls back",
         before: &[INSTALL_A],
@@ -117,6 +124,23 @@ impl Place {
             w => w,
         });
         (self.command)().args(words).envs(environment.iter().copied()).output().unwrap()
+    }
+
+    /// What goes before an action that is to be killed.
+    fn prepare(&self, case: &Case) {
+        for words in case.before {
+            let done = match words {
+                ["KILLED", words @ ..] => self.run(words, &[("PINTLE_FAULT_POINT", "before update record")]),
+                words => self.run(words, &[]),
+            };
+            let is_killed = words.first() == Some(&"KILLED");
+            assert!(
+                done.status.success() || is_killed && done.status.code().is_none(),
+                "{}: {}",
+                case.name,
+                text(&done)
+            );
+        }
     }
 
     async fn records(&self) -> Vec<Record> {
@@ -197,10 +221,7 @@ fn run(case: &Case, nexts: usize, place: &(dyn Fn(&Runtime) -> Place + Sync)) {
     let count = {
         let place = place(&runtime());
         let trace = std::env::temp_dir().join(format!("pintle-trace-{}-{}", std::process::id(), place.release));
-        for words in case.before {
-            let done = place.run(words, &[]);
-            assert!(done.status.success(), "{}", text(&done));
-        }
+        place.prepare(case);
         let done = place.run(case.killed, &[("PINTLE_FAULT_TRACE", trace.to_str().unwrap())]);
         let lines = std::fs::read_to_string(&trace).unwrap_or_else(|e| panic!("{}: {e}\n{}", case.name, text(&done)));
         let _ = std::fs::remove_file(&trace);
@@ -220,10 +241,7 @@ fn run(case: &Case, nexts: usize, place: &(dyn Fn(&Runtime) -> Place + Sync)) {
                 let runtime = runtime();
                 while let Some(&(point, next)) = jobs.get(at.fetch_add(1, Ordering::Relaxed)) {
                     let place = place(&runtime);
-                    for words in case.before {
-                        let done = place.run(words, &[]);
-                        assert!(done.status.success(), "{}: {}", case.name, text(&done));
-                    }
+                    place.prepare(case);
                     let killed = place.run(case.killed, &[("PINTLE_FAULT_POINT", &point.to_string())]);
                     assert!(
                         killed.status.code().is_none(),

@@ -1,7 +1,7 @@
 //! Every write of an action passes here: it is refused once the release's mark is lost, and it is a numbered fault point for tests.
 //!
 //! With `PINTLE_FAULT_POINT=N` in the environment the process ends at its N-th fault point as if it were killed; points are counted from 1,
-//! one before and one after each write. `PINTLE_FAULT_TRACE=FILE` appends a line for each point that is passed. A test counts the points of
+//! one before and one after each write. If it is no number, the point is the first whose words contain it. `PINTLE_FAULT_TRACE=FILE` appends a line for each point that is passed. A test counts the points of
 //! an action with the second and kills it at every one with the first.
 
 use std::io::Write;
@@ -22,18 +22,26 @@ use crate::release::record::Summary;
 use crate::release::storage::{Entry, Storage, StorageError};
 use crate::render::Capabilities;
 
-/// Where the process is to end, counted.
+/// A point by its number, or by its words.
+#[derive(Debug)]
+enum Point {
+    Number(u64),
+    Words(String),
+}
+
+/// Where the process is to end.
 #[derive(Debug, Default)]
 pub struct Faults {
     passed: AtomicU64,
-    at: Option<u64>,
+    at: Option<Point>,
     trace: Option<PathBuf>,
 }
 
 impl Faults {
     /// As the environment has it; usually none.
     pub fn from_env() -> Arc<Self> {
-        let at = std::env::var("PINTLE_FAULT_POINT").ok().and_then(|n| n.parse().ok());
+        let at = std::env::var("PINTLE_FAULT_POINT").ok();
+        let at = at.map(|at| at.parse().map(Point::Number).unwrap_or(Point::Words(at)));
         let trace = std::env::var_os("PINTLE_FAULT_TRACE").map(PathBuf::from);
         Arc::new(Self { passed: AtomicU64::new(0), at, trace })
     }
@@ -44,12 +52,18 @@ impl Faults {
             return;
         }
         let n = self.passed.fetch_add(1, Ordering::SeqCst) + 1;
+        let what = what();
         if let Some(path) = &self.trace
             && let Ok(mut file) = std::fs::OpenOptions::new().create(true).append(true).open(path)
         {
-            let _ = writeln!(file, "{n} {}", what());
+            let _ = writeln!(file, "{n} {what}");
         }
-        if self.at == Some(n) {
+        let here = match &self.at {
+            Some(Point::Number(at)) => *at == n,
+            Some(Point::Words(words)) => what.contains(words),
+            None => false,
+        };
+        if here {
             // No destructor, no flush, no unlock: what a kill leaves.
             std::process::abort();
         }

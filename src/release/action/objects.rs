@@ -2,7 +2,7 @@
 
 use std::collections::HashMap;
 
-use crate::cluster::targets::{Owner, Target, build, described, same, stamp};
+use crate::cluster::targets::{BuildError, Owner, Target, build, described, same, stamp};
 use crate::cluster::{Json, ObjectId, Reason, manifest};
 use crate::release::Record;
 
@@ -19,20 +19,31 @@ pub(super) async fn of_manifest(ctx: &Context, text: &str) -> Result<Vec<Target>
 
 /// The objects of a stored revision, for deleting and comparing. What cannot be resolved any more (its kind is not served) is not there
 /// either, and is passed over.
+///
+/// # Errors
+/// YAML that cannot be read, and a server that does not answer: what is there then is not known, and must not be forgotten.
 pub(super) async fn of_record(ctx: &Context, record: &Record) -> Result<Vec<Target>, String> {
-    match of_manifest(ctx, &record.manifest).await {
+    let objects = manifest::objects(record.manifest.as_bytes())?;
+    match build(ctx.cluster.as_ref(), objects.iter().cloned(), &ctx.namespace).await {
         Ok(targets) => Ok(targets),
-        Err(e) => {
-            let objects = manifest::objects(record.manifest.as_bytes()).map_err(|_| e)?;
-            let mut out = Vec::new();
-            for object in objects {
-                if let Ok(targets) = build(ctx.cluster.as_ref(), [object], &ctx.namespace).await {
-                    out.extend(targets);
-                }
-            }
-            Ok(out)
+        Err(_) => served(ctx, objects).await.map_err(|e| e.to_string()),
+    }
+}
+
+/// Those objects whose kinds are served.
+///
+/// # Errors
+/// The server does not answer.
+pub(super) async fn served(ctx: &Context, objects: Vec<Json>) -> Result<Vec<Target>, BuildError> {
+    let mut out = Vec::new();
+    for object in objects {
+        match build(ctx.cluster.as_ref(), [object], &ctx.namespace).await {
+            Ok(targets) => out.extend(targets),
+            Err(e) if e.unanswered => return Err(e),
+            Err(_) => {}
         }
     }
+    Ok(out)
 }
 
 /// Refuses a manifest that has one object twice: the second would silently take the first's place.

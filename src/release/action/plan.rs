@@ -264,7 +264,7 @@ pub async fn uninstall(ctx: &Context, given: &Uninstall) -> Result<Plan, ActionE
     let mut plan = Plan { revision: 0, ..Plan::of("uninstall", &record) };
     plan.objects.extend(removal.delete.iter().map(|t| Change::new(&t.id, Deed::Delete)));
     let foreign = removal.foreign.iter().map(|t| (t, "not owned by this release".to_string()));
-    let unknown = removal.unknown.iter().map(|(t, e)| (t, e.clone()));
+    let unknown = removal.unknown.iter().map(|(t, e)| (t, e.to_string()));
     plan.objects.extend(foreign.chain(unknown).map(|(t, why)| Change::new(&t.id, Deed::Keep).noted(why)));
     for id in removal.kept_ids {
         plan.objects.push(Change::new(&id, Deed::Keep).noted("helm.sh/resource-policy"));

@@ -192,7 +192,7 @@ pub(super) async fn prepare(
     if let Some(deployed) = history::deployed(entries).filter(|v| *v != current.version)
         && let Some(deployed) = history::readable(ctx, &rollback.name, deployed).await?
     {
-        objects::add(&mut originals, objects::of_record(ctx, &deployed).await.unwrap_or_default());
+        objects::add(&mut originals, objects::of_record(ctx, &deployed).await?);
     }
     let mut targets = objects::of_manifest(ctx, &record.manifest)
         .await
@@ -209,8 +209,9 @@ pub(super) async fn write(
 ) -> Result<Record, ActionError> {
     let ctx = &work.ctx;
     let Prepared { mut current, mut record, server_side, targets, originals } = prepared;
-    work.make_room(entries, rollback.history_max, &targets, &rollback.options).await?;
+    let last_words = work.make_room(entries, rollback.history_max).await?;
     ctx.storage.create(&record).await?;
+    work.settle_last_words(&last_words, entries, &targets, &rollback.options).await;
     let mut reached = Reached::default();
     let step = perform(ctx, rollback, &mut record, server_side, &targets, &originals, &mut reached);
     if let Err(e) = ctx.cancellable(step).await {

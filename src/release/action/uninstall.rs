@@ -5,7 +5,7 @@
 
 use crate::cluster::apply;
 use crate::cluster::targets::{Target, build, ownership};
-use crate::cluster::{Json, ObjectId, Propagation, manifest, wait};
+use crate::cluster::{ClusterError, Json, ObjectId, Propagation, manifest, wait};
 use crate::diagnostic::LogLine;
 use crate::release::Record;
 use crate::release::record::{Status, time};
@@ -44,7 +44,7 @@ pub(super) struct Removal {
     pub kept: Vec<(String, String)>,
     pub kept_ids: Vec<ObjectId>,
     pub foreign: Vec<Target>,
-    pub unknown: Vec<(Target, String)>,
+    pub unknown: Vec<(Target, ClusterError)>,
 }
 
 /// Uninstalls a release.
@@ -113,7 +113,7 @@ async fn dry_run(ctx: &Context, entries: &[Entry], name: &str) -> Result<Uninsta
         for (target, error) in list {
             let line = named(LogLine::warn(each), target);
             ctx.log(match error {
-                Some(e) => line.with("error", e.as_str()),
+                Some(e) => line.with("error", e.to_string()),
                 None => line,
             });
         }
@@ -169,6 +169,11 @@ pub(super) async fn locked(work: &Work, uninstall: &Uninstall) -> Result<Uninsta
     let removal = removal(ctx, &record, deployed.as_ref(), &work.leftovers)
         .await
         .map_err(|e| ActionError::new(format!("failed to delete release: {name}")).with(e))?;
+    // Helm passes over what it could not look at, whatever the reason. An outage is none to forget a release with objects of it left.
+    if let Some((target, e)) = removal.unknown.iter().find(|(_, e)| e.is_unanswered()) {
+        let text = format!("could not get information about the resource {}: {e}", target.described());
+        return Err(ActionError::new(format!("failed to delete release: {name}")).with(text));
+    }
     let info = report(ctx, &record, &removal);
     let (_, failed) = apply::delete(ctx.cluster.as_ref(), &removal.delete, uninstall.propagation).await;
     if !failed.is_empty() {
@@ -250,11 +255,7 @@ pub(super) async fn removal(
                 .map_err(|e| format!("unable to build kubernetes objects for delete: {e}"))?
         } else {
             // An older revision's kinds may be gone.
-            let mut built = Vec::new();
-            for object in delete {
-                built.extend(build(ctx.cluster.as_ref(), [object], &ctx.namespace).await.unwrap_or_default());
-            }
-            built
+            objects::served(ctx, delete).await.map_err(|e| e.to_string())?
         };
         objects::add(&mut candidates, built);
     }
@@ -268,7 +269,7 @@ pub(super) async fn removal(
     let found = ownership(ctx.cluster.as_ref(), &candidates, objects::owner(record)).await;
     out.delete = found.owned;
     out.foreign = found.foreign;
-    out.unknown = found.unknown.into_iter().map(|(t, e)| (t, e.to_string())).collect();
+    out.unknown = found.unknown;
     Ok(out)
 }
 
@@ -316,7 +317,7 @@ fn report(ctx: &Context, record: &Record, removal: &Removal) -> String {
     );
     for (target, e) in &removal.unknown {
         let line = named(LogLine::warn("skipping delete of resource because ownership could not be verified"), target);
-        ctx.log(line.with("release", record.name.as_str()).with("error", e.as_str()));
+        ctx.log(line.with("release", record.name.as_str()).with("error", e.to_string()));
     }
     block(
         format!(

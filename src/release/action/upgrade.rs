@@ -313,8 +313,9 @@ pub(super) fn reuse_values(
 async fn write(work: &Work, upgrade: &Upgrade, prepared: Prepared) -> Result<Record, ActionError> {
     let ctx = &work.ctx;
     let Prepared { current, mut record, server_side, targets, originals } = prepared;
-    work.make_room(&work.entries, upgrade.history_max, &targets, &upgrade.options).await?;
+    let last_words = work.make_room(&work.entries, upgrade.history_max).await?;
     ctx.storage.create(&record).await?;
+    work.settle_last_words(&last_words, &work.entries, &targets, &upgrade.options).await;
     let mut created = Vec::new();
     let step = perform(ctx, upgrade, &current, &mut record, server_side, &targets, &originals, &mut created);
     if let Err(e) = ctx.cancellable(step).await {

@@ -239,41 +239,56 @@ impl Work {
         for record in leftovers {
             let targets = objects::of_record(&self.ctx, record).await?;
             // Somebody else's object of that name is none of ours.
-            let owned = ownership(self.ctx.cluster.as_ref(), &targets, objects::owner(record)).await;
-            objects::add(&mut out, owned.owned);
+            let found = ownership(self.ctx.cluster.as_ref(), &targets, objects::owner(record)).await;
+            // What was not looked at would be left behind for good.
+            if let Some((target, e)) = found.unknown.iter().find(|(_, e)| e.is_unanswered()) {
+                return Err(format!("could not get information about the resource {}: {e}", target.described()));
+            }
+            objects::add(&mut out, found.owned);
         }
         Ok(out)
     }
 
-    /// Makes room in the history for a revision with these objects. A leftover that goes is the last to tell of what it made: what neither the
-    /// deployed revision nor the new one has goes with it. A definition of a kind stays, for its instances would be lost. A leftover whose objects
-    /// cannot be deleted stays in the history.
-    pub async fn make_room(
-        &self,
-        entries: &[Entry],
-        max: usize,
-        targets: &[Target],
-        options: &Options,
-    ) -> Result<(), ActionError> {
+    /// Makes room in the history for one more revision, and gives those that must wait for it: a leftover is the last to tell of what it made.
+    pub async fn make_room(&self, entries: &[Entry], max: usize) -> Result<Vec<Record>, ActionError> {
         let mut surplus = history::surplus(entries, max);
         let goes = |record: &&Record| surplus.iter().any(|e| e.version == record.version);
-        let going: Vec<&Record> = self.leftovers.iter().filter(goes).collect();
-        if !going.is_empty() {
-            let mut gone = self.objects_of(going.iter().copied()).await?;
+        let last_words: Vec<Record> = self.leftovers.iter().filter(goes).cloned().collect();
+        surplus.retain(|e| !last_words.iter().any(|r| r.version == e.version));
+        history::prune(self.ctx.storage.as_ref(), &surplus).await?;
+        Ok(last_words)
+    }
+
+    /// Removes leftovers for which there is no room, now that the new revision is written and tells of its objects (`targets`). What neither the
+    /// deployed revision nor the new one has goes with them. A definition of a kind stays, for its instances would be lost. A leftover whose
+    /// objects cannot be deleted stays in the history.
+    pub async fn settle_last_words(
+        &self,
+        leftovers: &[Record],
+        entries: &[Entry],
+        targets: &[Target],
+        options: &Options,
+    ) {
+        let [first, ..] = leftovers else { return };
+        let settled = async {
+            let mut gone = self.objects_of(leftovers.iter()).await?;
             let mut stay = targets.to_vec();
-            if let (Some(version), [first, ..]) = (history::deployed(entries), &going[..])
-                && let Some(record) = history::readable(&self.ctx, &first.name, version).await?
+            if let Some(version) = history::deployed(entries)
+                && let Some(record) =
+                    history::readable(&self.ctx, &first.name, version).await.map_err(|e| e.to_string())?
             {
                 objects::add(&mut stay, objects::of_record(&self.ctx, &record).await?);
             }
             gone.retain(|t| t.id.gvk.kind != "CustomResourceDefinition" && !stay.iter().any(|s| s.same(t)));
             let options = options.apply(Method::ServerSide { force_conflicts: false, migrate: false });
-            if let Err(e) = apply::update(self.ctx.cluster.as_ref(), &gone, &[], &options).await {
-                self.ctx.note(format!("objects of failed revisions are left, and these stay in the history: {e}"));
-                surplus.retain(|e| !going.iter().any(|r| r.version == e.version));
-            }
+            apply::update(self.ctx.cluster.as_ref(), &gone, &[], &options).await.map_err(|e| e.to_string())?;
+            let room: Vec<&Entry> =
+                entries.iter().filter(|e| leftovers.iter().any(|r| r.version == e.version)).collect();
+            history::prune(self.ctx.storage.as_ref(), &room).await.map_err(|e| e.to_string())
+        };
+        if let Err(e) = settled.await {
+            self.ctx.note(format!("objects of failed revisions are left, and these stay in the history: {e}"));
         }
-        history::prune(self.ctx.storage.as_ref(), &surplus).await
     }
 }
 
