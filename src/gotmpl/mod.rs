@@ -21,7 +21,7 @@ mod watch;
 
 pub use ast::Template;
 pub use error::{ExecCause, ExecError};
-pub use exec::{execute, on_large_stack, spawn_large, start_large, with_large_stack};
+pub use exec::{cores, execute, on_large_stack, spawn_large, start_large, with_large_stack};
 pub use func::{Arg, CallError, Func, FuncTable, Int, Rest, Ret, Ty, func, pure};
 pub use host::{FixedHost, Host, SystemHost};
 pub use number::Complex;

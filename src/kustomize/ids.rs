@@ -65,7 +65,14 @@ impl Gvk {
             let first = FIRST.iter().position(|k| *k == kind).map(|i| i as i64 - FIRST.len() as i64);
             first.or_else(|| LAST.iter().position(|k| *k == kind).map(|i| i as i64 + 1)).unwrap_or(0)
         };
-        rank(&self.kind).cmp(&rank(&other.kind)).then_with(|| self.sort_text().cmp(&other.sort_text()))
+        // The texts are compared as they stand one behind the other; nothing is put together for it.
+        let ranks = if self.kind == other.kind { Ordering::Equal } else { rank(&self.kind).cmp(&rank(&other.kind)) };
+        ranks.then_with(|| self.sort_parts().into_iter().flatten().cmp(other.sort_parts().into_iter().flatten()))
+    }
+
+    /// The parts of [`Self::sort_text`].
+    fn sort_parts(&self) -> [&[u8]; 5] {
+        [or(&self.group, "~G"), "_", or(&self.version, "~V"), "_", or(&self.kind, "~K")].map(str::as_bytes)
     }
 
     pub fn sort_text(&self) -> String {

@@ -8,10 +8,7 @@ use std::sync::{Mutex, OnceLock, PoisonError};
 
 fn spare() -> &'static AtomicUsize {
     static SPARE: OnceLock<AtomicUsize> = OnceLock::new();
-    SPARE.get_or_init(|| {
-        let cores = std::thread::available_parallelism().map_or(1, usize::from);
-        AtomicUsize::new(cores.min(16) - 1)
-    })
+    SPARE.get_or_init(|| AtomicUsize::new(crate::gotmpl::cores().clamp(1, 16) - 1))
 }
 
 /// Threads that are taken, given back when dropped.

@@ -4,6 +4,7 @@
 //! [`schema.txt`](schema.txt) has a definition a line: name, the kinds that it describes, and its fields with their types: `.` a
 //! leaf, `@x` the definition x, `[t]` a list, `{t}` a map of t; behind `!` patch strategy and, each behind a `+`, merge keys.
 
+use std::borrow::Cow;
 use std::collections::HashMap;
 use std::sync::OnceLock;
 
@@ -35,9 +36,31 @@ impl Strategy {
 /// All definitions.
 #[derive(Debug, Default)]
 pub struct Schemas {
-    definitions: HashMap<String, Schema>,
+    definitions: HashMap<Cow<'static, str>, Definition>,
     /// `apiVersion:kind` → name of the definition.
-    by_kind: HashMap<String, String>,
+    by_kind: HashMap<Cow<'static, str>, Cow<'static, str>>,
+}
+
+/// A definition. Of the built-in ones a build needs few: they are read when they are asked for.
+#[derive(Debug, Default)]
+struct Definition {
+    fields: &'static str,
+    schema: OnceLock<Schema>,
+}
+
+impl Definition {
+    fn schema(&self) -> &Schema {
+        self.schema.get_or_init(|| {
+            let fields = self.fields.split('\t').filter_map(|f| f.split_once(' '));
+            Schema::Object(fields.map(|(name, text)| (name.to_owned(), parse(text))).collect())
+        })
+    }
+}
+
+impl From<Schema> for Definition {
+    fn from(schema: Schema) -> Self {
+        Self { fields: "", schema: OnceLock::from(schema) }
+    }
 }
 
 impl Schemas {
@@ -45,14 +68,15 @@ impl Schemas {
     pub fn builtin() -> &'static Self {
         static BUILTIN: OnceLock<Schemas> = OnceLock::new();
         BUILTIN.get_or_init(|| {
-            let mut out = Self::default();
+            const LINES: usize = 1024;
+            let mut out = Self { definitions: HashMap::with_capacity(LINES), by_kind: HashMap::with_capacity(LINES) };
             for line in include_str!("schema.txt").lines() {
-                let mut parts = line.split('\t');
+                let mut parts = line.splitn(4, '\t');
                 let (Some(name), Some(kinds), Some(_)) = (parts.next(), parts.next(), parts.next()) else { continue };
-                let fields = parts.filter_map(|f| f.split_once(' ')).map(|(n, t)| (n.to_owned(), parse(t))).collect();
-                out.definitions.insert(name.to_owned(), Schema::Object(fields));
+                let fields = parts.next().unwrap_or_default();
+                out.definitions.insert(name.into(), Definition { fields, schema: OnceLock::new() });
                 for kind in kinds.split(',').filter(|k| !k.is_empty()) {
-                    out.by_kind.insert(kind.to_owned(), name.to_owned());
+                    out.by_kind.insert(kind.into(), name.into());
                 }
             }
             out
@@ -64,28 +88,28 @@ impl Schemas {
         let mut out = Self::default();
         let Some(Json::Map(definitions)) = document.get("definitions") else { return out };
         for (name, definition) in definitions {
-            out.definitions.insert(name.clone(), from_json(definition, 0));
+            out.definitions.insert(name.clone().into(), from_json(definition, 0).into());
             let Some(Json::List(kinds)) = definition.get("x-kubernetes-group-version-kind") else { continue };
             for kind in kinds {
                 let text = |key: &str| kind.get(key).and_then(Json::as_str).unwrap_or_default();
                 let (group, version) = (text("group"), text("version"));
                 let slash = if group.is_empty() { "" } else { "/" };
-                out.by_kind.insert(format!("{group}{slash}{version}:{}", text("kind")), name.clone());
+                out.by_kind.insert(format!("{group}{slash}{version}:{}", text("kind")).into(), name.clone().into());
             }
         }
         out
     }
 
     pub fn of_kind(&self, api_version: &str, kind: &str) -> Option<&Schema> {
-        let name = self.by_kind.get(&format!("{api_version}:{kind}"))?;
-        self.definitions.get(name)
+        let name = self.by_kind.get(format!("{api_version}:{kind}").as_str())?;
+        self.definitions.get(name).map(Definition::schema)
     }
 
     /// Follows references.
     fn resolved<'s>(&'s self, mut schema: &'s Schema) -> Option<&'s Schema> {
         for _ in 0..100 {
             match schema {
-                Schema::Ref(name) => schema = self.definitions.get(name)?,
+                Schema::Ref(name) => schema = self.definitions.get(name.as_str())?.schema(),
                 other => return Some(other),
             }
         }

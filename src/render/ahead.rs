@@ -28,7 +28,7 @@ pub struct Ahead {
     /// Not yet offered to the other thread: there are too few.
     first: Vec<Arc<[u8]>>,
     bytes: usize,
-    /// Whether there is another core and a thread on it; asked once, when there is enough to do.
+    /// Whether there is another core and a thread on it; asked when there is enough to do.
     other: Option<Option<Arc<Shared>>>,
 }
 
@@ -134,7 +134,7 @@ impl Ahead {
 
 /// Begins to parse these on another core, if there is one.
 fn start(first: Vec<Arc<[u8]>>) -> Option<Arc<Shared>> {
-    if !std::thread::available_parallelism().is_ok_and(|n| n.get() > 1) {
+    if crate::gotmpl::cores() < 2 {
         return None;
     }
     let shared = Arc::new(Shared::default());

@@ -9,8 +9,7 @@ const FROM: usize = 128 << 10;
 
 /// Applies `f` to every item. `bytes` is how much text there is in all.
 pub fn map<T: Sync, R: Send>(items: &[T], bytes: usize, f: impl Fn(&T) -> R + Sync) -> Vec<R> {
-    // To ask how many cores there are reads a dozen files of the system: only where it matters.
-    let threads = if bytes < FROM { 1 } else { std::thread::available_parallelism().map_or(1, usize::from).min(8) };
+    let threads = if bytes < FROM { 1 } else { crate::gotmpl::cores().min(8) };
     if threads == 1 {
         return items.iter().map(f).collect();
     }

@@ -1,9 +1,10 @@
 //! Many files of a commit at once: the texts below a directory, and where its links lead.
 //!
-//! One question for a whole directory costs one step to the thread that owns the object store; links are looked for beside it, on a thread of
-//! their own.
+//! A large directory is read by two threads, and each file is looked through by the thread that read it; what lies at several places is read
+//! and looked through once. Links are looked for on a thread of their own.
 
-use std::collections::{BTreeSet, HashSet};
+use std::collections::{BTreeSet, HashMap, HashSet};
+use std::io::Read as _;
 use std::path::Path;
 use std::sync::Arc;
 use std::thread::JoinHandle;
@@ -12,7 +13,7 @@ use gix::ObjectId;
 use gix::objs::FindExt as _;
 use gix::objs::tree::EntryKind;
 
-use super::git_tree::{GitTree, Items};
+use super::git_tree::{GitTree, Items, Store};
 
 /// A file that is longer than this is not read in bulk.
 pub const LONGEST: usize = 1 << 20;
@@ -20,23 +21,37 @@ pub const LONGEST: usize = 1 << 20;
 /// Directories in directories.
 const DEEPEST: usize = 500;
 
+/// So many directories in one are shared among two threads.
+const MANY: usize = 16;
+
 /// A file as the survey found it.
-pub struct File {
+pub struct File<T> {
     /// From the root of the tree.
     pub path: String,
-    pub content: Content,
+    pub content: Content<T>,
 }
 
 /// What a file holds.
-pub enum Content {
-    Text(Arc<[u8]>),
+pub enum Content<T> {
+    /// Its text, and what was seen in it.
+    Text(Arc<[u8]>, T),
     TooLong,
     /// Nobody needs it.
     Unread,
 }
 
-/// Of a directory's files and their texts, which of the others need not be read.
-pub type Unneeded = fn(lists: &[&[u8]]) -> BTreeSet<String>;
+/// How a directory is looked through.
+#[derive(Clone, Copy)]
+pub struct Look<S> {
+    /// The names of files that are read first, in each directory.
+    pub first: &'static [&'static str],
+    /// By the texts of those, which of the directory's other files need not be read.
+    pub unneeded: fn(lists: &[&[u8]]) -> BTreeSet<String>,
+    /// Directories are kept, too, for those who ask for them.
+    pub keep: bool,
+    /// What is seen in a text, and whether it is that of a file which is read first.
+    pub see: S,
+}
 
 /// A symbolic link and what it says.
 #[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord)]
@@ -55,18 +70,17 @@ impl Links {
     /// # Errors
     /// There is no thread to be had.
     pub fn of(trees: [&GitTree; 2], below: &str) -> Result<Self, String> {
-        let store = trees[0].store();
-        let (directory, index, below) = (store.objects().to_path_buf(), store.index().to_path_buf(), below.to_owned());
+        let (store, below) = (trees[0].store().clone(), below.to_owned());
         let roots = trees.map(GitTree::root);
         let work = move || {
-            let kind = roots[0].kind();
-            let objects = gix::odb::at(directory, kind).map_err(|e| format!("the Git objects can't be read: {e}"))?;
-            if let Some(links) = indexed(&objects, &index, roots, &below) {
-                return Ok(links);
-            }
-            let (mut links, mut seen) = (Vec::new(), HashSet::new());
-            walk(&objects, roots[0], "", 0, &mut seen, &mut links)?;
-            Ok(links)
+            store.with(|r| {
+                if let Some(links) = indexed(r, roots, &below) {
+                    return Ok(links);
+                }
+                let (mut links, mut seen) = (Vec::new(), HashSet::new());
+                walk(r, roots[0], "", 0, &mut seen, &mut links)?;
+                Ok(links)
+            })
         };
         let started = std::thread::Builder::new().name("git links".into()).spawn(work);
         started.map(Self).map_err(|e| format!("no thread to read Git objects with: {e}"))
@@ -80,13 +94,21 @@ impl Links {
 }
 
 /// The links that the index lists, if it says that it holds one of these trees.
-fn indexed(objects: &gix::odb::Handle, file: &Path, trees: [ObjectId; 2], below: &str) -> Option<Vec<Link>> {
-    let index = gix::index::File::at(file, trees[0].kind(), true, gix::index::decode::Options::default()).ok()?;
+fn indexed(r: &gix::Repository, trees: [ObjectId; 2], below: &str) -> Option<Vec<Link>> {
+    if below.is_empty() && has_no_links(&r.index_path(), trees).unwrap_or(false) {
+        return Some(Vec::new());
+    }
+    let options = gix::index::decode::Options::default();
+    let index = gix::index::File::at(r.index_path(), trees[0].kind(), true, options).ok()?;
     let mut tree = index.tree()?;
     for part in below.split('/').filter(|p| !p.is_empty()) {
         tree = tree.children.iter().find(|c| c.name.as_slice() == part.as_bytes())?;
     }
     if tree.num_entries.is_none() || !trees.contains(&tree.id) {
+        return None;
+    }
+    // A sparse index keeps whole directories to itself.
+    if index.entries().iter().any(|e| e.mode == gix::index::entry::Mode::DIR) {
         return None;
     }
     let inside = if below.is_empty() { String::new() } else { format!("{below}/") };
@@ -95,15 +117,55 @@ fn indexed(objects: &gix::odb::Handle, file: &Path, trees: [ObjectId; 2], below:
         let path = String::from_utf8_lossy(entry.path(&index));
         let Some(path) = path.strip_prefix(&inside) else { continue };
         let mut text = Vec::new();
-        let blob = objects.find_blob(&entry.id, &mut text).ok()?;
+        let blob = r.objects.find_blob(&entry.id, &mut text).ok()?;
         links.push(Link { path: path.to_owned(), target: String::from_utf8_lossy(blob.data).into_owned() });
     }
     Some(links)
 }
 
+/// Whether an index holds one of these trees and surely no link: nowhere in it stand the bytes of a link's mode, and nothing tells of entries
+/// that it does not list itself (`link`, a split index; `sdir`, a sparse one). This is known long before it is read entry by entry.
+///
+/// Source: `gitformat-index`; an entry's mode are 32 bits, those of a link 0o120000. The extension `TREE` begins with the root: an empty path,
+/// the number of its entries (-1 if it is no longer what was written), that of its directories, and its id.
+fn has_no_links(file: &Path, trees: [ObjectId; 2]) -> std::io::Result<bool> {
+    const CHUNK: usize = 64 << 10;
+    const SIGNS: [&[u8]; 3] = [&[0, 0, 0o240, 0], b"link", b"sdir"];
+    // What may be cut in two by a chunk's end is looked for again.
+    const OVERLAP: usize = 64;
+    let mut file = std::fs::File::open(file)?;
+    let mut buffer = vec![0; CHUNK];
+    let (mut kept, mut found) = (0, false);
+    loop {
+        let Some(room) = buffer.get_mut(kept..) else { return Ok(false) };
+        let read = file.read(room)?;
+        if read == 0 {
+            return Ok(found);
+        }
+        let text = buffer.get(..kept + read).unwrap_or_default();
+        if SIGNS.iter().any(|sign| memchr::memmem::find(text, sign).is_some()) {
+            return Ok(false);
+        }
+        found |= memchr::memmem::find_iter(text, b"TREE").any(|at| {
+            let root = text.get(at + 8..).and_then(|rest| rest.strip_prefix(b"\0"));
+            root.and_then(root_tree).is_some_and(|id| trees.iter().any(|tree| tree.as_slice() == id))
+        });
+        let rest = text.len().saturating_sub(OVERLAP)..text.len();
+        kept = rest.len();
+        buffer.copy_within(rest, 0);
+    }
+}
+
+/// The id behind `ENTRIES DIRECTORIES\n`.
+fn root_tree(text: &[u8]) -> Option<&[u8]> {
+    let digits = |text: &[u8]| text.iter().take_while(|b| b.is_ascii_digit()).count();
+    let rest = text.get(digits(text)..)?.strip_prefix(b" ").filter(|_| digits(text) > 0)?;
+    rest.get(digits(rest)..)?.strip_prefix(b"\n")?.get(..20)
+}
+
 /// A directory is the same at all places that it lies at, but its links are not: those without links alone are entered once.
 fn walk(
-    objects: &gix::odb::Handle,
+    r: &gix::Repository,
     tree: ObjectId,
     below: &str,
     depth: usize,
@@ -117,7 +179,7 @@ fn walk(
     let before = links.len();
     let mut buffer = Vec::new();
     let failed = |e: &dyn std::fmt::Display| format!("{below}: a tree can't be read: {e}");
-    for entry in objects.find_tree_iter(&tree, &mut buffer).map_err(|e| failed(&e))? {
+    for entry in r.objects.find_tree_iter(&tree, &mut buffer).map_err(|e| failed(&e))? {
         let entry = entry.map_err(|e| failed(&e))?;
         let kind = entry.mode.kind();
         if !matches!(kind, EntryKind::Tree | EntryKind::Link) {
@@ -125,10 +187,10 @@ fn walk(
         }
         let path = join(below, &String::from_utf8_lossy(entry.filename));
         if kind == EntryKind::Tree {
-            walk(objects, entry.oid.to_owned(), &path, depth + 1, seen, links)?;
+            walk(r, entry.oid.to_owned(), &path, depth + 1, seen, links)?;
         } else {
             let mut text = Vec::new();
-            let blob = objects.find_blob(entry.oid, &mut text).map_err(|e| failed(&e))?;
+            let blob = r.objects.find_blob(entry.oid, &mut text).map_err(|e| failed(&e))?;
             links.push(Link { path, target: String::from_utf8_lossy(blob.data).into_owned() });
         }
     }
@@ -151,52 +213,79 @@ fn join(dir: &str, name: &str) -> String {
 }
 
 impl GitTree {
-    /// The file at a clean relative path, or all files below the directory there, links aside; nothing if there is nothing. In each
-    /// directory those named `first` are read first, and tell which others need not be.
+    /// The file at a clean relative path, or all files below the directory there, links aside; nothing if there is nothing.
     ///
     /// # Errors
     /// The objects can't be read.
-    pub fn below(&self, path: &str, first: &'static [&'static str], unneeded: Unneeded) -> Result<Vec<File>, String> {
-        let (root, path) = (self.root(), path.to_owned());
-        let (files, trees, blobs) = self.store().with(move |r| {
-            let mut at = (EntryKind::Tree, root);
+    pub fn below<T, S>(&self, path: &str, look: Look<S>) -> Result<Vec<File<T>>, String>
+    where
+        T: Clone + Send,
+        S: Fn(&[u8], bool) -> T + Copy + Send + Sync,
+    {
+        let found = self.store().with(|r| {
+            let mut at = (EntryKind::Tree, self.root());
             for part in path.split('/').filter(|p| !p.is_empty()) {
                 if at.0 != EntryKind::Tree {
-                    return Ok(Default::default());
+                    return Ok(Found::default());
                 }
                 let tree = r.find_tree(at.1).map_err(|e| format!("a tree can't be read: {e}"))?;
-                let Some(entry) = tree.find_entry(part) else { return Ok(Default::default()) };
+                let Some(entry) = tree.find_entry(part) else { return Ok(Found::default()) };
                 at = (entry.mode().kind(), entry.oid().to_owned());
             }
-            let mut reader = Reader { r, first, unneeded, files: Vec::new(), trees: Vec::new(), blobs: Vec::new() };
+            let mut reader = Reader::new(r, look, Some(self.store()));
             match at.0 {
-                EntryKind::Tree => reader.directory(at.1, &path, 0)?,
-                EntryKind::Blob | EntryKind::BlobExecutable => reader.file(at.1, path)?,
+                EntryKind::Tree => reader.directory(at.1, path, 0)?,
+                EntryKind::Blob | EntryKind::BlobExecutable => {
+                    let name = path.rsplit('/').next().unwrap_or(path);
+                    reader.file(at.1, path.to_owned(), look.first.contains(&name))?;
+                }
                 EntryKind::Link | EntryKind::Commit => {}
             }
-            Ok((reader.files, reader.trees, reader.blobs))
+            Ok(reader.found)
         })?;
-        self.store().keep(trees, blobs);
-        Ok(files)
+        self.store().keep(found.trees, found.blobs);
+        Ok(found.files)
     }
 
     /// Reads all files below a directory at once; they are kept for those who ask for them.
     pub fn read_ahead(&self, path: &str) {
         // What can't be read is told where it is asked for.
-        let _ = self.below(path, &[], |_| BTreeSet::new());
+        let _ = self.below(path, Look { first: &[], unneeded: |_| BTreeSet::new(), keep: true, see: |_: &[u8], _| () });
     }
 }
 
-struct Reader<'r> {
-    r: &'r gix::Repository,
-    first: &'static [&'static str],
-    unneeded: Unneeded,
-    files: Vec<File>,
+/// What was read.
+struct Found<T> {
+    files: Vec<File<T>>,
     trees: Vec<(ObjectId, Items)>,
     blobs: Vec<(ObjectId, Arc<[u8]>)>,
 }
 
-impl Reader<'_> {
+impl<T> Default for Found<T> {
+    fn default() -> Self {
+        Self { files: Vec::new(), trees: Vec::new(), blobs: Vec::new() }
+    }
+}
+
+struct Reader<'r, T, S> {
+    r: &'r gix::Repository,
+    look: Look<S>,
+    found: Found<T>,
+    /// What was seen in files that were read already, by whether they are read first.
+    seen: HashMap<(ObjectId, bool), (Arc<[u8]>, T)>,
+    /// Another thread may help, with a repository from here.
+    help: Option<&'r Store>,
+}
+
+impl<'r, T, S> Reader<'r, T, S>
+where
+    T: Clone + Send,
+    S: Fn(&[u8], bool) -> T + Copy + Send + Sync,
+{
+    fn new(r: &'r gix::Repository, look: Look<S>, help: Option<&'r Store>) -> Self {
+        Self { r, look, found: Found::default(), seen: HashMap::new(), help }
+    }
+
     fn directory(&mut self, id: ObjectId, path: &str, depth: usize) -> Result<(), String> {
         shallow(path, depth)?;
         let tree = self.r.find_tree(id).map_err(|e| format!("a tree can't be read: {e}"))?;
@@ -205,45 +294,90 @@ impl Reader<'_> {
         for entry in tree.iter() {
             let entry = entry.map_err(|e| format!("a tree can't be read: {e}"))?;
             let Ok(name) = std::str::from_utf8(entry.filename()) else { continue };
-            items.insert(name.to_owned(), (entry.mode().kind(), entry.oid().to_owned()));
+            if self.look.keep {
+                items.insert(name.to_owned(), (entry.mode().kind(), entry.oid().to_owned()));
+            }
             match entry.mode().kind() {
                 EntryKind::Tree => directories.push((name.to_owned(), entry.oid().to_owned())),
                 EntryKind::Blob | EntryKind::BlobExecutable => files.push((name.to_owned(), entry.oid().to_owned())),
                 EntryKind::Link | EntryKind::Commit => {}
             }
         }
-        self.trees.push((id, items));
-        let (first, others): (Vec<_>, Vec<_>) = files.into_iter().partition(|(n, _)| self.first.contains(&n.as_str()));
-        let start = self.files.len();
-        for (name, id) in &first {
-            self.file(*id, join(path, name))?;
+        if self.look.keep {
+            self.found.trees.push((id, items));
         }
-        let texts = self.files.get(start..).unwrap_or_default().iter().filter_map(|f| match &f.content {
-            Content::Text(text) => Some(&**text),
+        let (first, others): (Vec<_>, Vec<_>) =
+            files.into_iter().partition(|(n, _)| self.look.first.contains(&n.as_str()));
+        let start = self.found.files.len();
+        for (name, id) in &first {
+            self.file(*id, join(path, name), true)?;
+        }
+        let texts = self.found.files.get(start..).unwrap_or_default().iter().filter_map(|f| match &f.content {
+            Content::Text(text, _) => Some(&**text),
             Content::TooLong | Content::Unread => None,
         });
-        let unneeded = (self.unneeded)(&texts.collect::<Vec<_>>());
+        let unneeded = (self.look.unneeded)(&texts.collect::<Vec<_>>());
         for (name, id) in others {
             let path = join(path, &name);
             if unneeded.contains(&name) {
-                self.files.push(File { path, content: Content::Unread });
+                self.found.files.push(File { path, content: Content::Unread });
             } else {
-                self.file(id, path)?;
+                self.file(id, path, false)?;
             }
         }
-        directories.iter().try_for_each(|(name, id)| self.directory(*id, &join(path, name), depth + 1))
+        if directories.len() < MANY || self.help.is_none() {
+            return self.directories(&directories, path, depth);
+        }
+        self.shared(&directories, path, depth)
     }
 
-    fn file(&mut self, id: ObjectId, path: String) -> Result<(), String> {
+    fn directories(&mut self, list: &[(String, ObjectId)], path: &str, depth: usize) -> Result<(), String> {
+        list.iter().try_for_each(|(name, id)| self.directory(*id, &join(path, name), depth + 1))
+    }
+
+    /// Another thread takes the second half.
+    fn shared(&mut self, list: &[(String, ObjectId)], path: &str, depth: usize) -> Result<(), String> {
+        let Some(store) = self.help.take().filter(|_| crate::gotmpl::cores() > 1) else {
+            return self.directories(list, path, depth);
+        };
+        let (mine, others) = list.split_at(list.len() / 2);
+        let look = self.look;
+        let theirs = move || {
+            store.with(|r| {
+                let mut reader = Reader::new(r, look, None);
+                reader.directories(others, path, depth).map(|()| reader.found)
+            })
+        };
+        std::thread::scope(|scope| {
+            let Ok(beside) = std::thread::Builder::new().name("git files".into()).spawn_scoped(scope, theirs) else {
+                return self.directories(list, path, depth);
+            };
+            self.directories(mine, path, depth)?;
+            let found = beside.join().unwrap_or_else(|panic| std::panic::resume_unwind(panic))?;
+            self.found.files.extend(found.files);
+            self.found.trees.extend(found.trees);
+            self.found.blobs.extend(found.blobs);
+            Ok(())
+        })
+    }
+
+    fn file(&mut self, id: ObjectId, path: String, is_first: bool) -> Result<(), String> {
+        if let Some((text, seen)) = self.seen.get(&(id, is_first)) {
+            let content = Content::Text(text.clone(), seen.clone());
+            self.found.files.push(File { path, content });
+            return Ok(());
+        }
         let mut blob = self.r.find_blob(id).map_err(|e| format!("{path}: can't be read: {e}"))?;
         let content = if blob.data.len() > LONGEST {
             Content::TooLong
         } else {
             let text: Arc<[u8]> = blob.take_data().into();
-            self.blobs.push((id, text.clone()));
-            Content::Text(text)
+            let seen = (self.look.see)(&text, is_first);
+            self.found.blobs.push((id, text.clone()));
+            self.seen.insert((id, is_first), (text.clone(), seen.clone()));
+            Content::Text(text, seen)
         };
-        self.files.push(File { path, content });
+        self.found.files.push(File { path, content });
         Ok(())
     }
 }

@@ -5,7 +5,7 @@
 
 use std::collections::{BTreeMap, BTreeSet, HashMap};
 use std::path::{Path, PathBuf};
-use std::sync::{Arc, Mutex, PoisonError, mpsc};
+use std::sync::{Arc, Mutex, PoisonError};
 
 use gix::ObjectId;
 use gix::objs::tree::EntryKind;
@@ -15,21 +15,23 @@ use crate::kustomize::Entry;
 /// Steps through links for one path.
 const MAX_LINKS: usize = 40;
 
-/// A repository's object store. One thread owns it and answers the others; what it says is kept where it is asked for twice.
+/// A repository's object store, for any thread; what it says is kept where it is asked for twice.
 #[derive(Clone)]
 pub struct Store {
-    ask: mpsc::Sender<Job>,
+    shared: Arc<Shared>,
     work_tree: Option<PathBuf>,
-    /// The directory of the objects, and the index.
-    objects: PathBuf,
-    index: PathBuf,
     /// Trees by id; states that are compared have most of them in common.
     trees: Arc<Mutex<HashMap<ObjectId, Arc<Items>>>>,
     /// Files that were read in bulk, by id.
     files: Arc<Mutex<HashMap<ObjectId, Arc<[u8]>>>>,
 }
 
-type Job = Box<dyn FnOnce(&gix::Repository) + Send>;
+/// A repository serves one thread at a time: each takes one, and gives it back with what it has learnt by then.
+struct Shared {
+    source: gix::ThreadSafeRepository,
+    idle: Mutex<Vec<gix::Repository>>,
+}
+
 pub(super) type Items = BTreeMap<String, (EntryKind, ObjectId)>;
 
 impl Store {
@@ -38,46 +40,34 @@ impl Store {
     /// # Errors
     /// There is none.
     pub fn open(path: &Path) -> Result<(Self, String), String> {
-        let (ask, jobs) = mpsc::channel::<Job>();
-        let (opened, answer) = mpsc::sync_channel(1);
-        let place = path.to_path_buf();
-        let work = move || {
-            let mut repository = match gix::discover(&place) {
-                Ok(repository) => repository,
-                Err(_) => return drop(opened.send(None)),
-            };
-            repository.object_cache_size_if_unset(4 << 20);
-            let root = repository.workdir().and_then(|d| d.canonicalize().ok());
-            let _ = opened.send(Some((root, repository.common_dir().join("objects"), repository.index_path())));
-            jobs.iter().for_each(|job| job(&repository));
-        };
-        let started = std::thread::Builder::new().name("git".into()).spawn(work);
-        started.map_err(|e| format!("no thread to read Git objects with: {e}"))?;
-        let Ok(Some((root, objects, index))) = answer.recv() else {
+        let source = gix::ThreadSafeRepository::discover(path).map_err(|_| {
             let shown = path.display();
-            return Err(format!(
-                "{shown} is not in a Git repository: a range of commits needs one; clone it, or run git init"
-            ));
-        };
+            format!("{shown} is not in a Git repository: a range of commits needs one; clone it, or run git init")
+        })?;
+        let root = source.work_dir().and_then(|d| d.canonicalize().ok());
         let here = path.canonicalize().ok();
         let inside = root
             .as_ref()
             .zip(here)
             .and_then(|(root, here)| here.strip_prefix(root).ok().map(|below| below.to_string_lossy().into_owned()));
         Ok((
-            Self { ask, work_tree: root, objects, index, trees: Arc::default(), files: Arc::default() },
+            Self {
+                shared: Arc::new(Shared { source, idle: Mutex::default() }),
+                work_tree: root,
+                trees: Arc::default(),
+                files: Arc::default(),
+            },
             inside.unwrap_or_default(),
         ))
     }
 
-    pub(super) fn with<T: Send + 'static>(
-        &self,
-        work: impl FnOnce(&gix::Repository) -> Result<T, String> + Send + 'static,
-    ) -> Result<T, String> {
-        let (done, answer) = mpsc::sync_channel(1);
-        let gone = || "the Git objects can't be read any more".to_owned();
-        self.ask.send(Box::new(move |r| drop(done.send(work(r))))).map_err(|_| gone())?;
-        answer.recv().map_err(|_| gone())?
+    pub(super) fn with<T>(&self, work: impl FnOnce(&gix::Repository) -> Result<T, String>) -> Result<T, String> {
+        let idle = || self.shared.idle.lock().unwrap_or_else(PoisonError::into_inner);
+        let taken = idle().pop();
+        let repository = taken.unwrap_or_else(|| self.shared.source.to_thread_local());
+        let done = work(&repository);
+        idle().push(repository);
+        done
     }
 
     /// Of files of the work tree, those that Git neither tracks nor wants to know of: paths from its root, in order.
@@ -86,7 +76,7 @@ impl Store {
     /// The index or a file of patterns can't be read.
     pub fn ignored(&self, files: Vec<String>) -> Result<BTreeSet<String>, String> {
         use gix::worktree::stack::state::ignore::Source;
-        self.with(move |r| {
+        self.with(|r| {
             let failed = |e: &dyn std::fmt::Display| format!("what Git ignores can't be told: {e}");
             let index = r.index_or_empty().map_err(|e| failed(&e))?;
             let source = Source::WorktreeThenIdMappingIfNotSkipped;
@@ -105,14 +95,6 @@ impl Store {
         })
     }
 
-    pub(super) fn objects(&self) -> &Path {
-        &self.objects
-    }
-
-    pub(super) fn index(&self) -> &Path {
-        &self.index
-    }
-
     /// The root of the work tree, if there is one.
     pub fn work_tree(&self) -> Option<&Path> {
         self.work_tree.as_deref()
@@ -123,9 +105,8 @@ impl Store {
     /// # Errors
     /// It names none.
     pub fn commit(&self, name: &str) -> Result<ObjectId, String> {
-        let name = name.to_owned();
-        self.with(move |r| {
-            let id = r.rev_parse_single(name.as_str());
+        self.with(|r| {
+            let id = r.rev_parse_single(name);
             let id = id.map_err(|_| format!("{name} names no commit here: fetch it first"))?;
             let object = id.object().map_err(|e| format!("{name} can't be read: {e}"))?;
             let commit = object.peel_to_kind(gix::objs::Kind::Commit);
@@ -138,7 +119,7 @@ impl Store {
     /// # Errors
     /// There is none; a shallow clone may lack it.
     pub fn merge_base(&self, a: ObjectId, b: ObjectId) -> Result<ObjectId, String> {
-        self.with(move |r| {
+        self.with(|r| {
             r.merge_base(a, b).ok().flatten().map(|id| id.detach()).ok_or_else(|| {
                 "the two commits have no common ancestor here: a shallow clone lacks it (fetch the whole history), or name the base as BASE..HEAD".into()
             })
@@ -161,7 +142,7 @@ impl Store {
     /// The commit or its trees can't be read; there is no such path in it.
     pub fn tree(&self, commit: ObjectId, below: &str) -> Result<GitTree, String> {
         let name = commit.to_hex_with_len(12).to_string();
-        let root = self.with(move |r| {
+        let root = self.with(|r| {
             let commit = r.find_commit(commit).map_err(|e| format!("a commit can't be read: {e}"))?;
             commit.tree_id().map(|id| id.detach()).map_err(|e| format!("a commit can't be read: {e}"))
         })?;
@@ -189,7 +170,7 @@ impl Store {
         if let Some(items) = self.trees.lock().unwrap_or_else(PoisonError::into_inner).get(&id) {
             return Ok(items.clone());
         }
-        let items = self.with(move |r| {
+        let items = self.with(|r| {
             let tree = r.find_tree(id).map_err(|e| format!("a tree can't be read: {e}"))?;
             let mut items = Items::new();
             for entry in tree.iter() {
@@ -216,7 +197,7 @@ impl Store {
         if let Some(text) = self.files.lock().unwrap_or_else(PoisonError::into_inner).get(&id) {
             return Ok(text.to_vec());
         }
-        self.with(move |r| r.find_blob(id).map(|mut b| b.take_data()).map_err(|e| format!("a file can't be read: {e}")))
+        self.with(|r| r.find_blob(id).map(|mut b| b.take_data()).map_err(|e| format!("a file can't be read: {e}")))
     }
 }
 

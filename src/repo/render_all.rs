@@ -20,7 +20,7 @@ impl Environment {
         releases: &[&HelmRelease],
         settings: &Settings,
     ) -> Vec<Result<Rendered, Problem>> {
-        let cores = std::thread::available_parallelism().map_or(1, usize::from).min(MOST).min(releases.len());
+        let cores = crate::gotmpl::cores().min(MOST).min(releases.len());
         let queue = Mutex::new(releases.iter().enumerate());
         let work = || {
             let mut done = Vec::new();

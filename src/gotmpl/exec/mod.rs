@@ -53,6 +53,12 @@ pub fn with_large_stack<T: Send>(work: impl FnOnce() -> T + Send) -> std::io::Re
     })
 }
 
+/// How many cores there are for this process. To ask reads a dozen files of the system: it is asked once.
+pub fn cores() -> usize {
+    static CORES: std::sync::OnceLock<usize> = std::sync::OnceLock::new();
+    *CORES.get_or_init(|| std::thread::available_parallelism().map_or(1, usize::from))
+}
+
 /// Starts such a thread in a scope, for whoever has several things to do at a time.
 ///
 /// # Errors

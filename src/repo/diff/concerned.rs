@@ -6,12 +6,14 @@
 //! that changes what it names, Flux Kustomizations, links in the environment), there is no selection and everything is built.
 
 use std::collections::{BTreeMap, BTreeSet};
-use std::sync::Arc;
+use std::sync::{Arc, LazyLock};
 
-use super::mentions::{self, Changed, Mentions, is_below, resolve, words};
-use super::parts::{self, Files};
+use memchr::memmem::Finder;
+
+use super::mentions::{self, Changed, Mentions, Seen, is_below, resolve, words};
+use super::parts::{self, File, Files};
 use super::range::Range;
-use crate::repo::git_survey::{Content, LONGEST, Link};
+use crate::repo::git_survey::{Content, LONGEST, Link, Look};
 use crate::repo::{Checkout, GitTree, generated};
 
 /// More files than this below one path are not looked through.
@@ -20,11 +22,17 @@ const MOST_FILES: usize = 20_000;
 /// Links that lead through links are followed so far.
 const MOST_STEPS: usize = 6;
 
+static CONFIGURATIONS: LazyLock<Finder<'static>> = LazyLock::new(|| Finder::new("configurations"));
+
 /// What a part's files say.
 #[derive(Clone, Default)]
 struct Part {
-    mentions: Mentions,
-    texts: Vec<Arc<[u8]>>,
+    /// The older state's, and the newer one's where they differ.
+    files: Vec<File>,
+    /// See [`Mentions`].
+    unclear: bool,
+    everywhere: bool,
+    changed: bool,
     /// Files that declare fields which hold names, and those of them that are used.
     configurations: Vec<Arc<[u8]>>,
     declared: Vec<Arc<[u8]>>,
@@ -32,6 +40,27 @@ struct Part {
     unsteady: bool,
     /// One of its files is changed, or may have come or gone.
     touched: bool,
+}
+
+impl Part {
+    fn texts(&self) -> impl Iterator<Item = &Arc<[u8]>> {
+        self.files.iter().map(|f| &f.text)
+    }
+
+    /// Names that objects of the part may have.
+    fn defines(&self) -> impl Iterator<Item = &String> {
+        self.files.iter().flat_map(|f| &f.seen.defines)
+    }
+}
+
+/// Different texts. Most parts have one of them in common: what is one in memory is looked at once.
+fn distinct<'t>(texts: impl Iterator<Item = &'t Arc<[u8]>>) -> BTreeSet<&'t Arc<[u8]>> {
+    let mut last: Option<&Arc<[u8]>> = None;
+    let mut is_new = |text: &&'t Arc<[u8]>| {
+        let before = last.replace(text);
+        before.is_none_or(|before| !Arc::ptr_eq(before, text))
+    };
+    texts.filter(|text| is_new(text)).collect()
 }
 
 /// The parts that are built.
@@ -49,6 +78,8 @@ struct Survey<'s> {
     tree: &'s GitTree,
     head: &'s Checkout,
     changed: &'s BTreeSet<String>,
+    /// The same, by all paths that lead to them.
+    reached: &'s Changed<'s>,
     loaded: BTreeSet<String>,
     before: Files,
     after: Files,
@@ -58,33 +89,54 @@ struct Survey<'s> {
     unread: BTreeSet<String>,
 }
 
-impl Survey<'_> {
+impl<'s> Survey<'s> {
+    fn new(range: &'s Range, reached: &'s Changed<'s>) -> Option<Self> {
+        Some(Self {
+            tree: range.base.commit()?,
+            head: &range.head,
+            changed: &range.changed,
+            reached,
+            loaded: BTreeSet::new(),
+            before: Files::default(),
+            after: Files::default(),
+            long: BTreeSet::new(),
+            unread: BTreeSet::new(),
+        })
+    }
+
     /// Loads what lies at or below a path in both states.
     fn load(&mut self, path: &str) -> Option<()> {
         if self.loaded.iter().any(|l| is_below(path, l)) {
             return Some(());
         }
-        let files = self.tree.below(path, &generated::NAMES, mentions::only_data).ok()?;
+        let reached = self.reached;
+        let see = |text: &[u8], is_list| Arc::new(Seen::of(text, is_list, reached));
+        let look = Look { first: &generated::NAMES, unneeded: mentions::only_data, keep: false, see };
+        let files = self.tree.below(path, look).ok()?;
         if files.len() > MOST_FILES {
             return None;
         }
+        let (mut before, mut after) = (Vec::with_capacity(files.len()), Vec::with_capacity(files.len()));
         for file in files {
-            let text: Arc<[u8]> = match file.content {
-                Content::Text(text) => text,
+            let path: Arc<str> = file.path.as_str().into();
+            let found = match file.content {
+                Content::Text(text, seen) => File { text, seen },
                 Content::TooLong => {
                     self.long.insert(file.path.clone());
-                    Arc::default()
+                    File::default()
                 }
                 Content::Unread => {
                     self.unread.insert(file.path.clone());
-                    Arc::default()
+                    File::default()
                 }
             };
             if !self.changed.contains(&file.path) {
-                self.after.0.insert(file.path.clone(), text.clone());
+                after.push((path.clone(), found.clone()));
             }
-            self.before.0.insert(file.path, text);
+            before.push((path, found));
         }
+        self.before.0.append(&mut before.into_iter().collect());
+        self.after.0.append(&mut after.into_iter().collect());
         for path in self.changed.iter().filter(|p| is_below(p, path)) {
             if !self.head.is_file(path) {
                 continue;
@@ -94,7 +146,8 @@ impl Survey<'_> {
                 self.long.insert(path.clone());
                 text.clear();
             }
-            self.after.0.insert(path.clone(), text.into());
+            let seen = Arc::new(Seen::of(&text, is_list(path), reached));
+            self.after.0.insert(path.as_str().into(), File { text: text.into(), seen });
         }
         self.loaded.insert(path.to_owned());
         Some(())
@@ -104,15 +157,16 @@ impl Survey<'_> {
     fn lists(&self, dir: &str) -> (Option<Vec<String>>, Option<Vec<String>>) {
         let before = parts::of(&self.before, dir);
         // The same files, and the same lists of them.
-        let is_list = |path: &String| path.rsplit('/').next().is_some_and(|name| generated::NAMES.contains(&name));
         let mut changed = self.changed.iter().filter(|p| self.loaded.iter().any(|l| is_below(p, l)));
-        let same = changed.all(|p| self.before.0.contains_key(p) && self.after.0.contains_key(p) && !is_list(p));
+        let same = changed
+            .all(|p| self.before.0.contains_key(p.as_str()) && self.after.0.contains_key(p.as_str()) && !is_list(p));
         let after = if same { before.clone() } else { parts::of(&self.after, dir) };
         (before, after)
     }
 
     /// What the files of a part say, and those outside that they lead to.
-    fn part(&mut self, part: &str, changed: &Changed<'_>) -> Option<Part> {
+    fn part(&mut self, part: &str) -> Option<Part> {
+        let changed = self.reached;
         let mut out = Part::default();
         let mut waiting = vec![part.to_owned()];
         let mut names = Vec::new();
@@ -125,52 +179,51 @@ impl Survey<'_> {
             out.touched |= changed.reaches(&path);
             let both = [&self.before, &self.after];
             let sides = if changed.reaches(&path) { &both[..] } else { &both[..1] };
-            for (path, text) in sides.iter().flat_map(|files| files.below(&path)) {
-                let found = Mentions::of(path, text, part, changed);
+            for (path, File { text, seen }) in sides.iter().flat_map(|files| files.below(&path)) {
+                let found = Mentions::of(path, seen, part, changed);
                 let name = path.rsplit('/').next().unwrap_or(path);
-                out.unsteady |= self.changed.contains(path) && (found.configures || generated::NAMES.contains(&name));
+                out.unsteady |= self.changed.contains(&**path) && (found.configures || is_list(path));
                 if found.configures {
                     out.configurations.push(text.clone());
                     names.push(name.to_owned());
                 }
-                let all = &mut out.mentions;
-                all.unclear |= found.unclear || self.long.contains(path);
-                all.everywhere |= found.everywhere;
-                all.changed |= found.changed;
-                all.defines.extend(found.defines);
+                out.unclear |= found.unclear || self.long.contains(&**path);
+                out.everywhere |= found.everywhere;
+                out.changed |= found.changed;
                 if found.paths.iter().any(|p| self.unread.contains(p)) {
                     // Data to one kustomization and more to another.
                     return None;
                 }
                 waiting.extend(found.outside);
-                out.texts.push(text.clone());
+                out.files.push(File { text: text.clone(), seen: seen.clone() });
             }
         }
-        let is_used = |name: &str| out.texts.iter().any(|t| says(t, "configurations") && says(t, name));
+        let is_used = |name: &str| out.texts().any(|t| CONFIGURATIONS.find(t).is_some() && says(t, name));
         let used = out.configurations.iter().zip(&names).filter(|(_, name)| is_used(name));
         out.declared = used.map(|(text, _)| text.clone()).collect();
         Some(out)
     }
 }
 
+/// Whether a file lists others.
+fn is_list(path: &str) -> bool {
+    path.rsplit('/').next().is_some_and(|name| generated::NAMES.contains(&name))
+}
+
 impl Selection {
     /// Looks through an environment, a directory of both states. `None` if everything has to be built.
     pub fn new(range: &Range, dir: &str) -> Option<Self> {
-        let mut survey = Survey {
-            tree: range.base.commit()?,
-            head: &range.head,
-            changed: &range.changed,
-            loaded: BTreeSet::new(),
-            before: Files::default(),
-            after: Files::default(),
-            long: BTreeSet::new(),
-            unread: BTreeSet::new(),
-        };
+        let changed = Changed::new(&range.changed)?;
+        let mut survey = Survey::new(range, &changed)?;
         survey.load(dir)?;
-        // They are looked for at the same time.
+        // They are looked for at the same time. Few repositories have any that lead to a change: only there the files are looked through again.
         let links = range.links()?;
-        let changed = aliases(&range.changed, links)?;
-        let changes = Changed::new(&changed)?;
+        let reached = aliases(&range.changed, links)?;
+        let reached = Changed::new(&reached)?;
+        if reached.count() > changed.count() {
+            survey = Survey::new(range, &reached)?;
+            survey.load(dir)?;
+        }
         if survey.before.0.is_empty() || survey.after.0.is_empty() {
             return None;
         }
@@ -179,9 +232,9 @@ impl Selection {
         if lists.0.is_none() || lists.1.is_none() {
             for name in generated::NAMES {
                 let text =
-                    survey.before.0.get(&format!("{dir}/{name}")).or(survey.after.0.get(&format!("{dir}/{name}")));
-                let text = text.cloned().unwrap_or_default();
-                let up = words(&text).filter_map(|w| std::str::from_utf8(w).ok()).filter(|w| w.contains(".."));
+                    survey.before.0.get(&*format!("{dir}/{name}")).or(survey.after.0.get(&*format!("{dir}/{name}")));
+                let file = text.cloned().unwrap_or_default();
+                let up = words(&file.text).filter_map(|w| std::str::from_utf8(w).ok()).filter(|w| w.contains(".."));
                 for path in up.filter_map(|w| resolve(dir, w)).filter(|p| !is_below(dir, p)) {
                     survey.load(&path)?;
                 }
@@ -193,14 +246,13 @@ impl Selection {
         let (in_base, in_head): (BTreeSet<&String>, BTreeSet<&String>) =
             (out.base.iter().collect(), out.head.iter().collect());
         for path in in_base.union(&in_head) {
-            let mut part = survey.part(path, &changes)?;
-            let says = &part.mentions;
-            if says.everywhere {
+            let mut part = survey.part(path)?;
+            if part.everywhere {
                 return None;
             }
             let on_one_side = in_base.contains(path) != in_head.contains(path);
             part.unsteady |= on_one_side;
-            if on_one_side || says.changed || says.unclear || changes.reaches(path) {
+            if on_one_side || part.changed || part.unclear || reached.reaches(path) {
                 out.chosen.insert((*path).clone());
             }
             out.parts.insert((*path).clone(), part);
@@ -210,8 +262,7 @@ impl Selection {
             return None;
         }
         // References hold for the whole environment, wherever they are declared: those that may come or go must stand elsewhere too.
-        let steady: BTreeSet<&Arc<[u8]>> =
-            out.parts.values().filter(|p| !p.unsteady).flat_map(|p| &p.declared).collect();
+        let steady = distinct(out.parts.values().filter(|p| !p.unsteady).flat_map(|p| &p.declared));
         let mut unsteady = out.parts.values().filter(|p| p.unsteady).flat_map(|p| &p.configurations);
         if !unsteady.all(|text| steady.contains(text)) {
             return None;
@@ -226,7 +277,7 @@ impl Selection {
         let renames: BTreeSet<String> =
             names.iter().flat_map(|n| [Some(n.as_str()), without_hash(n)]).flatten().map(String::from).collect();
         for (path, part) in &self.parts {
-            if !self.chosen.contains(path) && part.texts.iter().any(|text| renames.iter().any(|n| says(text, n))) {
+            if !self.chosen.contains(path) && part.texts().any(|text| renames.iter().any(|n| says(text, n))) {
                 self.chosen.insert(path.clone());
             }
         }
@@ -236,8 +287,8 @@ impl Selection {
 
     /// The names that objects have where they are written, in the built parts that may name them otherwise.
     pub fn unclear_names(&self) -> impl Iterator<Item = &String> {
-        let unclear = self.built().filter(|(_, part)| part.mentions.unclear);
-        unclear.flat_map(|(_, part)| &part.mentions.defines)
+        let unclear = self.built().filter(|(_, part)| part.unclear);
+        unclear.flat_map(|(_, part)| part.defines())
     }
 
     /// Whether the built parts are the same in both states: what differs are charts and values files.
@@ -267,7 +318,7 @@ impl Selection {
             if new.is_empty() {
                 return;
             }
-            for text in new.iter().flat_map(|part| &part.texts) {
+            for text in new.iter().flat_map(|part| part.texts()) {
                 for word in words(text).flat_map(|w| w.split(|b| *b == b'/')) {
                     known.insert(word.to_vec());
                     if let Some(plain) = std::str::from_utf8(word).ok().and_then(without_hash) {
@@ -278,11 +329,11 @@ impl Selection {
             read = self.chosen.clone();
             let mut more: BTreeSet<String> = BTreeSet::new();
             let steady = self.built().filter(|(_, part)| !part.unsteady);
-            let mut declared: BTreeSet<&Arc<[u8]>> = steady.flat_map(|(_, part)| &part.declared).collect();
+            let mut declared = distinct(steady.flat_map(|(_, part)| &part.declared));
             for (path, part) in self.parts.iter().filter(|(path, _)| !self.chosen.contains(*path)) {
                 let declares = part.declared.iter().filter(|text| declared.insert(text)).count() > 0;
                 let last = |name: &String| words(name.as_bytes()).last().is_some_and(|w| known.contains(w));
-                if declares || part.mentions.defines.iter().any(last) {
+                if declares || part.defines().any(last) {
                     more.insert(path.clone());
                 }
             }

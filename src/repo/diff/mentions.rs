@@ -11,7 +11,7 @@ use std::sync::LazyLock;
 
 use memchr::memmem::Finder;
 
-use crate::repo::{Checkout, generated};
+use crate::repo::Checkout;
 
 /// The changed files, and the words that could lead to one of them.
 pub struct Changed<'c> {
@@ -35,8 +35,6 @@ pub struct Mentions {
     pub outside: BTreeSet<String>,
     /// Paths from the root that a kustomization gives with a directory in them.
     pub paths: BTreeSet<String>,
-    /// Names that objects of the file may have.
-    pub defines: BTreeSet<String>,
     /// Fields that hold names are declared here (`nameReference`).
     pub configures: bool,
 }
@@ -60,6 +58,7 @@ fn is_word(b: u8) -> bool {
 
 static RELEASE: LazyLock<Finder<'static>> = LazyLock::new(|| Finder::new("helm.toolkit.fluxcd.io/"));
 static METADATA: LazyLock<Finder<'static>> = LazyLock::new(|| Finder::new("metadata"));
+static GENERATOR: LazyLock<Finder<'static>> = LazyLock::new(|| Finder::new("Generator:"));
 static NAME: LazyLock<Finder<'static>> = LazyLock::new(|| Finder::new("name"));
 
 /// The words of a text.
@@ -75,9 +74,19 @@ pub fn words(text: &[u8]) -> impl Iterator<Item = &[u8]> {
     })
 }
 
+/// Whether a text says a thing, wherever.
+fn says(text: &[u8], what: &str) -> bool {
+    memchr::memmem::find(text, what.as_bytes()).is_some()
+}
+
 /// A path from a directory, clean; `None` if it leads out.
 pub fn resolve(dir: &str, path: &str) -> Option<String> {
-    Checkout::relative(&format!("{dir}/{path}")).ok()
+    let path = if dir.is_empty() { path.to_owned() } else { format!("{dir}/{path}") };
+    // Most are clean.
+    if !path.split('/').any(|part| matches!(part, "" | "." | "..")) {
+        return Some(path);
+    }
+    Checkout::relative(&path).ok()
 }
 
 /// Whether a path is a directory's, or lies below it.
@@ -99,6 +108,11 @@ impl<'c> Changed<'c> {
         Some(Self { paths, names, lengths })
     }
 
+    /// How many paths there are.
+    pub fn count(&self) -> usize {
+        self.paths.len()
+    }
+
     /// Whether a file is changed that lies at a path or below it.
     pub fn reaches(&self, path: &str) -> bool {
         if path.is_empty() {
@@ -117,23 +131,40 @@ impl<'c> Changed<'c> {
     }
 }
 
-impl Mentions {
-    /// Looks through a file: `path` is its place from the root, `part` what it belongs to.
-    pub fn of(path: &str, text: &[u8], part: &str, changed: &Changed<'_>) -> Self {
-        let mut out = Self::default();
-        let (dir, name) = path.rsplit_once('/').unwrap_or(("", path));
-        let kustomization = generated::NAMES.contains(&name);
-        let says = |what: &str| memchr::memmem::find(text, what.as_bytes()).is_some();
-        // Words that do not lead upwards lead to what lies below.
-        let here = changed.reaches(dir);
-        let release = RELEASE.find(text).is_some();
-        let root_chart = release && ["chart: /\n", "chart: \"/\"", "chart: '/'"].into_iter().any(says);
-        let mut encrypted = false;
+/// What a text says, wherever it stands.
+#[derive(Clone, Debug, Default)]
+pub struct Seen {
+    unclear: bool,
+    everywhere: bool,
+    configures: bool,
+    release: bool,
+    /// A release names the root of the repository as its chart.
+    root_chart: bool,
+    /// The words that may lead to another file.
+    ways: Vec<Way>,
+    /// Names that objects of the file may have.
+    pub defines: Vec<String>,
+}
+
+#[derive(Clone, Debug)]
+struct Way {
+    word: String,
+    upwards: bool,
+    /// A path with a directory in it, in a kustomization.
+    nested: bool,
+}
+
+impl Seen {
+    /// Looks through a text, of a kustomization or of another file.
+    pub fn of(text: &[u8], kustomization: bool, changed: &Changed<'_>) -> Self {
+        let mut out = Self { release: RELEASE.find(text).is_some(), ..Self::default() };
+        let (mut encrypted, mut root) = (false, false);
         for word in words(text) {
             match word {
                 b"nameReference" => out.configures = true,
                 b"/metadata/name" => out.unclear = true,
                 b"ENC" => encrypted = true,
+                b"/" => root = true,
                 b"vars" | b"crds" | b"openapi" if kustomization => out.everywhere = true,
                 b"replacements" | b"namePrefix" | b"nameSuffix" | b"transformers" | b"generators" | b"validators"
                     if kustomization =>
@@ -147,14 +178,39 @@ impl Mentions {
             if !upwards && !nested && !changed.may_be(word) {
                 continue;
             }
-            let Ok(word) = std::str::from_utf8(word) else { continue };
+            if let Ok(word) = std::str::from_utf8(word) {
+                out.ways.push(Way { word: word.to_owned(), upwards, nested });
+            }
+        }
+        out.unclear |= out.release && encrypted;
+        out.root_chart = out.release
+            && root
+            && ["chart: /\n", "chart: \"/\"", "chart: '/'"].into_iter().any(|chart| says(text, chart));
+        // In a quoted text these may stand for, or within, what is looked for.
+        let escape = |rest: &[u8]| matches!(rest.first(), Some(b'x' | b'u' | b'U' | b'/' | b'\n' | b'\r'));
+        out.unclear |= memchr::memchr_iter(b'\\', text).any(|at| text.get(at + 1..).is_some_and(escape));
+        out.unclear |= !names(text, kustomization, &mut out.defines);
+        out
+    }
+}
+
+impl Mentions {
+    /// What was seen in a file: `path` is its place from the root, `part` what it belongs to.
+    pub fn of(path: &str, seen: &Seen, part: &str, changed: &Changed<'_>) -> Self {
+        let dir = path.rsplit_once('/').map_or("", |(dir, _)| dir);
+        let mut out =
+            Self { unclear: seen.unclear, everywhere: seen.everywhere, configures: seen.configures, ..Self::default() };
+        // Words that do not lead upwards lead to what lies below.
+        let here = !seen.ways.is_empty() && changed.reaches(dir);
+        for Way { word, upwards, nested } in &seen.ways {
+            let (upwards, nested) = (*upwards, *nested);
             let from_here = if upwards || nested || here { resolve(dir, word) } else { None };
             out.paths.extend(from_here.clone().filter(|_| nested));
             // The root alone is a path where a release names its chart; elsewhere it is a route or the end of a sentence.
-            let whole = release && (word != "/" || root_chart);
+            let whole = seen.release && (word != "/" || seen.root_chart);
             let odd = ["//", "/."].into_iter().any(|odd| word.contains(odd));
             let is_clean = !upwards && !odd && !word.starts_with(['.', '/']) && !word.ends_with('/');
-            let from_root = if is_clean { Some(Cow::Borrowed(word)) } else { resolve("", word).map(Cow::Owned) };
+            let from_root = if is_clean { Some(Cow::Borrowed(&**word)) } else { resolve("", word).map(Cow::Owned) };
             let from_root = from_root.filter(|p| !p.is_empty() || whole);
             out.changed |= from_here.as_ref().is_some_and(|p| changed.reaches(p) && !is_below(dir, p))
                 || from_root.is_some_and(|p| changed.reaches(&p));
@@ -166,18 +222,16 @@ impl Mentions {
                 }
             }
         }
-        out.unclear |= release && encrypted;
-        // In a quoted text these may stand for, or within, what is looked for.
-        let escape = |rest: &[u8]| matches!(rest.first(), Some(b'x' | b'u' | b'U' | b'/' | b'\n' | b'\r'));
-        out.unclear |= memchr::memchr_iter(b'\\', text).any(|at| text.get(at + 1..).is_some_and(escape));
-        out.unclear |= !names(text, kustomization, &mut out.defines);
         out
     }
 }
 
 /// The files of a directory that its kustomizations only take data from: named by generators and by nothing else.
 pub fn only_data(kustomizations: &[&[u8]]) -> BTreeSet<String> {
-    let (mut data, mut other) = (BTreeSet::new(), BTreeSet::new());
+    let (mut data, mut other): (Vec<&[u8]>, Vec<&[u8]>) = (Vec::new(), Vec::new());
+    if !kustomizations.iter().any(|text| GENERATOR.find(text).is_some()) {
+        return BTreeSet::new();
+    }
     for text in kustomizations {
         let mut generates = false;
         for line in text.split(|b| *b == b'\n') {
@@ -188,11 +242,12 @@ pub fn only_data(kustomizations: &[&[u8]]) -> BTreeSet<String> {
             if generates { data.extend(names) } else { other.extend(names) }
         }
     }
-    data.difference(&other).map(|name| String::from_utf8_lossy(name).into_owned()).collect()
+    let only = data.into_iter().filter(|name| !other.contains(name));
+    only.map(|name| String::from_utf8_lossy(name).into_owned()).collect()
 }
 
 /// Collects what stands behind `name:` in `metadata`, or anywhere in a kustomization. False if that can't be told line by line.
-fn names(text: &[u8], kustomization: bool, out: &mut BTreeSet<String>) -> bool {
+fn names(text: &[u8], kustomization: bool, out: &mut Vec<String>) -> bool {
     let at_start = |at: usize| at == 0 || text.get(at - 1) == Some(&b'\n');
     if memchr::memchr2_iter(b'{', b'[', text).any(at_start) {
         return false;
@@ -246,7 +301,7 @@ fn values(text: &[u8], key: &Finder<'_>, take: &mut dyn FnMut(usize, &[u8]) -> b
 }
 
 /// Takes a plain or quoted name; anchors, aliases, tags, blocks and continued lines are not understood.
-fn value_name(value: &[u8], out: &mut BTreeSet<String>) -> bool {
+fn value_name(value: &[u8], out: &mut Vec<String>) -> bool {
     let end = value.iter().position(|b| matches!(b, b',' | b'}' | b']' | b' ' | b'#')).unwrap_or(value.len());
     let value = value.get(..end).unwrap_or_default();
     let plain = value.strip_prefix(b"\"").and_then(|v| v.strip_suffix(b"\""));
@@ -254,7 +309,7 @@ fn value_name(value: &[u8], out: &mut BTreeSet<String>) -> bool {
     if plain.is_empty() || plain.iter().any(|b| matches!(b, b'&' | b'*' | b'!' | b'>' | b'|' | b'"' | b'\'' | b'\\')) {
         return false;
     }
-    out.insert(String::from_utf8_lossy(plain).into_owned());
+    out.push(String::from_utf8_lossy(plain).into_owned());
     true
 }
 
@@ -266,10 +321,19 @@ fn balanced(flow: &[u8]) -> bool {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::repo::generated;
+
+    fn seen(path: &str, text: &str, changed: &[&str]) -> (Seen, Mentions) {
+        let paths: BTreeSet<String> = changed.iter().map(|p| (*p).to_owned()).collect();
+        let changed = Changed::new(&paths).unwrap();
+        let name = path.rsplit('/').next().unwrap();
+        let seen = Seen::of(text.as_bytes(), generated::NAMES.contains(&name), &changed);
+        let mentions = Mentions::of(path, &seen, "env/web", &changed);
+        (seen, mentions)
+    }
 
     fn mentions(path: &str, text: &str, changed: &[&str]) -> Mentions {
-        let paths: BTreeSet<String> = changed.iter().map(|p| (*p).to_owned()).collect();
-        Mentions::of(path, text.as_bytes(), "env/web", &Changed::new(&paths).unwrap())
+        seen(path, text, changed).1
     }
 
     #[test]
@@ -311,8 +375,9 @@ mod tests {
             ("kustomization.yaml", "configMapGenerator:\n- name: web\n- files: [name]\n  name: b\n", Some("b,web")),
             ("kustomization.yaml", "configMapGenerator: [{name: web, files: [a]}]\n", Some("web")),
         ] {
-            let found = mentions(&format!("env/web/{path}"), text, &[]);
-            let names = found.defines.into_iter().collect::<Vec<_>>().join(",");
+            let (seen, found) = seen(&format!("env/web/{path}"), text, &[]);
+            let names: BTreeSet<String> = seen.defines.into_iter().collect();
+            let names = names.into_iter().collect::<Vec<_>>().join(",");
             assert_eq!((!found.unclear).then_some(names.as_str()), want, "{text}");
         }
     }

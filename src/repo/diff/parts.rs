@@ -2,37 +2,48 @@
 
 use std::borrow::Cow;
 use std::collections::{BTreeMap, BTreeSet};
+use std::ops::Bound;
 use std::sync::Arc;
 
-use super::mentions::{is_below, resolve};
+use super::mentions::{Seen, is_below, resolve};
 use crate::kustomize::{Entry, Tree};
 use crate::repo::{document, generated};
 
 /// Files in memory, by their paths from the root.
 #[derive(Clone, Default)]
-pub struct Files(pub BTreeMap<String, Arc<[u8]>>);
+pub struct Files(pub BTreeMap<Arc<str>, File>);
+
+/// A file's text, and what was seen in it.
+#[derive(Clone, Default)]
+pub struct File {
+    pub text: Arc<[u8]>,
+    pub seen: Arc<Seen>,
+}
 
 /// How deep lists of lists are followed.
 const MAX_DEPTH: usize = 16;
 
 impl Files {
     /// The files at or below a path.
-    pub fn below<'f>(&'f self, path: &'f str) -> impl Iterator<Item = (&'f String, &'f Arc<[u8]>)> {
-        self.0.range(path.to_owned()..).take_while(move |(p, _)| p.starts_with(path)).filter(|(p, _)| is_below(p, path))
+    pub fn below<'f>(&'f self, path: &'f str) -> impl Iterator<Item = (&'f Arc<str>, &'f File)> {
+        self.0
+            .range::<str, _>((Bound::Included(path), Bound::Unbounded))
+            .take_while(move |(p, _)| p.starts_with(path))
+            .filter(|(p, _)| is_below(p, path))
     }
 }
 
 impl Tree for Files {
     fn resolve(&self, path: &str) -> Option<(String, Entry)> {
-        let clean = resolve("", path)?;
-        let entry = if self.0.contains_key(&clean) { Entry::File } else { Entry::Directory };
+        let clean = resolve("", path.trim_start_matches('/'))?;
+        let entry = if self.0.contains_key(clean.as_str()) { Entry::File } else { Entry::Directory };
         let found = entry == Entry::File || self.below(&clean).next().is_some();
         found.then(|| (format!("/{clean}"), entry))
     }
 
     fn read(&self, path: &str) -> Result<Cow<'_, [u8]>, String> {
         let found = self.0.get(path.trim_start_matches('/'));
-        found.map(|text| Cow::Borrowed(&**text)).ok_or_else(|| "no such file or directory".to_owned())
+        found.map(|file| Cow::Borrowed(&*file.text)).ok_or_else(|| "no such file or directory".to_owned())
     }
 
     fn list(&self, path: &str) -> Vec<(String, Entry)> {
@@ -75,8 +86,8 @@ fn collect(files: &Files, dir: &str, root: bool, depth: usize, out: &mut Vec<Str
         let written = root.then(|| generated::Generated::resources(files, &absolute))?;
         return written.iter().try_for_each(|entry| part(files, dir, entry, depth, out));
     };
-    let text = files.0.get(path.trim_start_matches('/'))?;
-    match resources(text) {
+    let file = files.0.get(path.trim_start_matches('/'))?;
+    match resources(&file.text) {
         Some(entries) => entries.iter().try_for_each(|entry| part(files, dir, entry, depth, out)),
         None if root => None,
         None => {
@@ -125,7 +136,8 @@ mod tests {
     use super::*;
 
     fn parts(files: &[(&str, &str)]) -> Option<Vec<String>> {
-        let files = files.iter().map(|(path, text)| ((*path).to_owned(), Arc::from(text.as_bytes()))).collect();
+        let file = |text: &str| File { text: text.as_bytes().into(), ..File::default() };
+        let files = files.iter().map(|(path, text)| (Arc::from(*path), file(text))).collect();
         of(&Files(files), "env")
     }
 
