@@ -12,6 +12,7 @@ use crate::repo::diff::{self, EnvironmentDiff, ObjectChange, Range};
 use crate::repo::{Checkout, Environment, HelmRelease, secrets};
 use crate::report::markdown;
 use crate::sops::mask::{self, Comparison};
+use crate::{gotmpl, kustomize, render};
 
 use super::Failure;
 use super::args::Global;
@@ -63,6 +64,7 @@ struct SecretFile {
 }
 
 pub fn run(args: &RepositoryDiff, global: &Global, io: &mut Streams<'_>) -> Result<(), Failure> {
+    get_ready();
     let opener = Opener::new(&args.deployment, global)?;
     // It is not taken apart at the end: the process ends then, and the system is quicker.
     let range = ManuallyDrop::new(Range::open(&args.repo, args.range.as_deref())?);
@@ -84,6 +86,18 @@ pub fn run(args: &RepositoryDiff, global: &Global, io: &mut Streams<'_>) -> Resu
     }
     let differs = !secrets.is_empty() || found.iter().any(|d| !d.is_empty());
     if args.exit_code && differs { Err(Failure { code: 2, ..Failure::new("") }) } else { Ok(()) }
+}
+
+/// What builds and renders need first is made on another core, if there is one, while Git is read.
+fn get_ready() {
+    let work = || {
+        kustomize::get_ready();
+        render::functions();
+    };
+    if gotmpl::cores() > 1 {
+        // Without a thread it is made when it is needed.
+        let _ = std::thread::Builder::new().name("tables".into()).spawn(work);
+    }
 }
 
 /// The environments of both states, or those asked for.

@@ -166,10 +166,11 @@ pub fn main() -> ExitCode {
         let code = run(std::env::args_os(), &mut io);
         // A reader that went away (`| head`) is no error of ours.
         let _ = std::io::Write::flush(io.out);
-        code
+        // Nothing is left to do: nobody needs to be woken for it.
+        std::process::exit(i32::from(code))
     };
     match crate::gotmpl::with_large_stack(work) {
-        Ok(code) => ExitCode::from(code),
+        Ok(code) => code,
         Err(e) => {
             eprintln!("Error: no thread to work on: {e}");
             ExitCode::from(1)

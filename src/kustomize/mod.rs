@@ -53,3 +53,10 @@ pub use error::{Error, Result};
 pub use generator::hash_of;
 pub use resource::Source;
 pub use tree::{Entry, LoadRestrictions, MemoryTree, Tree};
+
+/// Reads the built-in tables that a build reads when it first needs them: for whoever has a thread to spare before that.
+pub fn get_ready() {
+    config::Config::default_merged();
+    schema::Schemas::builtin();
+    ids::Gvk::default().is_cluster_scoped();
+}

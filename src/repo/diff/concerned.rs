@@ -181,13 +181,12 @@ impl<'s> Survey<'s> {
             let sides = if changed.reaches(&path) { &both[..] } else { &both[..1] };
             for (path, File { text, seen }) in sides.iter().flat_map(|files| files.below(&path)) {
                 let found = Mentions::of(path, seen, part, changed);
-                let name = path.rsplit('/').next().unwrap_or(path);
-                out.unsteady |= self.changed.contains(&**path) && (found.configures || is_list(path));
+                out.unsteady |= out.touched && self.changed.contains(&**path) && (found.configures || is_list(path));
                 if found.configures {
                     out.configurations.push(text.clone());
-                    names.push(name.to_owned());
+                    names.push(path.rsplit('/').next().unwrap_or(path).to_owned());
                 }
-                out.unclear |= found.unclear || self.long.contains(&**path);
+                out.unclear |= found.unclear || !self.long.is_empty() && self.long.contains(&**path);
                 out.everywhere |= found.everywhere;
                 out.changed |= found.changed;
                 if found.paths.iter().any(|p| self.unread.contains(p)) {

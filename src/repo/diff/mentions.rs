@@ -39,21 +39,29 @@ pub struct Mentions {
     pub configures: bool,
 }
 
-/// Bytes of a path or a name; YAML's own signs, `=` and `:` end a word.
-const WORD: [bool; 256] = {
-    let mut table = [false; 256];
+/// Bytes of a path or a name have the sign [`INNER`]; YAML's own signs, `=` and `:` end a word.
+const SIGNS: [u8; 256] = {
+    let mut table = [0; 256];
     let mut b = 0;
     while b < 256 {
         let byte = b as u8;
-        table[b] =
-            byte.is_ascii_alphanumeric() || matches!(byte, b'.' | b'_' | b'-' | b'/' | b'@' | b'+' | b'~' | b'%');
+        table[b] = match byte {
+            b'/' => INNER | SLASH,
+            b'.' => INNER | DOT,
+            b'_' | b'-' | b'@' | b'+' | b'~' | b'%' => INNER,
+            _ if byte.is_ascii_alphanumeric() => INNER,
+            _ => 0,
+        };
         b += 1;
     }
     table
 };
+const INNER: u8 = 1;
+const SLASH: u8 = 2;
+const DOT: u8 = 4;
 
 fn is_word(b: u8) -> bool {
-    WORD[usize::from(b)]
+    SIGNS[usize::from(b)] != 0
 }
 
 static RELEASE: LazyLock<Finder<'static>> = LazyLock::new(|| Finder::new("helm.toolkit.fluxcd.io/"));
@@ -63,15 +71,40 @@ static NAME: LazyLock<Finder<'static>> = LazyLock::new(|| Finder::new("name"));
 
 /// The words of a text.
 pub fn words(text: &[u8]) -> impl Iterator<Item = &[u8]> {
-    let mut rest = text;
-    std::iter::from_fn(move || {
-        let start = rest.iter().position(|b| is_word(*b))?;
-        let word = rest.get(start..)?;
-        let end = word.iter().position(|b| !is_word(*b)).unwrap_or(word.len());
-        let (word, after) = word.split_at_checked(end)?;
-        rest = after;
-        Some(word)
-    })
+    Words(text).map(|word| word.text)
+}
+
+struct Words<'t>(&'t [u8]);
+
+struct Word<'t> {
+    text: &'t [u8],
+    /// There is a `/` in it.
+    nested: bool,
+    /// There are two dots side by side in it.
+    upwards: bool,
+}
+
+impl<'t> Iterator for Words<'t> {
+    type Item = Word<'t>;
+
+    fn next(&mut self) -> Option<Word<'t>> {
+        let start = self.0.iter().position(|b| is_word(*b))?;
+        let rest = self.0.get(start..)?;
+        let (mut end, mut all, mut before, mut dots) = (0, 0, 0, 0);
+        for b in rest {
+            let sign = SIGNS[usize::from(*b)];
+            if sign == 0 {
+                break;
+            }
+            all |= sign;
+            dots |= before & sign & DOT;
+            before = sign;
+            end += 1;
+        }
+        let (text, after) = rest.split_at_checked(end)?;
+        self.0 = after;
+        Some(Word { text, nested: all & SLASH != 0, upwards: dots != 0 })
+    }
 }
 
 /// Whether a text says a thing, wherever.
@@ -122,9 +155,13 @@ impl<'c> Changed<'c> {
         self.paths.range::<str, _>(from).take_while(|p| p.starts_with(path)).any(|p| is_below(p, path))
     }
 
-    fn may_be(&self, word: &[u8]) -> bool {
-        let word = word.strip_suffix(b"/").unwrap_or(word);
-        let last = memchr::memrchr(b'/', word).and_then(|at| word.get(at + 1..)).unwrap_or(word);
+    fn may_be(&self, word: &[u8], nested: bool) -> bool {
+        let last = if nested {
+            let word = word.strip_suffix(b"/").unwrap_or(word);
+            memchr::memrchr(b'/', word).and_then(|at| word.get(at + 1..)).unwrap_or(word)
+        } else {
+            word
+        };
         let Some(end) = last.last() else { return true };
         matches!(last, b"." | b"..")
             || self.lengths[usize::from(*end)] & (1 << (last.len() % 64)) != 0 && self.names.contains(last)
@@ -159,7 +196,9 @@ impl Seen {
     pub fn of(text: &[u8], kustomization: bool, changed: &Changed<'_>) -> Self {
         let mut out = Self { release: RELEASE.find(text).is_some(), ..Self::default() };
         let (mut encrypted, mut root) = (false, false);
-        for word in words(text) {
+        // The word behind it is no path.
+        let versioned = text.starts_with(b"apiVersion: kustomize.config.k8s.io/");
+        for (n, Word { text: word, nested, upwards }) in Words(text).enumerate() {
             match word {
                 b"nameReference" => out.configures = true,
                 b"/metadata/name" => out.unclear = true,
@@ -171,15 +210,14 @@ impl Seen {
                 {
                     out.unclear = true;
                 }
-                _ => out.everywhere |= word.starts_with(b"kustomize.toolkit.fluxcd.io"),
+                _ => out.everywhere |= nested && word.starts_with(b"kustomize.toolkit.fluxcd.io/"),
             }
-            let upwards = word.windows(2).any(|two| two == b"..");
-            let nested = kustomization && word.contains(&b'/');
-            if !upwards && !nested && !changed.may_be(word) {
+            let leads = kustomization && nested && !(versioned && n == 1);
+            if !upwards && !leads && !changed.may_be(word, nested) {
                 continue;
             }
             if let Ok(word) = std::str::from_utf8(word) {
-                out.ways.push(Way { word: word.to_owned(), upwards, nested });
+                out.ways.push(Way { word: word.to_owned(), upwards, nested: leads });
             }
         }
         out.unclear |= out.release && encrypted;
@@ -197,11 +235,14 @@ impl Seen {
 impl Mentions {
     /// What was seen in a file: `path` is its place from the root, `part` what it belongs to.
     pub fn of(path: &str, seen: &Seen, part: &str, changed: &Changed<'_>) -> Self {
-        let dir = path.rsplit_once('/').map_or("", |(dir, _)| dir);
         let mut out =
             Self { unclear: seen.unclear, everywhere: seen.everywhere, configures: seen.configures, ..Self::default() };
+        if seen.ways.is_empty() {
+            return out;
+        }
+        let dir = path.rsplit_once('/').map_or("", |(dir, _)| dir);
         // Words that do not lead upwards lead to what lies below.
-        let here = !seen.ways.is_empty() && changed.reaches(dir);
+        let here = changed.reaches(dir);
         for Way { word, upwards, nested } in &seen.ways {
             let (upwards, nested) = (*upwards, *nested);
             let from_here = if upwards || nested || here { resolve(dir, word) } else { None };

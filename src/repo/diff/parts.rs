@@ -33,6 +33,14 @@ impl Files {
     }
 }
 
+impl Files {
+    /// The kustomization of a directory.
+    fn kustomization(&self, dir: &str) -> Option<&File> {
+        let path = |name: &&str| if dir.is_empty() { (*name).to_owned() } else { format!("{dir}/{name}") };
+        generated::NAMES.iter().find_map(|name| self.0.get(path(name).as_str()))
+    }
+}
+
 impl Tree for Files {
     fn resolve(&self, path: &str) -> Option<(String, Entry)> {
         let clean = resolve("", path.trim_start_matches('/'))?;
@@ -80,13 +88,11 @@ fn collect(files: &Files, dir: &str, root: bool, depth: usize, out: &mut Vec<Str
     if depth > MAX_DEPTH {
         return None;
     }
-    let absolute = format!("/{dir}");
-    let Some(path) = generated::kustomization(files, &absolute) else {
+    let Some(file) = files.kustomization(dir) else {
         // An environment without one is built as Flux does.
-        let written = root.then(|| generated::Generated::resources(files, &absolute))?;
+        let written = root.then(|| generated::Generated::resources(files, &format!("/{dir}")))?;
         return written.iter().try_for_each(|entry| part(files, dir, entry, depth, out));
     };
-    let file = files.0.get(path.trim_start_matches('/'))?;
     match resources(&file.text) {
         Some(entries) => entries.iter().try_for_each(|entry| part(files, dir, entry, depth, out)),
         None if root => None,
@@ -99,13 +105,11 @@ fn collect(files: &Files, dir: &str, root: bool, depth: usize, out: &mut Vec<Str
 
 fn part(files: &Files, dir: &str, entry: &str, depth: usize, out: &mut Vec<String>) -> Option<()> {
     let path = resolve(dir, entry)?;
-    match files.resolve(&path)?.1 {
-        Entry::Directory => collect(files, &path, false, depth + 1, out),
-        Entry::File => {
-            out.push(path);
-            Some(())
-        }
+    if files.0.contains_key(path.as_str()) {
+        out.push(path);
+        return Some(());
     }
+    collect(files, &path, false, depth + 1, out)
 }
 
 /// What a kustomization names that does nothing else; `None` if it does.
