@@ -61,6 +61,8 @@ def profiles(out, program, charts):
     with open(values, "w") as f:
         f.write(text.replace("replicas: 4", "replicas: 5"))
     run(*git, "commit", "-qam", "change")
+    # As in a clone: in one pack.
+    run(*git, "gc", "-q")
     profile(out, "repository", [program, "diff", "--repo", clone, "HEAD~1..HEAD", "--env", "prod"])
     words = " ".join(f"*' {c} '*) name={c} ;;" for c in (*CLUSTER, "controller"))
     with open(wrapper, "w") as f:

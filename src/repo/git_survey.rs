@@ -381,3 +381,70 @@ where
         Ok(())
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    /// A repository that is gone with the test.
+    struct Repository(std::path::PathBuf);
+
+    impl Repository {
+        fn git(&self, words: &[&str]) {
+            let who = ["-c", "user.name=x", "-c", "user.email=x@example.com", "-c", "commit.gpgsign=false"];
+            let done = std::process::Command::new("git").args(who).args(words).current_dir(&self.0).output().unwrap();
+            assert!(done.status.success(), "git {words:?}: {}", String::from_utf8_lossy(&done.stderr));
+        }
+
+        fn commit(&self) {
+            self.git(&["add", "-A"]);
+            self.git(&["commit", "-qm", "x"]);
+        }
+
+        /// Whether its index rules links out at once, and the links that are found.
+        fn links(&self) -> (bool, Vec<String>) {
+            let store = Store::open(&self.0).unwrap().0;
+            let tree = store.tree(store.commit("HEAD").unwrap(), "").unwrap();
+            let ruled_out = has_no_links(&self.0.join(".git/index"), [tree.root(); 2]).unwrap();
+            let found = Links::of([&tree, &tree], "").unwrap().wait().unwrap();
+            (ruled_out, found.into_iter().map(|l| format!("{} -> {}", l.path, l.target)).collect())
+        }
+    }
+
+    impl Drop for Repository {
+        fn drop(&mut self) {
+            let _ = std::fs::remove_dir_all(&self.0);
+        }
+    }
+
+    #[test]
+    fn an_index_tells_of_links_or_that_there_are_none() {
+        let here = std::env::temp_dir().join(format!("pintle-links-{}", std::process::id()));
+        std::fs::create_dir_all(here.join("a/b")).unwrap();
+        let repository = Repository(here);
+        let write = |path: &str, text: &str| std::fs::write(repository.0.join(path), text).unwrap();
+        repository.git(&["init", "-q"]);
+        // More than one piece of the index.
+        for n in 0..1500 {
+            write(&format!("a/b/{n:0>60}"), "");
+        }
+        repository.commit();
+        assert_eq!(repository.links(), (true, vec![]));
+        // The index holds another tree than the commit.
+        write("a/new", "");
+        repository.git(&["add", "-A"]);
+        assert_eq!(repository.links(), (false, vec![]));
+        // The word of a split index, as a name.
+        write("a/link", "");
+        repository.commit();
+        assert_eq!(repository.links(), (false, vec![]));
+        repository.git(&["rm", "-q", "a/link"]);
+        repository.commit();
+        std::os::unix::fs::symlink("../b", repository.0.join("a/b/to")).unwrap();
+        repository.commit();
+        assert_eq!(repository.links(), (false, vec!["a/b/to -> ../b".to_owned()]));
+        repository.git(&["update-index", "--split-index"]);
+        assert!(!repository.links().0);
+        assert_eq!(repository.links().1, ["a/b/to -> ../b"]);
+    }
+}

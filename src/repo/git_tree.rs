@@ -3,6 +3,7 @@
 //! Trees are read once and kept; files are read when they are asked for. Links are followed within the commit, and lead nowhere if they lead
 //! out of it. Submodules are empty, as in a fresh clone.
 
+use std::cmp::Ordering;
 use std::collections::{BTreeMap, BTreeSet, HashMap};
 use std::path::{Path, PathBuf};
 use std::sync::{Arc, Mutex, PoisonError};
@@ -309,7 +310,7 @@ impl GitTree {
     /// The objects can't be read.
     pub fn changed(&self, other: &Self) -> Result<BTreeSet<String>, String> {
         let mut out = BTreeSet::new();
-        self.compare(Some(self.root), Some(other.root), "", &mut out)?;
+        self.store.with(|r| compare(r, (Some(self.root), Some(other.root)), "", &mut out))?;
         Ok(out)
     }
 
@@ -329,36 +330,58 @@ impl GitTree {
         }
         Ok(out)
     }
+}
 
-    fn compare(
-        &self,
-        a: Option<ObjectId>,
-        b: Option<ObjectId>,
-        below: &str,
-        out: &mut BTreeSet<String>,
-    ) -> Result<(), String> {
-        if a == b {
-            return Ok(());
+/// Compares two directories of a store, as they stand in it: their entries have one order, in which a directory's name ends with a slash.
+fn compare(
+    r: &gix::Repository,
+    (a, b): (Option<ObjectId>, Option<ObjectId>),
+    below: &str,
+    out: &mut BTreeSet<String>,
+) -> Result<(), String> {
+    if a == b {
+        return Ok(());
+    }
+    let tree = |id: Option<ObjectId>| {
+        let found = id.map(|id| r.find_tree(id)).transpose();
+        found.map_err(|e| format!("a tree can't be read: {e}"))
+    };
+    let (a, b) = (tree(a)?, tree(b)?);
+    let entries = |tree: &Option<gix::Tree<'_>>| -> Result<Vec<(Vec<u8>, EntryKind, ObjectId)>, String> {
+        let mut list = Vec::new();
+        for entry in tree.iter().flat_map(|t| t.iter()) {
+            let entry = entry.map_err(|e| format!("a tree can't be read: {e}"))?;
+            let kind = entry.mode().kind();
+            let mut name = entry.filename().to_vec();
+            if kind == EntryKind::Tree {
+                name.push(b'/');
+            }
+            list.push((name, kind, entry.oid().to_owned()));
         }
-        let items = |id: Option<ObjectId>| id.map_or_else(|| Ok(Arc::default()), |id| self.store.items(id));
-        let (a, b) = (items(a)?, items(b)?);
-        let names: BTreeSet<&String> = a.keys().chain(b.keys()).collect();
-        for name in names {
-            let (x, y) = (a.get(name), b.get(name));
-            if x == y {
-                continue;
-            }
-            let path = if below.is_empty() { name.clone() } else { format!("{below}/{name}") };
-            let tree = |e: Option<&(EntryKind, ObjectId)>| e.filter(|(k, _)| *k == EntryKind::Tree).map(|(_, id)| *id);
-            if tree(x).is_some() || tree(y).is_some() {
-                self.compare(tree(x), tree(y), &path, out)?;
-            }
-            let leaf = |e: Option<&(EntryKind, ObjectId)>| e.is_some_and(|(k, _)| *k != EntryKind::Tree);
-            if leaf(x) || leaf(y) {
-                out.insert(path);
-            }
+        Ok(list)
+    };
+    let (a, b) = (entries(&a)?, entries(&b)?);
+    let (mut a, mut b) = (a.into_iter().peekable(), b.into_iter().peekable());
+    loop {
+        let order = match (a.peek(), b.peek()) {
+            (None, None) => return Ok(()),
+            (Some(x), Some(y)) => x.0.cmp(&y.0),
+            (Some(_), None) => Ordering::Less,
+            (None, Some(_)) => Ordering::Greater,
+        };
+        let x = if order.is_le() { a.next() } else { None };
+        let y = if order.is_ge() { b.next() } else { None };
+        let Some((name, kind, _)) = x.as_ref().or(y.as_ref()) else { return Ok(()) };
+        let id = |entry: &Option<(Vec<u8>, EntryKind, ObjectId)>| entry.as_ref().map(|(_, _, id)| *id);
+        let same = matches!((&x, &y), (Some(x), Some(y)) if (x.1, x.2) == (y.1, y.2));
+        // A name that is no text is no file that a chart or an overlay could name.
+        let (false, Ok(name)) = (same, std::str::from_utf8(name)) else { continue };
+        let path = if below.is_empty() { name.to_owned() } else { format!("{below}/{name}") };
+        if *kind == EntryKind::Tree {
+            compare(r, (id(&x), id(&y)), path.trim_end_matches('/'), out)?;
+        } else {
+            out.insert(path);
         }
-        Ok(())
     }
 }
 
