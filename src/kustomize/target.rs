@@ -214,7 +214,8 @@ impl<'s, 't> Target<'s, 't> {
     }
 
     fn resources(&mut self, ra: &mut Accumulator, paths: &[String]) -> Result<()> {
-        let pieces = parallel::map(paths.iter().collect(), 2, |path: &String| self.piece(path));
+        // Two or three are mostly built in the time that it takes to start a thread.
+        let pieces = parallel::map(paths.iter().collect(), 4, |path: &String| self.piece(path));
         for (path, piece) in paths.iter().zip(pieces) {
             match piece? {
                 Piece::File(resources) => {

@@ -60,8 +60,12 @@ pub struct Link {
     pub target: String,
 }
 
-/// Links that are being looked for.
-pub struct Links(JoinHandle<Result<Vec<Link>, String>>);
+/// The links of a tree: that there are none is soon known, others are looked for beside what else there is to do.
+pub enum Links {
+    /// There are none.
+    None,
+    Sought(JoinHandle<Result<Vec<Link>, String>>),
+}
 
 impl Links {
     /// The links that two trees have in common, if none of them is changed; the trees lie at a path from the root of their commits. Git's
@@ -72,6 +76,10 @@ impl Links {
     pub fn of(trees: [&GitTree; 2], below: &str) -> Result<Self, String> {
         let (store, below) = (trees[0].store().clone(), below.to_owned());
         let roots = trees.map(GitTree::root);
+        let ruled_out = || store.with(|r| has_no_links(&r.index_path(), roots).map_err(|e| e.to_string()));
+        if below.is_empty() && ruled_out().unwrap_or(false) {
+            return Ok(Self::None);
+        }
         let work = move || {
             store.with(|r| {
                 if let Some(links) = indexed(r, roots, &below) {
@@ -83,21 +91,21 @@ impl Links {
             })
         };
         let started = std::thread::Builder::new().name("git links".into()).spawn(work);
-        started.map(Self).map_err(|e| format!("no thread to read Git objects with: {e}"))
+        started.map(Self::Sought).map_err(|e| format!("no thread to read Git objects with: {e}"))
     }
 
     /// # Errors
     /// The objects can't be read.
     pub fn wait(self) -> Result<Vec<Link>, String> {
-        self.0.join().unwrap_or_else(|panic| std::panic::resume_unwind(panic))
+        match self {
+            Self::None => Ok(Vec::new()),
+            Self::Sought(search) => search.join().unwrap_or_else(|panic| std::panic::resume_unwind(panic)),
+        }
     }
 }
 
 /// The links that the index lists, if it says that it holds one of these trees.
 fn indexed(r: &gix::Repository, trees: [ObjectId; 2], below: &str) -> Option<Vec<Link>> {
-    if below.is_empty() && has_no_links(&r.index_path(), trees).unwrap_or(false) {
-        return Some(Vec::new());
-    }
     let options = gix::index::decode::Options::default();
     let index = gix::index::File::at(r.index_path(), trees[0].kind(), true, options).ok()?;
     let mut tree = index.tree()?;
@@ -267,12 +275,14 @@ impl<T> Default for Found<T> {
     }
 }
 
+/// Texts, and what was seen in them, by id and by whether they are read first.
+type SeenBefore<T> = HashMap<(ObjectId, bool), (Arc<[u8]>, T)>;
+
 struct Reader<'r, T, S> {
     r: &'r gix::Repository,
     look: Look<S>,
     found: Found<T>,
-    /// What was seen in files that were read already, by whether they are read first.
-    seen: HashMap<(ObjectId, bool), (Arc<[u8]>, T)>,
+    seen: SeenBefore<T>,
     /// Another thread may help, with a repository from here.
     help: Option<&'r Store>,
 }
