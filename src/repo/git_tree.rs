@@ -33,6 +33,9 @@ struct Shared {
     idle: Mutex<Vec<gix::Repository>>,
 }
 
+/// Bytes of unpacked objects that are kept for those which a pack tells by their differences from them.
+const PACK_CACHE: usize = 1 << 20;
+
 pub(super) type Items = BTreeMap<String, (EntryKind, ObjectId)>;
 
 impl Store {
@@ -65,7 +68,14 @@ impl Store {
     pub(super) fn with<T>(&self, work: impl FnOnce(&gix::Repository) -> Result<T, String>) -> Result<T, String> {
         let idle = || self.shared.idle.lock().unwrap_or_else(PoisonError::into_inner);
         let taken = idle().pop();
-        let repository = taken.unwrap_or_else(|| self.shared.source.to_thread_local());
+        let repository = taken.unwrap_or_else(|| {
+            let mut repository = self.shared.source.to_thread_local();
+            let cache = || -> Box<gix::odb::cache::PackCache> {
+                Box::new(gix::odb::pack::cache::lru::MemoryCappedHashmap::new(PACK_CACHE))
+            };
+            repository.objects.set_pack_cache(cache);
+            repository
+        });
         let done = work(&repository);
         idle().push(repository);
         done
