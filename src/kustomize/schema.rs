@@ -45,21 +45,21 @@ pub struct Schemas {
 #[derive(Debug, Default)]
 struct Definition {
     fields: &'static str,
-    schema: OnceLock<Schema>,
+    schema: OnceLock<Box<Schema>>,
 }
 
 impl Definition {
     fn schema(&self) -> &Schema {
         self.schema.get_or_init(|| {
             let fields = self.fields.split('\t').filter_map(|f| f.split_once(' '));
-            Schema::Object(fields.map(|(name, text)| (name.to_owned(), parse(text))).collect())
+            Box::new(Schema::Object(fields.map(|(name, text)| (name.to_owned(), parse(text))).collect()))
         })
     }
 }
 
 impl From<Schema> for Definition {
     fn from(schema: Schema) -> Self {
-        Self { fields: "", schema: OnceLock::from(schema) }
+        Self { fields: "", schema: OnceLock::from(Box::new(schema)) }
     }
 }
 
@@ -68,8 +68,10 @@ impl Schemas {
     pub fn builtin() -> &'static Self {
         static BUILTIN: OnceLock<Schemas> = OnceLock::new();
         BUILTIN.get_or_init(|| {
-            const LINES: usize = 1024;
-            let mut out = Self { definitions: HashMap::with_capacity(LINES), by_kind: HashMap::with_capacity(LINES) };
+            // As many as there are: room for more would be touched, too.
+            const LINES: usize = 640;
+            const KINDS: usize = 320;
+            let mut out = Self { definitions: HashMap::with_capacity(LINES), by_kind: HashMap::with_capacity(KINDS) };
             for line in include_str!("schema.txt").lines() {
                 let mut parts = line.splitn(4, '\t');
                 let (Some(name), Some(kinds), Some(_)) = (parts.next(), parts.next(), parts.next()) else { continue };

@@ -83,7 +83,8 @@ fn write(f: &Folder, dice: &mut Dice) {
                 );
             }
             _ => {
-                let _ = write!(kustomization, "secretGenerator:\n- name: {own}\n  literals: ['values.yaml=own: sesame']\n");
+                let _ =
+                    write!(kustomization, "secretGenerator:\n- name: {own}\n  literals: ['values.yaml=own: sesame']\n");
             }
         }
         if dice.roll(2) == 0 {
