@@ -36,6 +36,7 @@ pub mod perform;
 pub mod reads;
 pub mod reconcile;
 pub mod record;
+pub mod secrets;
 pub mod shard;
 pub mod sharing;
 pub mod slot;

@@ -34,6 +34,7 @@ use super::action::{Action, Rules};
 use super::answers::Seen;
 use super::observe::Observed;
 use super::record::{self, About, Event, Gone, Recorded, Severity};
+use super::secrets::Secrets;
 use super::state::Drifted;
 use super::subject::Subject;
 use super::{changes, crds, health, history, inventory, message, origin};
@@ -63,6 +64,7 @@ pub struct Bench {
     pub sweeps: bool,
     /// `--override-manager`.
     pub override_managers: Vec<String>,
+    pub secrets: Secrets,
 }
 
 impl Bench {
@@ -116,7 +118,8 @@ impl Bench {
             keeper: None,
             cancel,
         };
-        Self { kube, storage, ctx, seen, log, superseded, helm3, sweeps: true, override_managers: Vec::new() }
+        let (sweeps, override_managers, secrets) = (true, Vec::new(), Secrets::default());
+        Self { kube, storage, ctx, seen, log, superseded, helm3, sweeps, override_managers, secrets }
     }
 
     /// The newest stored revision.
@@ -154,7 +157,7 @@ impl Bench {
         if event.severity == Severity::Warning && !lines.is_empty() {
             let lines: Vec<&str> = lines.iter().map(String::as_str).collect();
             event.message.push_str("\n\nLast Helm logs:\n\n");
-            event.message.push_str(&lines.join("\n"));
+            event.message.push_str(&self.secrets.hide(&lines.join("\n")));
         }
         event
     }
@@ -208,12 +211,11 @@ pub struct Run<'r> {
 
 impl Run<'_> {
     fn text(&self, e: &ActionError) -> String {
-        if self.compat || e.details.is_empty() {
-            return e.message.clone();
-        }
         let mut lines = vec![e.message.as_str()];
-        lines.extend(e.details.iter().take(DETAILS).map(String::as_str));
-        lines.join("\n")
+        if !self.compat {
+            lines.extend(e.details.iter().take(DETAILS).map(String::as_str));
+        }
+        self.bench.secrets.hide(&lines.join("\n"))
     }
 
     /// Installs or upgrades.

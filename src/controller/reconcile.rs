@@ -24,6 +24,7 @@ use super::origin::Origin;
 use super::perform::{Bench, Done, Ingredients, MANAGER, OnWait, Run};
 use super::reads::Reads;
 use super::record::{self, About, Event, Severity};
+use super::secrets::Secrets;
 use super::slot::Slot;
 use super::sources;
 use super::state::{self, Found, State};
@@ -100,6 +101,8 @@ struct Turn<'w> {
     slot: Slot,
     /// Where the chart comes from, once that is known.
     origin: Option<String>,
+    /// What the values came from that must not be told.
+    secrets: Secrets,
 }
 
 /// Reconciles; gives what follows and the object as it was left.
@@ -121,6 +124,7 @@ pub async fn reconcile(world: &World, told: Told) -> (Outcome, Json) {
         extra_attempt: told.extra_attempt,
         slot: told.slot,
         origin: None,
+        secrets: Secrets::default(),
     };
     let outcome = match turn.run().await {
         Ok(outcome) | Err(outcome) => outcome,
@@ -403,6 +407,7 @@ impl Turn<'_> {
         let mut bench = Bench::new(kube, &self.subject, storage_namespace, superseded, helm3, on_wait, self.sees());
         bench.sweeps = !options.compat_flux;
         bench.override_managers.clone_from(&options.override_managers);
+        bench.secrets.clone_from(&self.secrets);
         bench
     }
 

@@ -12,8 +12,10 @@ use crate::values::compose::{self, ObjectData};
 use super::access::data;
 use super::artifact::{ArtifactError, Artifacts};
 use super::index::{Index, Key};
+use super::manager::World;
 use super::options::Options;
 use super::reads::Reads;
+use super::secrets::Secrets;
 use super::sources;
 use super::subject::Subject;
 
@@ -23,13 +25,12 @@ use super::subject::Subject;
 /// Flux's text.
 pub async fn compose(
     subject: &Subject,
-    kube: &Kube,
-    index: &Index,
-    artifacts: &Artifacts,
-    options: &Options,
+    world: &World,
     reads: &Reads,
+    secrets: &mut Secrets,
     state: &mut State,
 ) -> Result<MapId, String> {
+    let World { kube, index, artifacts, options, .. } = world;
     let mut found: BTreeMap<(String, String), Result<Option<ObjectData>, String>> = BTreeMap::new();
     for reference in &subject.spec.values_from {
         let at = (reference.kind.clone(), name(reference));
@@ -44,7 +45,10 @@ pub async fn compose(
                 (Err(_), _) => {}
             }
         } else if let std::collections::btree_map::Entry::Vacant(slot) = found.entry(at) {
-            slot.insert(object(kube, &subject.namespace, reference, reads).await);
+            let found = slot.insert(object(kube, &subject.namespace, reference, reads).await);
+            if let (Ok(Some(data)), "Secret") = (found, reference.kind.as_str()) {
+                secrets.note(data);
+            }
         }
     }
     let references: Vec<compose::ValuesReference> = subject

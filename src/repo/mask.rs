@@ -100,6 +100,13 @@ impl Masker {
         self.add(word);
     }
 
+    /// A text is none to hide after all.
+    pub fn forget(&mut self, word: &str) {
+        if self.needles.remove(word) {
+            *self.finder.get_mut().unwrap_or_else(PoisonError::into_inner) = None;
+        }
+    }
+
     /// Takes what was made of values that are known.
     pub fn learn_derived(&self, derived: impl IntoIterator<Item = String>) {
         let mut known = self.derived.lock().unwrap_or_else(PoisonError::into_inner);

@@ -8,7 +8,7 @@ use std::sync::Arc;
 use std::time::{Duration, Instant};
 
 use crate::support::cluster::write_options;
-use crate::world::{CONFIG, World};
+use crate::world::{CONFIG, Release, World};
 
 const ORIGIN: &str = "helm.toolkit.fluxcd.io/originRevision";
 
@@ -159,4 +159,36 @@ fn a_remedy_says_what_it_took_back() {
     // What goes wrong before anything is rendered is told to a commit as well.
     values("text: [");
     assert_eq!(event(&w, "web", "ValuesError").1, "main@sha1:bbbb");
+}
+
+#[test]
+fn what_is_said_of_a_failure_holds_no_value_of_a_secret() {
+    const VALUE: &str = "Tr0ub4dor&3 for ever";
+    let base64 = "VHIwdWI0ZG9yJjMgZm9yIGV2ZXI";
+    for compat in [false, true] {
+        let w = World::with("hush", |o| o.compat_flux = compat);
+        for (name, template) in [
+            ("fails", "{{ fail (printf \"not with %s, %s\" .Values.password (b64enc .Values.password)) }}"),
+            (
+                "refused",
+                "apiVersion: v1\nkind: ConfigMap\nmetadata:\n  name: a\n  labels: {a: {{ .Values.password | quote }}}\n",
+            ),
+            ("broken", "a: b\n"),
+        ] {
+            w.chart(name, "0.1.0", &[("templates/a.yaml", template)]);
+            let values = format!("password: {VALUE}\n{}", if name == "broken" { "- 1\n" } else { "" });
+            let secret = json!({"apiVersion": "v1", "kind": "Secret", "metadata": {"name": name, "namespace": w.name()},
+                "stringData": {"values.yaml": values}});
+            w.run(async |cluster| cluster.create(&secret, &write_options()).await.unwrap());
+            w.release(name, name, json!({"valuesFrom": [{"kind": "Secret", "name": name}]}));
+            let failed = |r: &Release| ["InstallFailed", "ValuesError"].contains(&r.reason("Ready").as_str());
+            let r = w.until(name, "its failure", failed);
+            let (said, _) = event(&w, name, &r.reason("Ready"));
+            for text in [r.0.to_string(), said, format!("{:?}", events(&w, name))] {
+                assert!(!text.contains(VALUE) && !text.contains(base64), "{name}: {text}");
+            }
+            assert_eq!(r.message("Ready").contains("<masked>"), name != "broken", "{name}: {}", r.message("Ready"));
+            assert!(r.message("Ready").contains(name), "{}", r.message("Ready"));
+        }
+    }
 }

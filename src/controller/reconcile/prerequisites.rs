@@ -15,6 +15,7 @@ use crate::controller::artifact::ArtifactError;
 use crate::controller::dependencies::{self, NotReady};
 use crate::controller::index::Key;
 use crate::controller::record::{Event, Severity};
+use crate::controller::secrets::Secrets;
 use crate::controller::{action, sources, values};
 
 impl Turn<'_> {
@@ -203,20 +204,14 @@ impl Turn<'_> {
     ) -> Result<(RenderState, crate::value::MapId, Vec<u8>), Stop> {
         let world = self.world;
         let mut state = RenderState::new(host, world.options.limits);
-        let composed = values::compose(
-            &self.subject,
-            &world.kube,
-            &world.index,
-            &world.artifacts,
-            &world.options,
-            &self.reads,
-            &mut state,
-        )
-        .await;
+        let mut secrets = Secrets::of(&self.subject);
+        let composed = values::compose(&self.subject, world, &self.reads, &mut secrets, &mut state).await;
+        self.secrets = secrets;
         let encoded = composed.and_then(|map| Ok((map, digest::encoded(&mut state.heap, Some(map))?)));
         match encoded {
             Ok((map, encoded)) => Ok((state, map, encoded)),
             Err(e) => {
+                let e = self.secrets.hide(&e);
                 if self.subject.message(READY) != e {
                     self.tell(Event::new(Severity::Warning, "ValuesError", e.as_str())).await;
                 }
