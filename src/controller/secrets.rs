@@ -2,7 +2,7 @@
 //!
 //! A chart may name a value as it fails, and so may the API server as it refuses an object. What a release takes from Secrets (`valuesFrom`) is
 //! kept while it is reconciled, and taken out of what is told of a failure: as it is, in base64, hex, as URLs and JSON escape it. Names that
-//! messages need (the release's, its namespaces', its chart's) stay, whatever Secrets say. Flux prints all of it.
+//! messages need (the release's and its namespaces') stay, whatever Secrets say. Flux prints all of it.
 
 use std::sync::Arc;
 

@@ -70,7 +70,7 @@ pub async fn compose(
     let mut log = Vec::new();
     let values = compose::compose(heap, &subject.namespace, inline, &references, &mut fetch, &mut log);
     for line in log {
-        tracing::info!(release = subject.key(), "{}", line.message);
+        tracing::info!(release = subject.key(), "{}", secrets.hide(&line.message));
     }
     values
 }

@@ -33,48 +33,50 @@ pub struct Config {
     pub replicas: Vec<FieldSpec>,
 }
 
+/// The sections of `defaults.txt` and of configuration files: the list of each, its name, and what errors call it.
+macro_rules! sections {
+    ($($field:ident $name:literal $label:literal),* $(,)?) => {
+        const SECTIONS: &[(&str, &str)] = &[$(($name, $label)),*];
+
+        impl Config {
+            fn list(&self, section: &str) -> &[FieldSpec] {
+                match section {
+                    $($name => &self.$field,)*
+                    _ => &[],
+                }
+            }
+
+            fn list_mut(&mut self, section: &str) -> Option<&mut Vec<FieldSpec>> {
+                match section {
+                    $($name => Some(&mut self.$field),)*
+                    _ => None,
+                }
+            }
+        }
+    };
+}
+
+sections! {
+    name_prefix "namePrefix" "NamePrefix",
+    name_suffix "nameSuffix" "NameSuffix",
+    namespace "namespace" "NameSpace",
+    common_annotations "commonAnnotations" "CommonAnnotations",
+    common_labels "commonLabels" "CommonLabels",
+    labels "labels" "Labels",
+    template_labels "templateLabels" "TemplateLabels",
+    var_reference "varReference" "VarReference",
+    images "images" "Images",
+    replicas "replicas" "Replicas",
+}
+
 fn sort(specs: &mut [FieldSpec]) {
     specs.sort_by(|a, b| a.gvk.compare(&b.gvk));
 }
 
 impl Config {
-    /// The list of a section of `defaults.txt` or of a configuration file.
-    fn section(&mut self, name: &str) -> Option<&mut Vec<FieldSpec>> {
-        Some(match name {
-            "namePrefix" => &mut self.name_prefix,
-            "nameSuffix" => &mut self.name_suffix,
-            "namespace" => &mut self.namespace,
-            "commonLabels" => &mut self.common_labels,
-            "labels" => &mut self.labels,
-            "templateLabels" => &mut self.template_labels,
-            "commonAnnotations" => &mut self.common_annotations,
-            "varReference" => &mut self.var_reference,
-            "images" => &mut self.images,
-            "replicas" => &mut self.replicas,
-            _ => return None,
-        })
-    }
-
-    /// The same list, to look at.
-    fn list(&self, name: &str) -> &[FieldSpec] {
-        match name {
-            "namePrefix" => &self.name_prefix,
-            "nameSuffix" => &self.name_suffix,
-            "namespace" => &self.namespace,
-            "commonLabels" => &self.common_labels,
-            "labels" => &self.labels,
-            "templateLabels" => &self.template_labels,
-            "commonAnnotations" => &self.common_annotations,
-            "varReference" => &self.var_reference,
-            "images" => &self.images,
-            "replicas" => &self.replicas,
-            _ => &[],
-        }
-    }
-
     fn sort(&mut self) {
-        for name in SECTIONS {
-            if let Some(list) = self.section(name) {
+        for (name, _) in SECTIONS {
+            if let Some(list) = self.list_mut(name) {
                 sort(list);
             }
         }
@@ -108,7 +110,7 @@ impl Config {
                     let spec = FieldSpec::new(gvk(kind), path, *create == ["create"]);
                     match config.name_reference.last_mut() {
                         Some(last) if section == "nameReference" => last.referrers.push(spec),
-                        _ => config.section(section).into_iter().for_each(|list| list.push(spec.clone())),
+                        _ => config.list_mut(section).into_iter().for_each(|list| list.push(spec.clone())),
                     }
                 }
                 [] => {}
@@ -121,8 +123,8 @@ impl Config {
     /// This with another one added (`Merge`).
     pub fn merged(&self, other: &Self) -> Result<Self> {
         let mut out = self.clone();
-        for (name, label) in SECTIONS.iter().zip(LABELS) {
-            if let Some(list) = out.section(name) {
+        for (name, label) in SECTIONS {
+            if let Some(list) = out.list_mut(name) {
                 merge_all(list, other.list(name)).map_err(|e| e.wrap(format!("failed to merge {label} fieldSpec")))?;
             }
         }
@@ -152,10 +154,10 @@ impl Config {
         let mut decoder = Decoder::new(true, true);
         let mut config = Self::default();
         decoder.root(&json, "TransformerConfig", &mut |fields: &mut Fields<'_, '_>| {
-            for name in SECTIONS {
+            for (name, _) in SECTIONS {
                 fields.list(name, "types.FsSlice", "FieldSpec", &mut |f| {
                     let spec = field_spec(f);
-                    config.section(name).into_iter().for_each(|list| list.push(spec.clone()));
+                    config.list_mut(name).into_iter().for_each(|list| list.push(spec.clone()));
                 });
             }
             fields.list("nameReference", "builtinconfig.nbrSlice", "NameBackReferences", &mut |f| {
@@ -170,32 +172,6 @@ impl Config {
         Ok(config)
     }
 }
-
-const SECTIONS: [&str; 10] = [
-    "namePrefix",
-    "nameSuffix",
-    "namespace",
-    "commonAnnotations",
-    "commonLabels",
-    "labels",
-    "templateLabels",
-    "varReference",
-    "images",
-    "replicas",
-];
-
-const LABELS: [&str; 10] = [
-    "NamePrefix",
-    "NameSuffix",
-    "NameSpace",
-    "CommonAnnotations",
-    "CommonLabels",
-    "Labels",
-    "TemplateLabels",
-    "VarReference",
-    "Images",
-    "Replicas",
-];
 
 pub fn gvk(f: &mut Fields<'_, '_>) -> Gvk {
     f.embed("Gvk", &mut |f| Gvk { group: f.string("group"), version: f.string("version"), kind: f.string("kind") })

@@ -1,7 +1,7 @@
 //! Many files of a commit at once: the texts below a directory, and where its links lead.
 //!
 //! A large directory is read by two threads, and each file is looked through by the thread that read it; what lies at several places is read
-//! and looked through once. Links are looked for on a thread of their own.
+//! and looked through once. That there are no links, the index tells; others are looked for on a thread of their own.
 
 use std::collections::{BTreeSet, HashMap, HashSet};
 use std::io::Read as _;

@@ -1,8 +1,8 @@
 //! Every write of an action passes here: it is refused once the release's mark is lost, and it is a numbered fault point for tests.
 //!
 //! With `PINTLE_FAULT_POINT=N` in the environment the process ends at its N-th fault point as if it were killed; points are counted from 1,
-//! one before and one after each write. If it is no number, the point is the first whose words contain it. `PINTLE_FAULT_TRACE=FILE` appends a line for each point that is passed. A test counts the points of
-//! an action with the second and kills it at every one with the first.
+//! one before and one after each write. If it is no number, the point is the first whose words contain it. `PINTLE_FAULT_TRACE=FILE` appends
+//! a line for each point that is passed. A test counts the points of an action with the second and kills it at every one with the first.
 
 use std::io::Write;
 use std::path::PathBuf;

@@ -24,10 +24,7 @@ pub(super) async fn of_manifest(ctx: &Context, text: &str) -> Result<Vec<Target>
 /// YAML that cannot be read, and a server that does not answer: what is there then is not known, and must not be forgotten.
 pub(super) async fn of_record(ctx: &Context, record: &Record) -> Result<Vec<Target>, String> {
     let objects = manifest::objects(record.manifest.as_bytes())?;
-    match build(ctx.cluster.as_ref(), objects.iter().cloned(), &ctx.namespace).await {
-        Ok(targets) => Ok(targets),
-        Err(_) => served(ctx, objects).await.map_err(|e| e.to_string()),
-    }
+    served(ctx, objects).await.map_err(|e| e.to_string())
 }
 
 /// Those objects whose kinds are served.

@@ -5,9 +5,9 @@
 
 use std::collections::BTreeMap;
 
-use crate::cluster::ObjectId;
 use crate::cluster::apply::{self, Method};
 use crate::cluster::targets::Target;
+use crate::cluster::{ObjectId, manifest};
 use crate::diagnostic::LogLine;
 use crate::release::Record;
 use crate::release::record::{Info, Status, time};
@@ -192,7 +192,9 @@ pub(super) async fn prepare(
     if let Some(deployed) = history::deployed(entries).filter(|v| *v != current.version)
         && let Some(deployed) = history::readable(ctx, &rollback.name, deployed).await?
     {
-        objects::add(&mut originals, objects::of_record(ctx, &deployed).await?);
+        // A manifest that cannot be read is no reason to stay with it; a server that does not answer is.
+        let old = manifest::objects(deployed.manifest.as_bytes()).unwrap_or_default();
+        objects::add(&mut originals, objects::served(ctx, old).await.map_err(|e| e.to_string())?);
     }
     let mut targets = objects::of_manifest(ctx, &record.manifest)
         .await

@@ -31,9 +31,7 @@ impl Files {
             .take_while(move |(p, _)| p.starts_with(path))
             .filter(|(p, _)| is_below(p, path))
     }
-}
 
-impl Files {
     /// The kustomization of a directory.
     fn kustomization(&self, dir: &str) -> Option<&File> {
         let path = |name: &&str| if dir.is_empty() { (*name).to_owned() } else { format!("{dir}/{name}") };
