@@ -4,14 +4,20 @@
 //! field itself are made if they are missing.
 
 use std::fmt;
+use std::ops::Deref;
+use std::sync::Arc;
 
 use super::error::{Error, Result};
 use super::ids::{Gvk, Id};
 use super::lookup;
 use super::node::{Kind, Node, Tag};
 
-#[derive(Clone, Debug, Default, PartialEq, Eq)]
-pub struct FieldSpec {
+/// Shared: each kustomization with configurations of its own has all the defaults besides.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct FieldSpec(Arc<Spec>);
+
+#[derive(Debug, PartialEq, Eq)]
+pub struct Spec {
     pub gvk: Gvk,
     pub path: String,
     pub create: bool,
@@ -21,7 +27,16 @@ pub struct FieldSpec {
 
 impl FieldSpec {
     pub fn new(gvk: Gvk, path: &str, create: bool) -> Self {
-        Self { gvk, path: path.to_owned(), create, parts: lookup::split_path(path, '/') }
+        let parts = lookup::split_path(path, '/');
+        Self(Arc::new(Spec { gvk, path: path.to_owned(), create, parts }))
+    }
+}
+
+impl Deref for FieldSpec {
+    type Target = Spec;
+
+    fn deref(&self) -> &Spec {
+        &self.0
     }
 }
 
@@ -37,13 +52,17 @@ pub fn merge_all(into: &mut Vec<FieldSpec>, from: &[FieldSpec]) -> Result<()> {
 }
 
 pub fn merge_one(into: &mut Vec<FieldSpec>, spec: &FieldSpec) -> Result<()> {
-    match into.iter().find(|x| x.path == spec.path && x.gvk.is_selected(&spec.gvk)) {
+    if find(into, spec)?.is_none() {
+        into.push(spec.clone());
+    }
+    Ok(())
+}
+
+/// The spec that stands for another one already.
+pub fn find<'s>(own: &'s [FieldSpec], spec: &FieldSpec) -> Result<Option<&'s FieldSpec>> {
+    match own.iter().find(|x| x.path == spec.path && x.gvk.is_selected(&spec.gvk)) {
         Some(x) if x.create != spec.create => Err("conflicting fieldspecs".into()),
-        Some(_) => Ok(()),
-        None => {
-            into.push(spec.clone());
-            Ok(())
-        }
+        found => Ok(found),
     }
 }
 

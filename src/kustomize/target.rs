@@ -65,7 +65,7 @@ impl Accumulator {
         match &self.config {
             None => self.config = Some(other.clone()),
             // The same field specs again add nothing.
-            Some(own) if Arc::ptr_eq(own, other) => {}
+            Some(own) if Arc::ptr_eq(own, other) || own.covers(other)? => {}
             Some(own) => self.config = Some(Arc::new(own.merged(other)?)),
         }
         Ok(())

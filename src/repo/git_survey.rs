@@ -3,13 +3,14 @@
 //! A large directory is read by two threads, and each file is looked through by the thread that read it; what lies at several places is read
 //! and looked through once. That there are no links, the index tells; others are looked for on a thread of their own.
 
-use std::collections::{BTreeSet, HashMap, HashSet};
-use std::io::Read as _;
+use std::collections::{BTreeSet, HashSet};
+use std::io::{Read as _, Seek as _};
 use std::path::Path;
 use std::sync::Arc;
 use std::thread::JoinHandle;
 
 use gix::ObjectId;
+use gix::hashtable::HashMap;
 use gix::objs::FindExt as _;
 use gix::objs::tree::EntryKind;
 
@@ -131,36 +132,87 @@ fn indexed(r: &gix::Repository, trees: [ObjectId; 2], below: &str) -> Option<Vec
     Some(links)
 }
 
-/// Whether an index holds one of these trees and surely no link: nowhere in it stand the bytes of a link's mode, and nothing tells of entries
-/// that it does not list itself (`link`, a split index; `sdir`, a sparse one). This is known long before it is read entry by entry.
+/// Whether an index holds one of these trees and surely no link: its entries are stepped over, and nothing tells of entries that it does not
+/// list itself (`link`, a split index; a directory, a sparse one). This is known long before it is read entry by entry.
 ///
-/// Source: `gitformat-index`; an entry's mode are 32 bits, those of a link 0o120000. The extension `TREE` begins with the root: an empty path,
-/// the number of its entries (-1 if it is no longer what was written), that of its directories, and its id.
+/// Source: `gitformat-index`, versions 2 and 3: the mode of an entry is its seventh number, its flags with the length of its name stand
+/// behind its id, and its size is a multiple of eight. The extension `TREE` begins with the root: an empty path, the number of its entries
+/// (-1 if it is no longer what was written), that of its directories, and its id.
 fn has_no_links(file: &Path, trees: [ObjectId; 2]) -> std::io::Result<bool> {
-    const CHUNK: usize = 64 << 10;
-    const SIGNS: [&[u8]; 3] = [&[0, 0, 0o240, 0], b"link", b"sdir"];
-    // What may be cut in two by a chunk's end is looked for again.
-    const OVERLAP: usize = 64;
-    let mut file = std::fs::File::open(file)?;
-    let mut buffer = vec![0; CHUNK];
-    let (mut kept, mut found) = (0, false);
-    loop {
-        let Some(room) = buffer.get_mut(kept..) else { return Ok(false) };
-        let read = file.read(room)?;
-        if read == 0 {
-            return Ok(found);
-        }
-        let text = buffer.get(..kept + read).unwrap_or_default();
-        if SIGNS.iter().any(|sign| memchr::memmem::find(text, sign).is_some()) {
+    const ENTRY: usize = 62;
+    // What a checksum leaves at least, and numbers need at most.
+    const ROOT: usize = 53;
+    let number = |bytes: Option<&[u8]>| bytes.and_then(|b| Some(u32::from_be_bytes(b.try_into().ok()?)));
+    let mut file = Window::open(file)?;
+    let Some(head) = file.ahead(12)?.filter(|head| head.starts_with(b"DIRC")) else { return Ok(false) };
+    let (Some(2 | 3), Some(count)) = (number(head.get(4..8)), number(head.get(8..12))) else { return Ok(false) };
+    file.skip(12)?;
+    for _ in 0..count {
+        let Some(entry) = file.ahead(ENTRY)? else { return Ok(false) };
+        let &[.., first, second] = entry else { return Ok(false) };
+        let (flags, kind) = (u16::from_be_bytes([first, second]), number(entry.get(24..28)).unwrap_or_default() >> 12);
+        let (extended, name) = (flags & 0x4000 != 0, usize::from(flags & 0xfff));
+        // Files and submodules; a name of this length may be longer.
+        if !matches!(kind, 0o10 | 0o16) || name == 0xfff {
             return Ok(false);
         }
-        found |= memchr::memmem::find_iter(text, b"TREE").any(|at| {
-            let root = text.get(at + 8..).and_then(|rest| rest.strip_prefix(b"\0"));
-            root.and_then(root_tree).is_some_and(|id| trees.iter().any(|tree| tree.as_slice() == id))
-        });
-        let rest = text.len().saturating_sub(OVERLAP)..text.len();
-        kept = rest.len();
-        buffer.copy_within(rest, 0);
+        let size = ENTRY + 2 * usize::from(extended) + name;
+        file.skip((size + 8) & !7)?;
+    }
+    let mut found = false;
+    // Behind the extensions is a checksum.
+    while let Some(head) = file.ahead(21)? {
+        let size = number(head.get(4..8)).unwrap_or_default() as usize;
+        if head.starts_with(b"link") || head.starts_with(b"sdir") {
+            return Ok(false);
+        }
+        if head.starts_with(b"TREE") {
+            let text = file.ahead(ROOT)?.and_then(|text| text.get(8..)?.strip_prefix(b"\0"));
+            found = text.and_then(root_tree).is_some_and(|id| trees.iter().any(|tree| tree.as_slice() == id));
+        }
+        file.skip(8 + size)?;
+    }
+    Ok(found)
+}
+
+/// A file through which one steps forwards.
+struct Window {
+    file: std::fs::File,
+    buffer: Vec<u8>,
+    /// What of the buffer lies ahead.
+    start: usize,
+    end: usize,
+}
+
+impl Window {
+    fn open(file: &Path) -> std::io::Result<Self> {
+        let file = std::fs::File::open(file)?;
+        Ok(Self { file, buffer: vec![0; 16 << 10], start: 0, end: 0 })
+    }
+
+    /// So many bytes from here, if the file has them.
+    fn ahead(&mut self, count: usize) -> std::io::Result<Option<&[u8]>> {
+        while self.end - self.start < count {
+            self.buffer.copy_within(self.start..self.end, 0);
+            (self.start, self.end) = (0, self.end - self.start);
+            let Some(room) = self.buffer.get_mut(self.end..) else { return Ok(None) };
+            let read = self.file.read(room)?;
+            if read == 0 {
+                return Ok(None);
+            }
+            self.end += read;
+        }
+        Ok(self.buffer.get(self.start..self.start + count))
+    }
+
+    fn skip(&mut self, count: usize) -> std::io::Result<()> {
+        let here = self.end - self.start;
+        if count <= here {
+            self.start += count;
+            return Ok(());
+        }
+        (self.start, self.end) = (0, 0);
+        self.file.seek_relative(i64::try_from(count - here).unwrap_or(i64::MAX))
     }
 }
 
@@ -275,8 +327,8 @@ impl<T> Default for Found<T> {
     }
 }
 
-/// Texts, and what was seen in them, by id and by whether they are read first.
-type SeenBefore<T> = HashMap<(ObjectId, bool), (Arc<[u8]>, T)>;
+/// Texts, and what was seen in them, by id: of those that are read first, and of others.
+type SeenBefore<T> = [HashMap<ObjectId, (Arc<[u8]>, T)>; 2];
 
 struct Reader<'r, T, S> {
     r: &'r gix::Repository,
@@ -293,7 +345,7 @@ where
     S: Fn(&[u8], bool) -> T + Copy + Send + Sync,
 {
     fn new(r: &'r gix::Repository, look: Look<S>, help: Option<&'r Store>) -> Self {
-        Self { r, look, found: Found::default(), seen: HashMap::new(), help }
+        Self { r, look, found: Found::default(), seen: SeenBefore::default(), help }
     }
 
     fn directory(&mut self, id: ObjectId, path: &str, depth: usize) -> Result<(), String> {
@@ -372,7 +424,8 @@ where
     }
 
     fn file(&mut self, id: ObjectId, path: String, is_first: bool) -> Result<(), String> {
-        if let Some((text, seen)) = self.seen.get(&(id, is_first)) {
+        let before = &mut self.seen[usize::from(is_first)];
+        if let Some((text, seen)) = before.get(&id) {
             let content = Content::Text(text.clone(), seen.clone());
             self.found.files.push(File { path, content });
             return Ok(());
@@ -384,7 +437,7 @@ where
             let text: Arc<[u8]> = blob.take_data().into();
             let seen = (self.look.see)(&text, is_first);
             self.found.blobs.push((id, text.clone()));
-            self.seen.insert((id, is_first), (text.clone(), seen.clone()));
+            before.insert(id, (text.clone(), seen.clone()));
             Content::Text(text, seen)
         };
         self.found.files.push(File { path, content });
@@ -444,12 +497,19 @@ mod tests {
         write("a/new", "");
         repository.git(&["add", "-A"]);
         assert_eq!(repository.links(), (false, vec![]));
-        // The word of a split index, as a name.
+        // Names that are an extension's, an intended addition (version 3), a long name, and an index that is written otherwise.
         write("a/link", "");
+        write(&format!("a/{}", "n".repeat(255)), "");
         repository.commit();
+        write("a/later", "");
+        repository.git(&["add", "-N", "a/later"]);
         assert_eq!(repository.links(), (false, vec![]));
-        repository.git(&["rm", "-q", "a/link"]);
-        repository.commit();
+        repository.git(&["reset", "-q", "--hard"]);
+        repository.git(&["read-tree", "HEAD"]);
+        assert_eq!(repository.links(), (true, vec![]));
+        repository.git(&["update-index", "--index-version", "4"]);
+        assert_eq!(repository.links(), (false, vec![]));
+        repository.git(&["update-index", "--index-version", "2"]);
         std::os::unix::fs::symlink("../b", repository.0.join("a/b/to")).unwrap();
         repository.commit();
         assert_eq!(repository.links(), (false, vec!["a/b/to -> ../b".to_owned()]));

@@ -10,6 +10,7 @@ use std::sync::{Arc, Mutex, PoisonError};
 
 use gix::ObjectId;
 use gix::objs::tree::EntryKind;
+use gix::prelude::ObjectIdExt as _;
 
 use crate::kustomize::Entry;
 
@@ -117,7 +118,9 @@ impl Store {
     /// It names none.
     pub fn commit(&self, name: &str) -> Result<ObjectId, String> {
         self.with(|r| {
-            let id = r.rev_parse_single(name);
+            // A whole id is nothing else, whatever else has that name, as it is to Git.
+            let whole = ObjectId::from_hex(name.as_bytes()).ok().filter(|id| r.has_object(id));
+            let id = whole.map_or_else(|| r.rev_parse_single(name), |id| Ok(id.attach(r)));
             let id = id.map_err(|_| format!("{name} names no commit here: fetch it first"))?;
             let object = id.object().map_err(|e| format!("{name} can't be read: {e}"))?;
             let commit = object.peel_to_kind(gix::objs::Kind::Commit);
@@ -314,12 +317,12 @@ impl GitTree {
         Ok(Some(items.iter().filter_map(|(name, (k, _))| Some((name.clone(), kind(name, *k)?))).collect()))
     }
 
-    /// The paths of all files that are not the same in two states; equal directories are not entered.
+    /// What is not the same in two states; equal directories are not entered.
     ///
     /// # Errors
     /// The objects can't be read.
-    pub fn changed(&self, other: &Self) -> Result<BTreeSet<String>, String> {
-        let mut out = BTreeSet::new();
+    pub fn changed(&self, other: &Self) -> Result<Changes, String> {
+        let mut out = Changes::default();
         self.store.with(|r| compare(r, (Some(self.root), Some(other.root)), "", &mut out))?;
         Ok(out)
     }
@@ -342,12 +345,21 @@ impl GitTree {
     }
 }
 
+/// What is not the same in two states.
+#[derive(Debug, Default)]
+pub struct Changes {
+    /// The paths of files and links.
+    pub paths: BTreeSet<String>,
+    /// One of them is a link, in one of the states.
+    pub links: bool,
+}
+
 /// Compares two directories of a store, as they stand in it: their entries have one order, in which a directory's name ends with a slash.
 fn compare(
     r: &gix::Repository,
     (a, b): (Option<ObjectId>, Option<ObjectId>),
     below: &str,
-    out: &mut BTreeSet<String>,
+    out: &mut Changes,
 ) -> Result<(), String> {
     if a == b {
         return Ok(());
@@ -357,40 +369,45 @@ fn compare(
         found.map_err(|e| format!("a tree can't be read: {e}"))
     };
     let (a, b) = (tree(a)?, tree(b)?);
-    let entries = |tree: &Option<gix::Tree<'_>>| -> Result<Vec<(Vec<u8>, EntryKind, ObjectId)>, String> {
-        let mut list = Vec::new();
-        for entry in tree.iter().flat_map(|t| t.iter()) {
-            let entry = entry.map_err(|e| format!("a tree can't be read: {e}"))?;
-            let kind = entry.mode().kind();
-            let mut name = entry.filename().to_vec();
-            if kind == EntryKind::Tree {
-                name.push(b'/');
-            }
-            list.push((name, kind, entry.oid().to_owned()));
-        }
-        Ok(list)
-    };
-    let (a, b) = (entries(&a)?, entries(&b)?);
-    let (mut a, mut b) = (a.into_iter().peekable(), b.into_iter().peekable());
+    let (mut a, mut b) = (a.iter().flat_map(|t| t.iter()), b.iter().flat_map(|t| t.iter()));
+    let unreadable = |e: &dyn std::fmt::Display| format!("a tree can't be read: {e}");
+    let (mut x, mut y) = (a.next(), b.next());
     loop {
-        let order = match (a.peek(), b.peek()) {
+        let (left, right) = (x.as_ref(), y.as_ref());
+        let (left, right) = (
+            left.map(Result::as_ref).transpose().map_err(|e| unreadable(e))?,
+            right.map(Result::as_ref).transpose().map_err(|e| unreadable(e))?,
+        );
+        let is_tree = |entry: &gix::object::tree::EntryRef<'_, '_>| entry.mode().is_tree();
+        let order = match (left, right) {
             (None, None) => return Ok(()),
-            (Some(x), Some(y)) => x.0.cmp(&y.0),
+            (Some(x), Some(y)) if x.filename() == y.filename() && is_tree(x) == is_tree(y) => Ordering::Equal,
+            (Some(x), Some(y)) => {
+                let slash = |entry| is_tree(entry).then_some(&b'/');
+                x.filename().iter().chain(slash(x)).cmp(y.filename().iter().chain(slash(y)))
+            }
             (Some(_), None) => Ordering::Less,
             (None, Some(_)) => Ordering::Greater,
         };
-        let x = if order.is_le() { a.next() } else { None };
-        let y = if order.is_ge() { b.next() } else { None };
-        let Some((name, kind, _)) = x.as_ref().or(y.as_ref()) else { return Ok(()) };
-        let id = |entry: &Option<(Vec<u8>, EntryKind, ObjectId)>| entry.as_ref().map(|(_, _, id)| *id);
-        let same = matches!((&x, &y), (Some(x), Some(y)) if (x.1, x.2) == (y.1, y.2));
+        let (left, right) = (left.filter(|_| order.is_le()), right.filter(|_| order.is_ge()));
+        let same =
+            matches!((left, right), (Some(x), Some(y)) if x.oid() == y.oid() && x.mode().kind() == y.mode().kind());
+        let name = left.or(right).and_then(|entry| std::str::from_utf8(entry.filename()).ok());
         // A name that is no text is no file that a chart or an overlay could name.
-        let (false, Ok(name)) = (same, std::str::from_utf8(name)) else { continue };
-        let path = if below.is_empty() { name.to_owned() } else { format!("{below}/{name}") };
-        if *kind == EntryKind::Tree {
-            compare(r, (id(&x), id(&y)), path.trim_end_matches('/'), out)?;
-        } else {
-            out.insert(path);
+        if let (false, Some(name)) = (same, name) {
+            let path = if below.is_empty() { name.to_owned() } else { format!("{below}/{name}") };
+            if left.or(right).is_some_and(is_tree) {
+                compare(r, (left.map(|x| x.oid().to_owned()), right.map(|y| y.oid().to_owned())), &path, out)?;
+            } else {
+                out.links |= [left, right].into_iter().flatten().any(|entry| entry.mode().is_link());
+                out.paths.insert(path);
+            }
+        }
+        if order.is_le() {
+            x = a.next();
+        }
+        if order.is_ge() {
+            y = b.next();
         }
     }
 }

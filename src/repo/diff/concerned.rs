@@ -10,7 +10,7 @@ use std::sync::{Arc, LazyLock};
 
 use memchr::memmem::Finder;
 
-use super::mentions::{self, Changed, Mentions, Seen, is_below, resolve, words};
+use super::mentions::{self, Changed, Mentions, Seen, Signs, is_below, resolve, words};
 use super::parts::{self, File, Files};
 use super::range::Range;
 use crate::repo::git_survey::{Content, LONGEST, Link, Look};
@@ -309,7 +309,7 @@ impl Selection {
 
     /// Adds what the chosen parts depend on.
     fn close(&mut self) {
-        let mut known: BTreeSet<Vec<u8>> = BTreeSet::new();
+        let mut known = Known::default();
         let mut read: BTreeSet<String> = BTreeSet::new();
         loop {
             let new: Vec<&Part> =
@@ -319,9 +319,9 @@ impl Selection {
             }
             for text in new.iter().flat_map(|part| part.texts()) {
                 for word in words(text).flat_map(|w| w.split(|b| *b == b'/')) {
-                    known.insert(word.to_vec());
+                    known.add(word);
                     if let Some(plain) = std::str::from_utf8(word).ok().and_then(without_hash) {
-                        known.insert(plain.into());
+                        known.add(plain.as_bytes());
                     }
                 }
             }
@@ -331,13 +331,33 @@ impl Selection {
             let mut declared = distinct(steady.flat_map(|(_, part)| &part.declared));
             for (path, part) in self.parts.iter().filter(|(path, _)| !self.chosen.contains(*path)) {
                 let declares = part.declared.iter().filter(|text| declared.insert(text)).count() > 0;
-                let last = |name: &String| words(name.as_bytes()).last().is_some_and(|w| known.contains(w));
+                let last = |name: &String| words(name.as_bytes()).last().is_some_and(|w| known.has(w));
                 if declares || part.defines().any(last) {
                     more.insert(path.clone());
                 }
             }
             self.chosen.extend(more);
         }
+    }
+}
+
+/// Words that were read.
+#[derive(Default)]
+struct Known {
+    words: BTreeSet<Vec<u8>>,
+    signs: Signs,
+}
+
+impl Known {
+    fn add(&mut self, word: &[u8]) {
+        if !self.has(word) {
+            self.signs.add(word);
+            self.words.insert(word.to_vec());
+        }
+    }
+
+    fn has(&self, word: &[u8]) -> bool {
+        self.signs.may_have(word) && self.words.contains(word)
     }
 }
 

@@ -18,8 +18,27 @@ pub struct Changed<'c> {
     paths: &'c BTreeSet<String>,
     /// The names of the files and of the directories that they lie in.
     names: BTreeSet<&'c [u8]>,
-    /// Their lengths by their last letter: most words are told from them by that.
-    lengths: Box<[u64; 256]>,
+    signs: Signs,
+}
+
+/// The lengths of words by their last letter: most others are told from them by that.
+pub struct Signs(Box<[u64; 256]>);
+
+impl Default for Signs {
+    fn default() -> Self {
+        Self(Box::new([0; 256]))
+    }
+}
+
+impl Signs {
+    pub fn add(&mut self, word: &[u8]) {
+        self.0[usize::from(word.last().copied().unwrap_or_default())] |= 1 << (word.len() % 64);
+    }
+
+    /// Whether a word may be among them.
+    pub fn may_have(&self, word: &[u8]) -> bool {
+        self.0[usize::from(word.last().copied().unwrap_or_default())] & (1 << (word.len() % 64)) != 0
+    }
 }
 
 /// What a file mentions.
@@ -59,6 +78,18 @@ const SIGNS: [u8; 256] = {
 const INNER: u8 = 1;
 const SLASH: u8 = 2;
 const DOT: u8 = 4;
+
+/// Lengths of the words that say more than where a file is (`nameReference`): most words are told from them by that.
+const TELLING: u64 = {
+    let words =
+        ["/", "ENC", "vars", "crds", "openapi", "namePrefix", "replacements", "nameReference", "/metadata/name"];
+    let (mut lengths, mut i) = (0, 0);
+    while i < words.len() {
+        lengths |= 1 << words[i].len();
+        i += 1;
+    }
+    lengths
+};
 
 fn is_word(b: u8) -> bool {
     SIGNS[usize::from(b)] != 0
@@ -134,11 +165,9 @@ impl<'c> Changed<'c> {
             return None;
         }
         let names: BTreeSet<&[u8]> = paths.iter().flat_map(|p| p.split('/')).map(str::as_bytes).collect();
-        let mut lengths = Box::new([0; 256]);
-        for name in &names {
-            lengths[usize::from(name.last().copied().unwrap_or_default())] |= 1 << (name.len() % 64);
-        }
-        Some(Self { paths, names, lengths })
+        let mut signs = Signs::default();
+        names.iter().for_each(|name| signs.add(name));
+        Some(Self { paths, names, signs })
     }
 
     /// How many paths there are.
@@ -162,9 +191,7 @@ impl<'c> Changed<'c> {
         } else {
             word
         };
-        let Some(end) = last.last() else { return true };
-        matches!(last, b"." | b"..")
-            || self.lengths[usize::from(*end)] & (1 << (last.len() % 64)) != 0 && self.names.contains(last)
+        matches!(last, b"" | b"." | b"..") || self.signs.may_have(last) && self.names.contains(last)
     }
 }
 
@@ -199,19 +226,23 @@ impl Seen {
         // The word behind it is no path.
         let versioned = text.starts_with(b"apiVersion: kustomize.config.k8s.io/");
         for (n, Word { text: word, nested, upwards }) in Words(text).enumerate() {
-            match word {
-                b"nameReference" => out.configures = true,
-                b"/metadata/name" => out.unclear = true,
-                b"ENC" => encrypted = true,
-                b"/" => root = true,
-                b"vars" | b"crds" | b"openapi" if kustomization => out.everywhere = true,
-                b"replacements" | b"namePrefix" | b"nameSuffix" | b"transformers" | b"generators" | b"validators"
-                    if kustomization =>
-                {
-                    out.unclear = true;
+            if word.len() < 64 && TELLING >> word.len() & 1 != 0 {
+                match word {
+                    b"nameReference" => out.configures = true,
+                    b"/metadata/name" => out.unclear = true,
+                    b"ENC" => encrypted = true,
+                    b"/" => root = true,
+                    b"vars" | b"crds" | b"openapi" if kustomization => out.everywhere = true,
+                    b"replacements" | b"namePrefix" | b"nameSuffix" | b"transformers" | b"generators"
+                    | b"validators"
+                        if kustomization =>
+                    {
+                        out.unclear = true;
+                    }
+                    _ => {}
                 }
-                _ => out.everywhere |= nested && word.starts_with(b"kustomize.toolkit.fluxcd.io/"),
             }
+            out.everywhere |= nested && word.starts_with(b"kustomize.toolkit.fluxcd.io/");
             let leads = kustomization && nested && !(versioned && n == 1);
             if !upwards && !leads && !changed.may_be(word, nested) {
                 continue;
@@ -269,22 +300,29 @@ impl Mentions {
 
 /// The files of a directory that its kustomizations only take data from: named by generators and by nothing else.
 pub fn only_data(kustomizations: &[&[u8]]) -> BTreeSet<String> {
-    let (mut data, mut other): (Vec<&[u8]>, Vec<&[u8]>) = (Vec::new(), Vec::new());
+    let mut data: BTreeSet<&[u8]> = BTreeSet::new();
     if !kustomizations.iter().any(|text| GENERATOR.find(text).is_some()) {
         return BTreeSet::new();
     }
+    let mut others = Vec::new();
     for text in kustomizations {
         let mut generates = false;
         for line in text.split(|b| *b == b'\n') {
             if line.first().is_some_and(|b| !matches!(b, b' ' | b'-' | b'#' | b'\r')) {
                 generates = line.starts_with(b"configMapGenerator:") || line.starts_with(b"secretGenerator:");
             }
-            let names = words(line).map(|w| w.strip_prefix(b"./").unwrap_or(w));
-            if generates { data.extend(names) } else { other.extend(names) }
+            if generates { data.extend(file_names(line)) } else { others.push(line) }
         }
     }
-    let only = data.into_iter().filter(|name| !other.contains(name));
-    only.map(|name| String::from_utf8_lossy(name).into_owned()).collect()
+    for name in others.into_iter().flat_map(file_names) {
+        data.remove(name);
+    }
+    data.into_iter().map(|name| String::from_utf8_lossy(name).into_owned()).collect()
+}
+
+/// The words of a line, as names of files beside it.
+fn file_names(line: &[u8]) -> impl Iterator<Item = &[u8]> {
+    words(line).map(|w| w.strip_prefix(b"./").unwrap_or(w))
 }
 
 /// Collects what stands behind `name:` in `metadata`, or anywhere in a kustomization. False if that can't be told line by line.

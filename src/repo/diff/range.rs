@@ -62,8 +62,9 @@ impl Range {
         let (head_checkout, head_name, changed) = match head {
             Some(id) => {
                 let tree = store.tree(id, &below)?;
-                let changed = base_tree.changed(&tree)?;
-                links_changed = changed.iter().any(|path| base_tree.is_link(path) || tree.is_link(path));
+                let changes = base_tree.changed(&tree)?;
+                let changed = changes.paths;
+                links_changed = changes.links;
                 if !links_changed {
                     search = Some(Links::of([&base_tree, &tree], &below)?);
                 }
