@@ -103,6 +103,17 @@ const LEFT_DELIM: &[u8] = b"{{";
 const RIGHT_DELIM: &[u8] = b"}}";
 const LEFT_COMMENT: &[u8] = b"/*";
 const RIGHT_COMMENT: &[u8] = b"*/";
+/// ASCII letters, digits and `_`.
+const IN_WORD: [bool; 256] = {
+    let mut table = [false; 256];
+    let mut b = 0;
+    while b < 128 {
+        let byte = b as u8;
+        table[b] = byte.is_ascii_alphanumeric() || byte == b'_';
+        b += 1;
+    }
+    table
+};
 /// The marker `-` and the space beside it.
 const TRIM_MARKER_LEN: usize = 2;
 
@@ -424,20 +435,21 @@ impl<'t> Lexer<'t> {
 
     /// Where a run of letters and digits ends that begins at `at`.
     fn word_end(&self, mut at: usize) -> usize {
-        while let Some(&b) = self.input.get(at) {
-            if b.is_ascii_alphanumeric() || b == b'_' {
-                at += 1;
-            } else if b.is_ascii() {
-                break;
-            } else {
-                let (r, w) = unicode::decode_rune(&self.input[at..]);
-                if !is_alphanumeric(r) {
-                    break;
+        loop {
+            let rest = self.input.get(at..).unwrap_or_default();
+            let letters = rest.iter().take_while(|b| IN_WORD[usize::from(**b)]).count();
+            at += letters;
+            match rest.get(letters) {
+                Some(b) if !b.is_ascii() => {
+                    let (r, w) = unicode::decode_rune(&rest[letters..]);
+                    if !is_alphanumeric(r) {
+                        return at;
+                    }
+                    at += w;
                 }
-                at += w;
+                _ => return at,
             }
         }
-        at
     }
 
     fn identifier(&mut self) -> Item {

@@ -91,6 +91,7 @@ fn parse_here(name: &str, text: &Str, funcs: &FuncTable) -> Result<Vec<Template>
         nodes: Vec::new(),
         commands: Vec::new(),
         operands: Vec::new(),
+        names: Vec::new(),
     };
     let mut parser = Parser::new(&mut shared);
     let root = parser.file().map_err(|e| *e)?;
@@ -129,6 +130,7 @@ struct Shared<'t> {
     nodes: Vec<Node>,
     commands: Vec<Command>,
     operands: Vec<Expr>,
+    names: Vec<Str>,
 }
 
 /// What ends a list.
@@ -456,7 +458,7 @@ impl<'s, 't> Parser<'s, 't> {
 
     fn declare(&mut self, pipe: &mut Pipe, v: Item) {
         let name = self.sh.lex.source(v);
-        pipe.decl.push(Variable { pos: v.pos, idents: split(name) });
+        pipe.decl.push(Variable { pos: v.pos, idents: vec![Str::new(name)] });
         self.vars.push(Str::new(name));
     }
 
@@ -590,38 +592,48 @@ impl<'s, 't> Parser<'s, 't> {
 
     /// A term with its fields; `None` if what comes is no operand.
     fn operand(&mut self) -> Parse<Option<Expr>> {
-        let Some(node) = self.term()? else {
-            return Ok(None);
-        };
-        if self.peek().kind != Kind::Field {
-            return Ok(Some(node));
-        }
-        let pos = self.peek().pos;
-        let mut fields = Vec::with_capacity(1);
-        while self.peek().kind == Kind::Field {
-            let field = self.next();
-            fields.push(Str::new(&self.sh.lex.source(field)[1..]));
-        }
-        Ok(Some(match node {
+        let token = self.next_non_space();
+        let mut pos = token.pos;
+        let mark = self.sh.names.len();
+        let node = match token.kind {
             // More fields go to a field or variable itself.
-            Expr::Field { mut idents, .. } => {
-                idents.extend(fields);
-                Expr::Field { pos, idents }
+            Kind::Field => {
+                self.sh.names.push(Str::new(&self.sh.lex.source(token)[1..]));
+                None
             }
-            Expr::Variable(Variable { mut idents, .. }) => {
-                idents.extend(fields);
-                Expr::Variable(Variable { pos, idents })
+            Kind::Variable => {
+                let name = self.declared(token)?;
+                self.sh.names.push(name);
+                None
             }
-            node if is_literal(&node) => {
+            _ => match self.term(token)? {
+                Some(node) => Some(node),
+                None => return Ok(None),
+            },
+        };
+        if self.peek().kind == Kind::Field {
+            pos = self.peek().pos;
+            while self.peek().kind == Kind::Field {
+                let field = self.next();
+                self.sh.names.push(Str::new(&self.sh.lex.source(field)[1..]));
+            }
+        } else if node.is_some() {
+            return Ok(node);
+        }
+        let names = moved(&mut self.sh.names, mark);
+        Ok(Some(match node {
+            None if token.kind == Kind::Field => Expr::Field { pos, idents: names },
+            None => Expr::Variable(Variable { pos, idents: names }),
+            Some(node) if is_literal(&node) => {
                 let quoted = strconv::quote(node.text(self.sh.lex.text()).as_bytes());
                 return self.error(format!("unexpected . after term {quoted}"));
             }
-            node => Expr::Chain { pos, node: Box::new(node), fields },
+            Some(node) => Expr::Chain { pos, node: Box::new(node), fields: names },
         }))
     }
 
-    fn term(&mut self) -> Parse<Option<Expr>> {
-        let token = self.next_non_space();
+    /// A term that is neither a field nor a variable.
+    fn term(&mut self, token: Item) -> Parse<Option<Expr>> {
         let pos = token.pos;
         let val = self.sh.lex.source(token);
         Ok(Some(match token.kind {
@@ -634,8 +646,6 @@ impl<'s, 't> Parser<'s, 't> {
             }
             Kind::Dot => Expr::Dot { pos },
             Kind::Nil => Expr::Nil { pos },
-            Kind::Variable => self.variable(pos, val)?,
-            Kind::Field => Expr::Field { pos, idents: split(&val[1..]) },
             Kind::Bool => Expr::Bool { pos, value: val == b"true" },
             Kind::CharConstant | Kind::Complex | Kind::Number => match number(pos, val, token.kind) {
                 Ok(n) => Expr::Number(Box::new(n)),
@@ -658,13 +668,12 @@ impl<'s, 't> Parser<'s, 't> {
         }))
     }
 
-    fn variable(&self, pos: Pos, name: &[u8]) -> Parse<Expr> {
-        let idents = split(name);
-        if !idents.first().is_some_and(|first| self.vars.contains(first)) {
-            let first = idents.first().map_or(name, |s| s);
-            return self.error(format!("undefined variable {}", strconv::quote(first)));
+    fn declared(&self, token: Item) -> Parse<Str> {
+        let name = Str::new(self.sh.lex.source(token));
+        if !self.vars.contains(&name) {
+            return self.error(format!("undefined variable {}", strconv::quote(&name)));
         }
-        Ok(Expr::Variable(Variable { pos, idents }))
+        Ok(name)
     }
 }
 
@@ -688,12 +697,6 @@ impl Control {
 /// What cannot be executed and has no fields.
 const fn is_literal(e: &Expr) -> bool {
     matches!(e, Expr::Bool { .. } | Expr::Dot { .. } | Expr::Nil { .. } | Expr::Number(_) | Expr::String { .. })
-}
-
-fn split(s: &[u8]) -> Vec<Str> {
-    let mut parts = Vec::with_capacity(1 + memchr::memchr_iter(b'.', s).count());
-    parts.extend(s.split(|&b| b == b'.').map(Str::new));
-    parts
 }
 
 /// What was put together from `mark` on, in a list of just its size.

@@ -11,17 +11,27 @@ pub(super) fn unquote(quoted: &[u8]) -> Option<Vec<u8>> {
     match quote {
         b'`' => {
             let (&last, inner) = body.split_last()?;
-            if last != b'`' || inner.contains(&b'`') {
+            if last != b'`' || memchr::memchr(b'`', inner).is_some() {
                 return None;
+            }
+            if memchr::memchr(b'\r', inner).is_none() {
+                return Some(inner.to_vec());
             }
             Some(inner.iter().copied().filter(|&b| b != b'\r').collect())
         }
         b'"' => {
             let mut out = Vec::with_capacity(body.len());
             let mut rest = body;
-            while rest.first().is_some_and(|&b| b != b'"') {
-                if rest[0] == b'\n' {
-                    return None;
+            loop {
+                // Most of a text stands for itself.
+                let plain = rest.iter().take_while(|b| b.is_ascii() && !matches!(b, b'"' | b'\\' | b'\n')).count();
+                let (same, more) = rest.split_at(plain);
+                out.extend_from_slice(same);
+                rest = more;
+                match rest.first() {
+                    None | Some(b'"') => break,
+                    Some(b'\n') => return None,
+                    Some(_) => {}
                 }
                 let (c, tail) = unquote_char(rest, b'"')?;
                 match c {
