@@ -94,9 +94,9 @@ def sections(path):
 
 
 def pattern(section):
-    """A section's name without what changes from build to build."""
+    """A section's name without what changes from build to build: hashes of crates, and places in the name itself that move with their lengths."""
     m = re.match(r"(.*_ZN.*)17h[0-9a-f]{16}E", section)
-    return m[1] + "17h*" if m else re.sub(r"\.llvm\.\d+$", "*", re.sub(r"Cs[0-9A-Za-z]+_", "Cs*_", section))
+    return m[1] + "17h*" if m else re.sub(r"\.llvm\.\d+$", "*", re.sub(r"(Cs|B)[0-9A-Za-z]*_", r"\1*_", section))
 
 
 def rank(name, entered):

@@ -302,7 +302,7 @@ mod tests {
         for text in [
             "images: []",
             "images: [{path: spec/image, kind: Foo}]",
-            "images: [{path: spec/initContainers[]/image}]",
+            "images: [{path: \"spec/initContainers[]/image\"}]",
             "namespace: [{path: metadata/namespace, kind: Foo, create: false}]",
             "namespace: [{path: metadata/namespace, create: false}]",
             "nameReference: [{kind: ConfigMap, version: v1, fieldSpecs: [{path: spec/x, kind: Foo}]}]",
