@@ -67,11 +67,8 @@ pub fn fix(references: &[NameReference], map: &mut ResMap) -> Result<()> {
     if references.is_empty() || map.is_empty() {
         return Ok(());
     }
+    // Also where no name ever changed: a field may not be what can hold one.
     let index = Index::new(map.items())?;
-    if index.by_name.is_empty() {
-        // No name ever changed.
-        return Ok(());
-    }
     let mut by_kind: HashMap<&str, Vec<(&Gvk, &FieldSpec)>> = HashMap::new();
     let mut of_any_kind: Vec<(usize, &Gvk, &FieldSpec)> = Vec::new();
     let mut order = 0;

@@ -63,7 +63,10 @@ pub struct Accumulator {
 impl Accumulator {
     fn merge_config(&mut self, other: &Arc<Config>) -> Result<()> {
         match &self.config {
-            None => self.config = Some(other.clone()),
+            // The defaults are as they come out of this.
+            None if Arc::ptr_eq(other, &Config::default_merged()) => self.config = Some(other.clone()),
+            // Also into nothing they are merged one by one: a spec can stand for one that comes behind it, or contradict it.
+            None => self.config = Some(Arc::new(Config::default().merged(other)?)),
             // The same field specs again add nothing.
             Some(own) if Arc::ptr_eq(own, other) || own.covers(other)? => {}
             Some(own) => self.config = Some(Arc::new(own.merged(other)?)),
