@@ -364,13 +364,10 @@ fn compare(
     if a == b {
         return Ok(());
     }
-    let tree = |id: Option<ObjectId>| {
-        let found = id.map(|id| r.find_tree(id)).transpose();
-        found.map_err(|e| format!("a tree can't be read: {e}"))
-    };
+    let unreadable = |e: &dyn std::fmt::Display| format!("a tree can't be read: {e}");
+    let tree = |id: Option<ObjectId>| id.map(|id| r.find_tree(id)).transpose().map_err(|e| unreadable(&e));
     let (a, b) = (tree(a)?, tree(b)?);
     let (mut a, mut b) = (a.iter().flat_map(|t| t.iter()), b.iter().flat_map(|t| t.iter()));
-    let unreadable = |e: &dyn std::fmt::Display| format!("a tree can't be read: {e}");
     let (mut x, mut y) = (a.next(), b.next());
     loop {
         let (left, right) = (x.as_ref(), y.as_ref());

@@ -122,9 +122,6 @@ fn resources(text: &[u8]) -> Option<Vec<String>> {
             }
         }
     }
-    if let Some(list) = plain_list(text) {
-        return Some(list);
-    }
     let mut documents = document::parse(text).ok()?;
     let only = documents.pop().filter(|_| documents.is_empty())?;
     if !only.root.entries().iter().all(|(key, _)| key.as_str().is_some_and(|k| KEYS.contains(&k))) {
@@ -136,61 +133,9 @@ fn resources(text: &[u8]) -> Option<Vec<String>> {
     only.root.get("resources")?.items().iter().map(|item| item.as_str().map(str::to_owned)).collect()
 }
 
-/// What a kustomization names that is written as most are: a name on each line, and none that could be anything but a text.
-fn plain_list(text: &[u8]) -> Option<Vec<String>> {
-    let mut text = std::str::from_utf8(text).ok()?;
-    for line in ["apiVersion: kustomize.config.k8s.io/v1beta1\n", "kind: Kustomization\n"] {
-        text = text.strip_prefix(line).unwrap_or(text);
-    }
-    let lines = text.strip_prefix("resources:\n")?.lines();
-    let mut out = Vec::new();
-    let first = lines.clone().next()?;
-    let indent = first.get(..first.find('-')?).filter(|indent| indent.bytes().all(|b| b == b' '))?;
-    for line in lines {
-        let item = line.strip_prefix(indent)?.strip_prefix("- ")?;
-        let is_name = item.starts_with(|c: char| c.is_ascii_alphabetic() || c == '.')
-            && item.bytes().all(|b| b.is_ascii_alphanumeric() || matches!(b, b'-' | b'_' | b'.' | b'/'))
-            && (item.contains(['-', '/', '_']) || item.ends_with(".yaml"));
-        if !is_name {
-            return None;
-        }
-        out.push(item.to_owned());
-    }
-    Some(out)
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
-
-    #[test]
-    fn a_plain_list_is_what_the_document_says() {
-        for (text, plain) in [
-            ("resources:\n- a-b\n- ../base\n- c.yaml\n", true),
-            ("apiVersion: kustomize.config.k8s.io/v1beta1\nkind: Kustomization\nresources:\n  - ./a\n  - b_c\n", true),
-            ("resources:\n- a\n", false),
-            ("resources:\n- true\n- 1.5\n", false),
-            ("resources:\n- a-b # x\n", false),
-            ("resources:\n- a: b.yaml\n", false),
-            ("kind: Kustomization\nkind: Kustomization\nresources:\n- a.yaml\n", false),
-            ("resources:\n- a.yaml\nresources:\n- b.yaml\n", false),
-            ("resources:\n-  a-b\n", false),
-            ("resources:\n- a-b\n\n", false),
-            ("resources:\n- a-b\nnamespace: x\n", false),
-            ("resources:\n- a-b\n  - c-d\n", false),
-            ("kind: Kustomization\n", false),
-            ("resources:\n", false),
-        ] {
-            let list = plain_list(text.as_bytes());
-            assert_eq!(list.is_some(), plain, "{text}");
-            if plain {
-                let documents = document::parse(text.as_bytes()).unwrap();
-                let items = documents[0].root.get("resources").unwrap().items();
-                let want = items.iter().map(|item| item.as_str().unwrap().to_owned()).collect();
-                assert_eq!(list, Some(want), "{text}");
-            }
-        }
-    }
 
     fn parts(files: &[(&str, &str)]) -> Option<Vec<String>> {
         let file = |text: &str| File { text: text.as_bytes().into(), ..File::default() };
