@@ -297,6 +297,23 @@ fn errors_are_explained_where_asked_for() {
 }
 
 #[test]
+fn what_was_rendered_before_an_error_is_chosen_from_too() {
+    let s = Scratch::new();
+    s.write("c/Chart.yaml", "apiVersion: v2\nname: c\nversion: 1.0.0\n");
+    s.write("c/templates/a.yaml", "a: 1\n");
+    s.write("c/templates/b.yaml", "a: b: c\n");
+    let shown = |template: &str| pintle(&["template", &s.path("c"), "--debug", "--show-only", template]);
+    let o = shown("templates/b.yaml");
+    assert_eq!((o.code, o.out.as_str()), (1, "---\n# Source: c/templates/b.yaml\na: b: c\n\n"));
+    let error = "Error: YAML parse error on c/templates/b.yaml: error converting YAML to JSON: yaml: mapping values are not allowed in this context\n";
+    assert!(o.err.ends_with(error), "{}", o.err);
+    // Templates that are not there are not what Helm complains of.
+    let o = shown("templates/x.yaml");
+    assert_eq!((o.code, o.out.as_str()), (1, ""));
+    assert!(o.err.ends_with(error), "{}", o.err);
+}
+
+#[test]
 fn what_helm_passes_over_is_said() {
     let s = Scratch::new();
     s.write("c/Chart.yaml", "apiVersion: v2\nname: c\nversion: 1.0.0\n");

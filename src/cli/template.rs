@@ -301,10 +301,22 @@ impl Output<'_, '_> {
             .filter(|(_, text)| !trim_space(text).is_empty())
             .map(|(path, text)| (path.as_str(), text.as_slice()))
             .collect();
-        Ok(write_frames(self.io.out, &docs, &[])?)
+        if self.args.show_only.is_empty() {
+            return Ok(write_frames(self.io.out, &docs, &[])?);
+        }
+        let mut text = Vec::new();
+        write_frames(&mut text, &docs, &[])?;
+        // What is not there was never rendered: of that the first error tells.
+        self.chosen(&text).map_or(Ok(()), |chosen| self.documents(chosen))
     }
 
     fn show_only(&mut self, text: &[u8]) -> Result<(), Failure> {
+        let chosen = self.chosen(text)?;
+        self.documents(chosen)
+    }
+
+    /// The documents of the templates that were asked for, in the order of the patterns.
+    fn chosen<'t>(&self, text: &'t [u8]) -> Result<Vec<&'t [u8]>, Failure> {
         let docs = split(text);
         let mut chosen = Vec::new();
         for pattern in &self.args.show_only {
@@ -320,7 +332,11 @@ impl Output<'_, '_> {
                 return Err(format!("could not find template {pattern} in chart").into());
             }
         }
-        for doc in chosen {
+        Ok(chosen)
+    }
+
+    fn documents(&mut self, docs: Vec<&[u8]>) -> Result<(), Failure> {
+        for doc in docs {
             self.io.out.write_all(b"---\n")?;
             self.io.out.write_all(doc)?;
             self.io.out.write_all(b"\n")?;
