@@ -313,6 +313,34 @@ fn what_was_rendered_before_an_error_is_chosen_from_too() {
     assert!(o.err.ends_with(error), "{}", o.err);
 }
 
+#[cfg(unix)]
+#[test]
+fn broken_links_are_told_where_they_break() {
+    let s = Scratch::new();
+    s.write("c/Chart.yaml", "apiVersion: v2\nname: c\nversion: 1.0.0\n");
+    s.write("real/file", "");
+    let link = |target: &str, at: &str| {
+        let _ = std::fs::remove_file(s.path(at));
+        std::os::unix::fs::symlink(target, s.path(at)).unwrap();
+    };
+    link("real", "way");
+    link("../gone/x", "real/hop");
+    let missing = |path: &str| format!("lstat {}: no such file or directory", s.path(path));
+    for (target, want) in [
+        ("missing/deep/file", missing("c/missing")),
+        ("../c/Chart.yaml/x", "not a directory".into()),
+        ("../way/on", missing("real/on")),
+        ("../real/hop", missing("gone")),
+        ("/nowhere/at/all", "lstat /nowhere: no such file or directory".into()),
+        ("link", "EvalSymlinks: too many links".into()),
+    ] {
+        link(target, "c/link");
+        let o = pintle(&["template", &s.path("c")]);
+        let want = format!("Error: error evaluating symlink {}: {want}\n", s.path("c/link"));
+        assert_eq!((o.code, o.err), (1, want), "{target}");
+    }
+}
+
 #[test]
 fn what_helm_passes_over_is_said() {
     let s = Scratch::new();

@@ -238,16 +238,41 @@ impl Walk<'_> {
     }
 }
 
-/// Go's `filepath.EvalSymlinks`.
+/// Go's `filepath.EvalSymlinks`. The system is as quick with links that lead somewhere; of others it does not say where they break.
 fn resolve(path: &Path) -> Result<PathBuf, String> {
-    fs::canonicalize(path).map_err(|e| {
-        let why = if errno::text(&e) == "too many levels of symbolic links" {
-            "EvalSymlinks: too many links".to_string()
-        } else {
-            let target = fs::read_link(path).unwrap_or_default();
-            let target = absolute(&path.parent().unwrap_or(path).join(target)).unwrap_or_default();
-            errno::path_error("lstat", &target.display().to_string(), &e)
-        };
-        format!("error evaluating symlink {}: {why}", path.display())
-    })
+    fs::canonicalize(path)
+        .or_else(|_| follow(path).map_err(|why| format!("error evaluating symlink {}: {why}", path.display())))
+}
+
+/// Goes through a path part by part, and through those of the links in it. Source: Go 1.26 `path/filepath/symlink.go`.
+fn follow(path: &Path) -> Result<PathBuf, String> {
+    const MAX_LINKS: usize = 255;
+    let parts = |p: &Path| p.components().rev().map(|c| c.as_os_str().to_os_string()).collect::<Vec<_>>();
+    let mut rest = parts(path);
+    let mut done = PathBuf::new();
+    let mut links = 0;
+    while let Some(part) = rest.pop() {
+        match Path::new(&part).components().next() {
+            Some(Component::ParentDir) => {
+                done.pop();
+                continue;
+            }
+            Some(Component::CurDir) => continue,
+            _ => done.push(&part),
+        }
+        let shown = done.display().to_string();
+        let info = fs::symlink_metadata(&done).map_err(|e| errno::path_error("lstat", &shown, &e))?;
+        if info.is_symlink() {
+            links += 1;
+            if links > MAX_LINKS {
+                return Err("EvalSymlinks: too many links".into());
+            }
+            let target = fs::read_link(&done).map_err(|e| errno::path_error("readlink", &shown, &e))?;
+            done.pop();
+            rest.extend(parts(&target));
+        } else if !info.is_dir() && !rest.is_empty() {
+            return Err("not a directory".into());
+        }
+    }
+    Ok(done)
 }
