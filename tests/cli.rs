@@ -342,6 +342,19 @@ fn broken_links_are_told_where_they_break() {
 }
 
 #[test]
+fn paths_in_errors_are_clean() {
+    let s = Scratch::new();
+    s.write("x.tgz", "no archive\n");
+    s.write("a/b", "");
+    let o = pintle(&["template", "rel", &s.path("a/../x.tgz")]);
+    let want = format!(
+        "Error: file '{}' does not appear to be a gzipped archive; got 'application/octet-stream'\n",
+        s.path("x.tgz")
+    );
+    assert_eq!((o.code, o.err.as_str()), (1, want.as_str()));
+}
+
+#[test]
 fn what_helm_passes_over_is_said() {
     let s = Scratch::new();
     s.write("c/Chart.yaml", "apiVersion: v2\nname: c\nversion: 1.0.0\n");

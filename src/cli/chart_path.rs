@@ -179,7 +179,8 @@ impl ChartPathArgs {
         let name = chart.trim();
         let repo = self.repo.as_deref().filter(|r| !r.is_empty());
         if repo.is_none() && Path::new(name).exists() {
-            let path = std::path::absolute(name)?;
+            // Clean, as in Helm: the path stands in errors.
+            let path = directory::absolute(Path::new(name))?;
             if self.verify {
                 verify_file(&path, &self.keyring.clone().unwrap_or_else(default_keyring))?;
             }
