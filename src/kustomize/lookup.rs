@@ -215,6 +215,11 @@ pub fn matches(node: &mut Node, path: &[String], create: Option<Kind>) -> Result
         }
         return Ok(found);
     }
+    if first.is_empty() && !node.is_null() {
+        // A field without a name is the scalar itself, as long as nothing stands in it; a map is no scalar.
+        expect(node, Kind::Scalar)?;
+        return if node.value.is_empty() { matches(node, rest, create) } else { Ok(None) };
+    }
     let at = if node.is_null() {
         None
     } else {

@@ -4,6 +4,7 @@ use super::emit;
 use super::error::Result;
 use super::ids::Gvk;
 use super::json::Json;
+use super::node::Kind;
 use super::print;
 use super::resmap::ResMap;
 use super::resource::{self, ORIGIN, Resource, TRANSFORMATIONS};
@@ -90,9 +91,9 @@ impl Origin {
         resource.set_note(ORIGIN, &self.text())
     }
 
-    /// Notes that this transformer went over all objects.
+    /// Notes that this transformer went over all objects. One that it deleted holds no notes.
     pub fn add_transformation(&self, map: &mut ResMap) -> Result<()> {
-        for r in map.contents_mut() {
+        for r in map.contents_mut().iter_mut().filter(|r| r.node.kind != Kind::Zero) {
             if resource::annotation(&r.node, ORIGIN).is_none() {
                 r.set_note(ORIGIN, &self.text())?;
                 continue;

@@ -101,14 +101,26 @@ pub fn parse(text: &[u8]) -> Result<Option<Node>, String> {
 }
 
 /// The first document of a text, with aliases replaced by copies. `None` if there is none.
+///
+/// go-yaml v3 looks ahead for comments: it takes some behind tabs, and of two mistakes it may meet the later one first. Whoever made no
+/// mistake needn't pay for that: the text is read without comments, and once more with them if that fails.
 fn document(text: &[u8], line: u32, budget: &mut usize) -> Result<Option<Node>, String> {
+    let before = *budget;
+    attempt(false, text, line, budget).or_else(|_| {
+        *budget = before;
+        attempt(true, text, line, budget)
+    })
+}
+
+fn attempt(comments: bool, text: &[u8], line: u32, budget: &mut usize) -> Result<Option<Node>, String> {
+    let parser = if comments { Parser::with_comments } else { Parser::new };
     let (text, bad) = reader::decode(text);
-    let Some(bad) = bad else { return Composer::new(&text, line, budget).document() };
+    let Some(bad) = bad else { return Composer::new(parser(&text), line, budget).document() };
     let refuse = || Err(format!("yaml: {}", bad.problem));
     if bad.chunk == 0 {
         return refuse();
     }
-    let mut composer = Composer::new(&text[..bad.chunk], line, budget);
+    let mut composer = Composer::new(parser(&text[..bad.chunk]), line, budget);
     let result = composer.document();
     if composer.parser.wanted() > bad.chunk { refuse() } else { result }
 }
@@ -124,8 +136,8 @@ struct Composer<'a, 'b> {
 }
 
 impl<'a, 'b> Composer<'a, 'b> {
-    fn new(text: &'a [u8], line: u32, budget: &'b mut usize) -> Self {
-        Self { parser: Parser::new(text), anchors: HashMap::new(), open: Vec::new(), line, budget }
+    fn new(parser: Parser<'a>, line: u32, budget: &'b mut usize) -> Self {
+        Self { parser, anchors: HashMap::new(), open: Vec::new(), line, budget }
     }
 
     fn next(&mut self) -> Result<Event<'a>, String> {

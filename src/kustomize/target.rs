@@ -1,7 +1,7 @@
 //! One kustomization with all below it: objects read and generated, transformed in kustomize's order, and at the top names with
 //! hashes, references, vars and order.
 
-use std::collections::HashSet;
+use std::collections::{HashMap, HashSet};
 use std::sync::{Arc, Mutex, PoisonError};
 
 use super::config::{self, Config};
@@ -536,19 +536,31 @@ impl<'s, 't> Target<'s, 't> {
                     resource::set_pairs(&mut r.node, "labels", &labels)?;
                 }
             }
-            let same = before.len() == after.len()
-                && before.items().iter().zip(after.items()).all(|(a, b)| a.id() == b.id() && a.node == b.node);
-            if !same {
-                let changed = before.items().iter().zip(after.items()).find(|(a, b)| a.node != b.node);
-                let what = match changed {
-                    Some((a, b)) => format!("nodes unequal: \n -- {},\n -- {}\n", a.json(), b.json()),
-                    None => "lists have different number of entries".to_owned(),
-                };
-                return Err(Error::new(format!("validator shouldn't modify the resource map: {what}")));
-            }
+            unchanged(&before, &after).map_err(|e| e.wrap("validator shouldn't modify the resource map"))?;
         }
         Ok(())
     }
+}
+
+/// Each object is still there under its name, and as it was (`ErrorIfNotEqualSets`).
+fn unchanged(before: &ResMap, after: &ResMap) -> Result<()> {
+    if before.len() != after.len() {
+        return Err("lists have different number of entries".into());
+    }
+    let mut by_id: HashMap<_, Vec<&Resource>> = HashMap::new();
+    for r in after.items() {
+        by_id.entry(r.id().key()).or_default().push(r);
+    }
+    for a in before.items() {
+        let id = a.id();
+        match by_id.get(&id.key()).map_or(&[][..], Vec::as_slice) {
+            [] => return Err(Error::new(format!("id in self missing from other; id: {id}"))),
+            [b] if a.node == b.node => {}
+            [b] => return Err(Error::new(format!("nodes unequal: \n -- {},\n -- {}\n", a.json(), b.json()))),
+            several => return Err(Error::new(format!("id in self matches {} in other; id: {id}", several.len()))),
+        }
+    }
+    Ok(())
 }
 
 fn is_configuration_error(e: &Error) -> bool {

@@ -63,6 +63,8 @@ pub fn merge(vars: &[Var], set: &mut VarSet, map: &mut ResMap) -> Result<()> {
             [] => {}
             [at] => map.contents_mut().get_mut(at).into_iter().for_each(|r| r.vars.push(var.name.clone())),
             _ => {
+                // Here the kind is shown as it was looked for, with the parts of `apiVersion`.
+                let var = Var { gvk: want.gvk, ..var.clone() };
                 return Err(wrap(Error::new(format!(
                     "found {} resId matches for var {} (unable to disambiguate)",
                     found.len(),

@@ -89,6 +89,11 @@ impl<'a> Parser<'a> {
         }
     }
 
+    /// A parser that goes about comments as go-yaml v3 does: it looks further ahead for them, and finds other problems first.
+    pub fn with_comments(text: &'a [u8]) -> Self {
+        Self { scanner: Scanner::with_comments(text), ..Self::new(text) }
+    }
+
     /// Byte offset up to which go-yaml would have read by now.
     pub const fn wanted(&self) -> usize {
         self.scanner.wanted()

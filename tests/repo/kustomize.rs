@@ -39,7 +39,7 @@ fn cases() -> Vec<std::path::PathBuf> {
     let mut out: Vec<_> = std::fs::read_dir(dir).unwrap().map(|e| e.unwrap().path()).collect();
     out.retain(|p| p.extension().is_some_and(|e| e == "txt"));
     out.sort();
-    assert!(out.len() >= 35, "the cases were not found");
+    assert!(out.len() >= 45, "the cases were not found");
     out
 }
 
@@ -112,6 +112,23 @@ fn remote_resources_are_refused_by_name() {
         assert!(e.message.contains(resource) && e.message.contains("remote"), "{e}");
         assert_eq!((e.file.as_deref(), e.line), (Some("/app/kustomization.yaml"), 2));
     }
+}
+
+/// A var that fits several objects is told with the kind it was looked for by.
+#[test]
+fn ambiguous_vars_are_told_with_their_kind() {
+    let mut tree = MemoryTree::default();
+    let object = |namespace: &str| {
+        format!("apiVersion: apps/v1\nkind: DaemonSet\nmetadata: {{name: a, namespace: {namespace}}}\n---\n")
+    };
+    tree.insert("app/a.yaml", object("x") + &object("y"));
+    let var = "{name: A, objref: {apiVersion: apps/v1, kind: DaemonSet, name: a}}";
+    tree.insert("app/kustomization.yaml", format!("resources: [a.yaml]\nvars: [{var}]\n"));
+    let e = build(&tree, "/app", &Options::default()).unwrap_err();
+    assert_eq!(
+        e.message,
+        "merging vars [{A DaemonSet.[noVer].[noGrp] {}}]: found 2 resId matches for var {A DaemonSet.v1.apps {}} (unable to disambiguate)"
+    );
 }
 
 /// Nothing that a file may hold stops the program itself.
