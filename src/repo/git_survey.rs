@@ -14,7 +14,8 @@ use gix::hashtable::HashMap;
 use gix::objs::FindExt as _;
 use gix::objs::tree::EntryKind;
 
-use super::git_tree::{GitTree, Items, Store};
+use super::git_items::Items;
+use super::git_tree::{GitTree, Store};
 
 /// A file that is longer than this is not read in bulk.
 pub const LONGEST: usize = 1 << 20;
@@ -352,13 +353,9 @@ where
         shallow(path, depth)?;
         let tree = self.r.find_tree(id).map_err(|e| format!("a tree can't be read: {e}"))?;
         let (mut files, mut directories) = (Vec::new(), Vec::new());
-        let mut items = Items::new();
         for entry in tree.iter() {
             let entry = entry.map_err(|e| format!("a tree can't be read: {e}"))?;
             let Ok(name) = std::str::from_utf8(entry.filename()) else { continue };
-            if self.look.keep {
-                items.insert(name.to_owned(), (entry.mode().kind(), entry.oid().to_owned()));
-            }
             match entry.mode().kind() {
                 EntryKind::Tree => directories.push((name.to_owned(), entry.oid().to_owned())),
                 EntryKind::Blob | EntryKind::BlobExecutable => files.push((name.to_owned(), entry.oid().to_owned())),
@@ -366,8 +363,10 @@ where
             }
         }
         if self.look.keep {
+            let items = Items::of(gix::objs::TreeRefIter::from_bytes(&tree.data, id.kind()))?;
             self.found.trees.push((id, items));
         }
+        drop(tree);
         let (first, others): (Vec<_>, Vec<_>) =
             files.into_iter().partition(|(n, _)| self.look.first.contains(&n.as_str()));
         let start = self.found.files.len();
@@ -430,11 +429,12 @@ where
             self.found.files.push(File { path, content });
             return Ok(());
         }
-        let mut blob = self.r.find_blob(id).map_err(|e| format!("{path}: can't be read: {e}"))?;
+        let blob = self.r.find_blob(id).map_err(|e| format!("{path}: can't be read: {e}"))?;
         let content = if blob.data.len() > LONGEST {
             Content::TooLong
         } else {
-            let text: Arc<[u8]> = blob.take_data().into();
+            // A copy: the next file is unpacked where this one was.
+            let text: Arc<[u8]> = blob.data.as_slice().into();
             let seen = (self.look.see)(&text, is_first);
             self.found.blobs.push((id, text.clone()));
             before.insert(id, (text.clone(), seen.clone()));

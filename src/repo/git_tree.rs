@@ -12,6 +12,7 @@ use gix::ObjectId;
 use gix::objs::tree::EntryKind;
 use gix::prelude::ObjectIdExt as _;
 
+use super::git_items::Items;
 use crate::kustomize::Entry;
 
 /// Steps through links for one path.
@@ -36,8 +37,6 @@ struct Shared {
 
 /// Bytes of unpacked objects that are kept for those which a pack tells by their differences from them.
 const PACK_CACHE: usize = 1 << 20;
-
-pub(super) type Items = BTreeMap<String, (EntryKind, ObjectId)>;
 
 impl Store {
     /// Opens the repository that a path lies in; with the path from its root to there.
@@ -186,15 +185,7 @@ impl Store {
         }
         let items = self.with(|r| {
             let tree = r.find_tree(id).map_err(|e| format!("a tree can't be read: {e}"))?;
-            let mut items = Items::new();
-            for entry in tree.iter() {
-                let entry = entry.map_err(|e| format!("a tree can't be read: {e}"))?;
-                // A name that is no text is no file that a chart or an overlay could name.
-                if let Ok(name) = std::str::from_utf8(entry.filename()) {
-                    items.insert(name.to_owned(), (entry.mode().kind(), entry.oid().to_owned()));
-                }
-            }
-            Ok::<_, String>(Arc::new(items))
+            Items::of(gix::objs::TreeRefIter::from_bytes(&tree.data, id.kind())).map(Arc::new)
         })?;
         self.trees.lock().unwrap_or_else(PoisonError::into_inner).insert(id, items.clone());
         Ok(items)
@@ -262,7 +253,7 @@ impl GitTree {
                 return Ok(None);
             }
             let items = self.store.items(at.1)?;
-            let Some((kind, id)) = items.get(&part).copied() else { return Ok(None) };
+            let Some((kind, id)) = items.get(&part) else { return Ok(None) };
             if kind == EntryKind::Link {
                 *links += 1;
                 let target = String::from_utf8(self.store.blob(id)?).unwrap_or_default();
@@ -314,7 +305,7 @@ impl GitTree {
             EntryKind::Link => self.find(&format!("{real}/{name}")).map(|(_, entry)| entry),
             kind => Some(entry(kind)),
         };
-        Ok(Some(items.iter().filter_map(|(name, (k, _))| Some((name.clone(), kind(name, *k)?))).collect()))
+        Ok(Some(items.iter().filter_map(|(name, k, _)| Some((name.to_owned(), kind(name, k)?))).collect()))
     }
 
     /// What is not the same in two states; equal directories are not entered.
@@ -332,12 +323,12 @@ impl GitTree {
         let mut out = BTreeMap::new();
         let mut left = vec![(String::new(), self.root)];
         while let Some((below, id)) = left.pop() {
-            for (name, (kind, id)) in self.store.items(id)?.iter() {
-                let path = if below.is_empty() { name.clone() } else { format!("{below}/{name}") };
+            for (name, kind, id) in self.store.items(id)?.iter() {
+                let path = if below.is_empty() { name.to_owned() } else { format!("{below}/{name}") };
                 match kind {
-                    EntryKind::Tree => left.push((path, *id)),
+                    EntryKind::Tree => left.push((path, id)),
                     EntryKind::Commit => {}
-                    _ => drop(out.insert(path, *id)),
+                    _ => drop(out.insert(path, id)),
                 }
             }
         }

@@ -300,29 +300,39 @@ impl Mentions {
 
 /// The files of a directory that its kustomizations only take data from: named by generators and by nothing else.
 pub fn only_data(kustomizations: &[&[u8]]) -> BTreeSet<String> {
-    let mut data: BTreeSet<&[u8]> = BTreeSet::new();
+    let (mut data, mut others): (Vec<&[u8]>, Vec<&[u8]>) = (Vec::new(), Vec::new());
     if !kustomizations.iter().any(|text| GENERATOR.find(text).is_some()) {
         return BTreeSet::new();
     }
-    let mut others = Vec::new();
     for text in kustomizations {
-        let mut generates = false;
-        for line in text.split(|b| *b == b'\n') {
-            if line.first().is_some_and(|b| !matches!(b, b' ' | b'-' | b'#' | b'\r')) {
-                generates = line.starts_with(b"configMapGenerator:") || line.starts_with(b"secretGenerator:");
+        // Each field of the top, from its line to the next field's.
+        let mut rest = *text;
+        while !rest.is_empty() {
+            let (field, after) = rest.split_at(field_end(rest));
+            rest = after;
+            if field.starts_with(b"configMapGenerator:") || field.starts_with(b"secretGenerator:") {
+                data.extend(file_names(field));
+            } else {
+                others.push(field);
             }
-            if generates { data.extend(file_names(line)) } else { others.push(line) }
         }
     }
-    for name in others.into_iter().flat_map(file_names) {
-        data.remove(name);
+    for text in others {
+        file_names(text).for_each(|name| data.retain(|d| *d != name));
     }
     data.into_iter().map(|name| String::from_utf8_lossy(name).into_owned()).collect()
 }
 
-/// The words of a line, as names of files beside it.
-fn file_names(line: &[u8]) -> impl Iterator<Item = &[u8]> {
-    words(line).map(|w| w.strip_prefix(b"./").unwrap_or(w))
+/// Where the first field of a kustomization's text ends: behind its last line, before one that begins another.
+fn field_end(text: &[u8]) -> usize {
+    let begins = |line: &[u8]| line.first().is_some_and(|b| !matches!(b, b' ' | b'-' | b'#' | b'\r' | b'\n'));
+    let mut ends = memchr::memchr_iter(b'\n', text).map(|at| at + 1);
+    ends.find(|at| text.get(*at..).is_some_and(begins)).unwrap_or(text.len())
+}
+
+/// The words of a text, as names of files beside it.
+fn file_names(text: &[u8]) -> impl Iterator<Item = &[u8]> {
+    words(text).map(|w| w.strip_prefix(b"./").unwrap_or(w))
 }
 
 /// Collects what stands behind `name:` in `metadata`, or anywhere in a kustomization. False if that can't be told line by line.
