@@ -41,6 +41,7 @@ mod reading;
 mod recover;
 mod registry;
 mod repo;
+mod repo_index;
 mod rollback;
 pub mod runtime;
 mod secrets;

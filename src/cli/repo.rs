@@ -1,4 +1,4 @@
-//! `pintle repo`: `helm repo add`, `list`, `remove` and `update`, in Helm's own file.
+//! `pintle repo`: `helm repo add`, `list`, `remove` and `update`, in Helm's own file; and `index`.
 //!
 //! An index is kept in pintle's cache, not in Helm's: after `pintle repo add`, `helm` wants a `helm repo update`.
 //! Source: Helm 4.3 `pkg/cmd/repo*.go`.
@@ -39,6 +39,8 @@ pub enum RepoCommand {
         #[arg(required = true, value_name = "NAME")]
         names: Vec<String>,
     },
+    /// Generate an index file given a directory containing packaged charts
+    Index(super::repo_index::IndexArgs),
     /// Look whether the indexes of chart repositories have changed
     #[command(alias = "up")]
     Update {
@@ -94,6 +96,7 @@ pub fn run(args: &RepoArgs, io: &mut Streams<'_>) -> Result<(), Failure> {
     match &args.command {
         RepoCommand::Add(a) => add(a, &path, io),
         RepoCommand::List(a) => list(a, &path, io),
+        RepoCommand::Index(a) => super::repo_index::run(a, io),
         RepoCommand::Remove { names } => remove(names, &path, io),
         RepoCommand::Update { names, timeout } => update(names, timeout.as_ref(), &path, io),
     }

@@ -57,6 +57,51 @@ pub fn float(f: f64) -> String {
     }
 }
 
+/// Compact JSON with its members on lines of their own, two spaces deeper each; Go's `json.Indent`.
+pub fn indent(compact: &[u8]) -> Vec<u8> {
+    let mut out = Vec::with_capacity(compact.len() * 2);
+    let (mut depth, mut in_string, mut escaped) = (0_usize, false, false);
+    let line = |out: &mut Vec<u8>, depth: usize| {
+        out.push(b'\n');
+        out.resize(out.len() + 2 * depth, b' ');
+    };
+    for (i, b) in compact.iter().copied().enumerate() {
+        if in_string {
+            out.push(b);
+            in_string = escaped || b != b'"';
+            escaped = !escaped && b == b'\\';
+            continue;
+        }
+        match b {
+            b'{' | b'[' => {
+                out.push(b);
+                // What is empty stays on its line.
+                if !matches!(compact.get(i + 1), Some(b'}' | b']')) {
+                    depth += 1;
+                    line(&mut out, depth);
+                }
+            }
+            b'}' | b']' => {
+                if !matches!(i.checked_sub(1).and_then(|i| compact.get(i)), Some(b'{' | b'[')) {
+                    depth = depth.saturating_sub(1);
+                    line(&mut out, depth);
+                }
+                out.push(b);
+            }
+            b',' => {
+                out.push(b);
+                line(&mut out, depth);
+            }
+            b':' => out.extend_from_slice(b": "),
+            b => {
+                in_string = b == b'"';
+                out.push(b);
+            }
+        }
+    }
+    out
+}
+
 /// A text that is not JSON. Prints as Go's `*json.SyntaxError`.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct SyntaxError {

@@ -24,3 +24,4 @@ mod same_bytes;
 mod server_programs;
 mod setup;
 mod world;
+mod writing;

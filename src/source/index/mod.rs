@@ -9,9 +9,11 @@ mod fetch;
 mod item;
 mod json;
 mod scan;
+mod write;
 
 pub use choose::{Choice, choose, locked, newest_in};
 pub use fetch::{Repository, versions};
+pub use write::{Index, Left};
 
 use serde::{Deserialize, Serialize};
 
