@@ -150,6 +150,8 @@ commands! {
     Show(Show) = "show" | "inspect",
     /// Manage a chart's dependencies
     Dependency(super::dependency::DependencyArgs) = "dependency" | "dep" | "dependencies",
+    /// Create a new chart with the given name
+    Create(super::create::CreateArgs) = "create",
     /// Examine a chart for possible issues
     Lint(super::lint::LintArgs) = "lint",
     /// Verify that a chart at the given path has been signed and is valid

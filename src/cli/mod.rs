@@ -11,6 +11,7 @@ mod chart_path;
 mod chart_source;
 mod check;
 mod controller;
+mod create;
 mod dependency;
 mod deployment;
 mod diff;
@@ -105,6 +106,7 @@ pub fn run(args: impl IntoIterator<Item = OsString>, io: &mut Streams<'_>) -> u8
         args::Command::Template(a) => template::run(&a, &cli.global, io),
         args::Command::Show(a) => show::run(&a, io),
         args::Command::Dependency(a) => dependency::run(&a, io),
+        args::Command::Create(a) => create::run(&a, io),
         args::Command::Lint(a) => lint::run(&a, &cli.global, io),
         args::Command::Verify(a) => verify::run(&a, io),
         args::Command::Package(a) => package::run(&a, io),

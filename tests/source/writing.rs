@@ -1,4 +1,4 @@
-//! `repo index` beside Helm's: the same files from the same directories.
+//! What is written for charts: `repo index` beside Helm's, the same files from the same directories; and new charts.
 
 use std::path::{Path, PathBuf};
 use std::process::Command;
@@ -147,4 +147,46 @@ fn an_index_can_come_out_the_same_again() {
     ok(site.world.pintle().args(["repo", "index"]).arg(&empty).env("SOURCE_DATE_EPOCH", "0"));
     let text = std::fs::read_to_string(empty.join("index.yaml")).unwrap();
     assert_eq!(text, "apiVersion: v1\nentries: {}\ngenerated: \"1970-01-01T00:00:00Z\"\n");
+}
+
+#[test]
+fn a_new_chart_is_a_good_one() {
+    let world = World::new();
+    assert_eq!(ok(world.pintle().args(["create", "my-app"])), "Creating my-app\n");
+    ok(world.helm().args(["lint", "--strict", "my-app"]));
+    ok(world.pintle().args(["lint", "--strict", "my-app"]));
+    assert!(ok(world.pintle().args(["check", "my-app"])).contains("no findings"));
+    for set in [
+        "replicaCount=2",
+        "ingress.enabled=true,ingress.className=x,ingress.tls[0].secretName=t,serviceAccount.create=false",
+        "autoscaling.enabled=true,fullnameOverride=other,image.tag=2,env[0].name=A,env[0].value=b",
+        "podAnnotations.a=b,podLabels.c=d,resources.limits.cpu=1,volumes[0].name=v,nodeSelector.n=m,podSecurityContext=null",
+    ] {
+        let text = |mut c: Command| ok(c.args(["template", "r", "my-app", "--set", set]));
+        let (theirs, ours) = (text(world.helm()), text(world.pintle()));
+        assert_eq!(theirs, ours, "{set}");
+        assert!(!ours.contains("CHARTNAME") && ours.contains("kind: Deployment"), "{ours}");
+    }
+    ok(world.helm().args(["package", "my-app"]));
+    // Nothing is written over.
+    let values = world.write("my-app/values.yaml", "mine: 1\n");
+    let said = fails(world.pintle().args(["create", "my-app"]));
+    assert!(
+        said.ends_with("has a Chart.yaml already: nothing was written; remove it, or choose another name"),
+        "{said}"
+    );
+    assert_eq!(std::fs::read_to_string(values).unwrap(), "mine: 1\n");
+    world.write("file", "");
+    for name in ["my app", "a+b", "file", "none/app", "ü"] {
+        let of = |mut c: Command| fails(c.args(["create", name]));
+        assert_eq!(of(world.helm()), of(world.pintle()), "{name}");
+    }
+    for name in [".", "..", "a/.."] {
+        let said = fails(world.pintle().args(["create", name]));
+        assert!(said.ends_with("is not allowed"), "{said}");
+    }
+    let inside: Vec<_> = std::fs::read_dir(&world.dir).unwrap().map(|e| e.unwrap().file_name()).collect();
+    assert!(!inside.iter().any(|name| name == "templates"), "{inside:?}");
+    ok(world.pintle().args(["create", "my-app/charts/inner/"]));
+    assert!(world.dir.join("my-app/charts/inner/templates/tests/connection.yaml").is_file());
 }
