@@ -74,11 +74,15 @@ pub fn run(args: &BuildArgs, global: &Global, io: &mut Streams<'_>) -> Result<()
     let problems = environment.problems.iter().filter(|p| concerns(&p.place.path));
     let mut problems: Vec<String> = problems.map(|p| hide(p.to_string())).collect();
     if chosen.is_empty() && problems.is_empty() {
-        return Err(match &args.service {
-            Some(s) => no_service(&environment, s),
-            None => format!("no HelmRelease in environment {}", args.env),
+        match &args.service {
+            Some(s) => return Err(no_service(&environment, s).into()),
+            // Flux applies an environment without releases, too.
+            None if environment.built.is_empty() => {
+                let dir = &environment.dir;
+                return Err(format!("no object in environment {}: nothing is applied by {dir}", args.env).into());
+            }
+            None => {}
         }
-        .into());
     }
     let rendered = environment.render_all(&checkout, &chosen, &opener.settings);
     let mut good = Vec::with_capacity(rendered.len());

@@ -129,5 +129,8 @@ pub fn release<'e>(environment: &'e Environment, service: &str) -> Result<&'e He
 /// What is said where a service is not found: the problems that may be the reason, else the names that there are.
 pub fn no_service(environment: &Environment, service: &str) -> String {
     let names: Vec<&str> = environment.releases.iter().map(|r| r.name.as_str()).collect();
+    if names.is_empty() {
+        return format!("no service {service} in environment {}: no HelmRelease is in it", environment.name);
+    }
     format!("no service {service} in environment {}: there are {}", environment.name, names.join(", "))
 }

@@ -17,6 +17,9 @@ use super::files::Checkout;
 use super::helm_release::{ChartRef, HelmRelease, SourceRef, chart_spec};
 use super::objects::{Environment, Place, Problem, SourceObject};
 
+/// How the problem of a chart ends that lies elsewhere and that nobody asked to be fetched.
+pub const NOT_FETCHED: &str = "was not fetched";
+
 /// Charts that were fetched, by the text of their reference.
 #[derive(Clone, Debug, Default)]
 pub struct Charts {
@@ -132,13 +135,7 @@ impl Environment {
         if self.releases.iter().any(here) {
             return true;
         }
-        let plain = |url: &str| {
-            let rest = url.split_once("://").map_or(url, |(_, rest)| rest);
-            let rest = rest.rsplit_once('@').map_or(rest, |(_, rest)| rest);
-            rest.trim_end_matches('/').trim_end_matches(".git").replace(':', "/")
-        };
-        let url = object.node.get("spec").and_then(|s| s.get("url")).and_then(Node::as_str).unwrap_or_default();
-        checkout.remote().is_some_and(|own| plain(&own) == plain(url))
+        is_remote_of(object, checkout)
     }
 
     /// Whether some of the releases have charts that must be fetched.
@@ -198,11 +195,22 @@ impl Environment {
             Location::Elsewhere(at) => match self.charts.fetched.get(&at.reference.key()) {
                 Some(Ok(chart)) => Chart::clone(chart),
                 Some(Err(e)) => return Err(fail(e.clone())),
-                None => return Err(fail(format!("chart {} was not fetched", at.reference))),
+                None => return Err(fail(format!("chart {} {NOT_FETCHED}", at.reference))),
             },
         };
         Ok((chart, location, spec))
     }
+}
+
+/// Whether a GitRepository has the address that the checkout was cloned from.
+pub(super) fn is_remote_of(object: &SourceObject, checkout: &Checkout) -> bool {
+    let plain = |url: &str| {
+        let rest = url.split_once("://").map_or(url, |(_, rest)| rest);
+        let rest = rest.rsplit_once('@').map_or(rest, |(_, rest)| rest);
+        rest.trim_end_matches('/').trim_end_matches(".git").replace(':', "/")
+    };
+    let url = object.node.get("spec").and_then(|s| s.get("url")).and_then(Node::as_str).unwrap_or_default();
+    checkout.remote().is_some_and(|own| plain(&own) == plain(url))
 }
 
 fn git(spec: Option<&Node>, url: &str, path: &str) -> Result<Reference, String> {

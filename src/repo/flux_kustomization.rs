@@ -8,7 +8,7 @@ use std::collections::BTreeMap;
 use crate::kustomize::flux::Overlay;
 
 use super::document::Node;
-use super::helm_release::is_true;
+use super::helm_release::{SourceRef, is_true, read_source};
 use super::objects::{Place, Problem};
 use super::post_render;
 
@@ -30,6 +30,8 @@ pub struct FluxKustomization {
     /// As written, from the root of the source.
     pub path: String,
     pub path_line: usize,
+    /// The object whose artifact holds the path.
+    pub source: SourceRef,
     pub overlay: Overlay,
     /// Whether the overlay does anything.
     pub plain: bool,
@@ -105,14 +107,7 @@ impl FluxKustomization {
             let namespace = n.get("namespace").and_then(Node::as_str).filter(|s| !s.is_empty());
             (namespace.map(String::from), text_of(n, "name"))
         });
-        let source = spec.get("sourceRef").and_then(|n| n.get("kind")).and_then(Node::as_str).unwrap_or_default();
-        if source == "Bucket" || source == "ExternalArtifact" {
-            problem(
-                spec.get("sourceRef").map_or(spec.line(), Node::line),
-                format!("sourceRef: directories of a {source} can't be built here: only this repository's"),
-            );
-            return None;
-        }
+        let source = spec.get("sourceRef").map(read_source).unwrap_or_default();
         let none = (BTreeMap::new(), BTreeMap::new());
         let (labels, annotations) = spec.get("commonMetadata").map_or(none, post_render::pairs);
         let set = |field: &&str| spec.get(field).is_some_and(|n| !n.is_null());
@@ -121,6 +116,7 @@ impl FluxKustomization {
             namespace,
             path: path.and_then(Node::as_str).unwrap_or_default().into(),
             path_line: path.map_or(place.line, Node::line),
+            source,
             overlay,
             plain: !BUILD.iter().any(set) && substitute.is_empty() && from.is_empty() && labels.is_empty(),
             depends_on: depends_on.collect(),

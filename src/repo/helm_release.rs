@@ -20,6 +20,17 @@ pub struct SourceRef {
     pub line: usize,
 }
 
+impl SourceRef {
+    /// The kind as it stands in a sentence: `a Bucket`, `an ExternalArtifact`.
+    pub fn with_article(&self) -> String {
+        match self.kind.as_str() {
+            "" => "a source without kind".into(),
+            kind if kind.starts_with(['A', 'E', 'I', 'O', 'U']) => format!("an {kind}"),
+            kind => format!("a {kind}"),
+        }
+    }
+}
+
 /// `spec.chart.spec`, or `spec.chartRef`.
 #[derive(Clone, Debug)]
 pub struct ChartRef {
@@ -189,8 +200,8 @@ fn read_chart(spec: &Node, place: &Place, problem: &mut impl FnMut(usize, String
             problem(
                 key.line(),
                 format!(
-                    "chartRef: charts from {:?} can't be built here: only OCIRepository and HelmChart",
-                    source.kind
+                    "chartRef: charts from {} are not supported: only OCIRepository and HelmChart",
+                    source.with_article()
                 ),
             );
             return None;
@@ -227,8 +238,8 @@ pub fn chart_spec(chart: &Node, place: &Place, problem: &mut impl FnMut(usize, S
         problem(
             line,
             format!(
-                "sourceRef: charts from a {} are not supported: only GitRepository and HelmRepository",
-                reference.kind
+                "sourceRef: charts from {} are not supported: only GitRepository and HelmRepository",
+                reference.with_article()
             ),
         );
         return None;
@@ -244,7 +255,7 @@ pub fn chart_spec(chart: &Node, place: &Place, problem: &mut impl FnMut(usize, S
     })
 }
 
-fn read_source(n: &Node) -> SourceRef {
+pub(super) fn read_source(n: &Node) -> SourceRef {
     let text = |key: &str| n.get(key).and_then(Node::as_str).filter(|s| !s.is_empty()).map(String::from);
     SourceRef {
         kind: text("kind").unwrap_or_default(),

@@ -32,7 +32,7 @@ pub mod secrets;
 mod sops_tree;
 mod tree_chart;
 
-pub use charts::Charts;
+pub use charts::{Charts, NOT_FETCHED};
 pub use disk::DiskTree;
 pub use files::Checkout;
 pub use git_tree::{GitTree, Store};

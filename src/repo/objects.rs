@@ -87,6 +87,8 @@ pub struct Environment {
     pub built: Vec<Built>,
     /// What was found but is not understood.
     pub problems: Vec<Problem>,
+    /// Kustomizations whose directories lie in other repositories: they are not built, and what is there is not known.
+    pub elsewhere: Vec<Problem>,
     /// What the build warns of.
     pub warnings: Vec<String>,
     /// Hides what was decrypted from what is printed.

@@ -119,7 +119,8 @@ impl Environment {
     pub(super) fn open_tree(&mut self, checkout: &Checkout, tree: &dyn kustomize::Tree, keys: Option<&Services<'_>>) {
         let options = Options { load_restrictions: LoadRestrictions::None, ..Options::default() };
         let root = format!("/{}", self.dir);
-        let mut opening = Opening { env: self, checkout, keys, sources: BTreeMap::new(), waiting: Vec::new() };
+        let mut opening =
+            Opening { env: self, checkout, keys, sources: BTreeMap::new(), waiting: Vec::new(), applied: Vec::new() };
         let built = opening.decrypting(tree, |tree| kustomize::build(tree, &root, &options));
         opening.take(built, &root, None);
         opening.follow();
@@ -134,6 +135,16 @@ struct Opening<'o> {
     sources: BTreeMap<String, Vec<Document>>,
     /// Flux Kustomizations that were found and not built yet.
     waiting: Vec<FluxKustomization>,
+    /// Where all of them, built or not, take their directories from: kind, name and namespace of the source.
+    applied: Vec<(SourceId, String)>,
+}
+
+/// Kind, namespace and name of a source.
+type SourceId = (String, String, String);
+
+fn source_id(k: &FluxKustomization) -> SourceId {
+    let namespace = k.source.namespace.as_deref().or(k.namespace.as_deref()).unwrap_or("default");
+    (k.source.kind.clone(), namespace.into(), k.source.name.clone())
 }
 
 impl Opening<'_> {
@@ -192,6 +203,20 @@ impl Opening<'_> {
             Ok(path) => path,
             Err(e) => return self.problem(at, format!("path: {e}")),
         };
+        if matches!(k.source.kind.as_str(), "Bucket" | "ExternalArtifact") {
+            // It may be made of this repository, so nothing can be said of what changes in it.
+            let place = Place { path: k.place.path.clone(), line: k.source.line };
+            let message = format!(
+                "sourceRef: directories of {} are not supported: only those of a GitRepository or OCIRepository that is this repository",
+                k.source.with_article()
+            );
+            return self.problem(place, message);
+        }
+        if let Some(message) = self.elsewhere(k) {
+            let place = Place { path: k.place.path.clone(), line: k.source.line };
+            self.env.warnings.push(format!("{place}: {message}"));
+            return self.env.elsewhere.push(Problem { place, message });
+        }
         if path == self.env.dir {
             // The object that applies this very directory, as `flux bootstrap` makes it.
             if !k.plain {
@@ -207,8 +232,10 @@ impl Opening<'_> {
         }
         if !self.checkout.is_dir(&path) {
             let message = format!(
-                "path: {} is not a directory of this repository; Kustomizations of other repositories are not followed",
-                k.path
+                "path: {} is not a directory of this repository, and no {} {} of another one is in the environment",
+                k.path,
+                if k.source.kind.is_empty() { "source" } else { &k.source.kind },
+                k.source.name
             );
             return self.problem(at, message);
         }
@@ -223,6 +250,39 @@ impl Opening<'_> {
         let built = self.decrypting(checkout, |tree| k.overlay.build(tree, &root));
         let substitution = flux::Substitution { variables, secret, always: k.always, ..flux::Substitution::default() };
         self.take(built, &root, Some((k, substitution)));
+    }
+
+    /// Why a Kustomization can't be built from this checkout: its directory lies in an artifact that is made of something else.
+    ///
+    /// A source that is not among the environment's objects is the one that Flux was installed with, which is the repository itself; one that
+    /// is there is, too, where its address is the checkout's own, or where some directory that is taken from it is here.
+    fn elsewhere(&self, k: &FluxKustomization) -> Option<String> {
+        let name = &k.name;
+        let source = &k.source;
+        let namespace = source.namespace.as_deref().or(k.namespace.as_deref());
+        let object = self.env.source(&source.kind, &source.name, namespace)?;
+        let id = source_id(k);
+        // The root is a directory of every repository.
+        let here = |path: &str| path == self.env.dir || !path.is_empty() && self.checkout.is_dir(path);
+        if self.applied.iter().any(|(of, path)| *of == id && here(path)) {
+            return None;
+        }
+        // Another branch of this repository is not this checkout either.
+        let is_own = || source.kind == "GitRepository" && super::charts::is_remote_of(object, self.checkout);
+        if !self.applied.iter().any(|(of, path)| *of != id && here(path)) && is_own() {
+            return None;
+        }
+        let url = object.node.get("spec").and_then(|s| s.get("url")).and_then(Node::as_str).unwrap_or("no address");
+        let what = match Checkout::relative(&k.path) {
+            Ok(path) if !path.is_empty() => format!("path {} is", k.path),
+            _ => "it applies the root".into(),
+        };
+        Some(format!(
+            "Kustomization {name} is not built: {what} of {} {} ({}), which is not this checkout: build it from there",
+            source.kind,
+            source.name,
+            self.env.masker.apply_text(&crate::source::redacted(url))
+        ))
     }
 
     /// The variables of a Kustomization: from objects in their order, then its own; and which of them hold secrets.
@@ -393,6 +453,11 @@ impl Opening<'_> {
                 let text = document.text.clone();
                 let problems = &mut self.env.problems;
                 let found = FluxKustomization::read(&document.root, &text, place.clone(), name, namespace, problems);
+                if let Some(k) = &found
+                    && let Ok(path) = Checkout::relative(&k.path)
+                {
+                    self.applied.push((source_id(k), path));
+                }
                 self.waiting.extend(found);
             }
             _ => self.env.sources.push(SourceObject {

@@ -136,3 +136,109 @@ fn charts_of_other_repositories_are_fetched_and_offline_says_what_is_missing() {
     let (ok, out) = with(&["--env", "prod"]);
     assert!(ok && out.contains("  zone: \"eu-1\"\n  image: \"from-ci\"\n"), "{out}");
 }
+
+fn kustomization(name: &str, source: &str, path: &str) -> String {
+    format!(
+        "apiVersion: kustomize.toolkit.fluxcd.io/v1\nkind: Kustomization\nmetadata:\n  name: {name}\n  namespace: flux-system\nspec:\n  interval: 1h\n  \
+         path: {path}\n  prune: true\n  sourceRef: {source}\n"
+    )
+}
+
+fn source(kind: &str, name: &str, url: &str) -> String {
+    format!(
+        "apiVersion: source.toolkit.fluxcd.io/v1\nkind: {kind}\nmetadata:\n  name: {name}\n  namespace: flux-system\nspec:\n  interval: 1h\n  url: {url}\n  \
+         ref: {{tag: v1}}\n"
+    )
+}
+
+/// What is made of another repository is named and passed over, the root of another one too; the rest of the environment is built.
+#[test]
+fn kustomizations_of_other_repositories_are_named_and_the_rest_is_built() {
+    let f = flux();
+    f.write("config/tenant.yaml", source("GitRepository", "tenant", "https://git.example.com/tenant"));
+    f.write("config/policies.yaml", source("OCIRepository", "policies", "oci://ghcr.io/example/policies"));
+    f.write("clusters/prod/t1.yaml", kustomization("tenant", "{kind: GitRepository, name: tenant}", "./production"));
+    f.write("clusters/prod/t2.yaml", kustomization("policies", "{kind: OCIRepository, name: policies}", "./"));
+    // Nothing of this is built: kustomize refuses it.
+    f.write("broken.yaml", "name: what the root of this repository holds is no object\n");
+    for name in ["t1", "t2"] {
+        let text = f.read(&format!("clusters/prod/{name}.yaml"));
+        f.write(
+            &format!("clusters/prod/{name}.yaml"),
+            text.replace("  interval", "  dependsOn: [{name: config}]\n  interval"),
+        );
+    }
+    let (ok, out, err) = build(&f, &["prod"]);
+    assert!(ok, "{err}");
+    assert!(out.contains("# Release: shop/app (apps/app/release.yaml:1)\n"), "{out}");
+    for want in [
+        "clusters/prod/t1.yaml:11: Kustomization tenant is not built: path ./production is of GitRepository tenant \
+         (https://git.example.com/tenant), which is not this checkout: build it from there\n",
+        "clusters/prod/t2.yaml:11: Kustomization policies is not built: it applies the root of OCIRepository policies \
+         (oci://ghcr.io/example/policies), which is not this checkout: build it from there\n",
+    ] {
+        assert!(err.contains(want), "{want}\n{err}");
+    }
+    let (_, text) = check(&f, &[]);
+    assert_eq!(text.matches("[build/unsupported]").count(), 2, "{text}");
+    assert!(!text.contains("[build/render]"), "{text}");
+    assert!(text.contains("1 release in 1 environment checked"), "{text}");
+    // A path of this very repository that is not there stays a mistake, also where its source is among the objects.
+    f.write("config/own.yaml", source("GitRepository", "flux-system", "https://git.example.com/own"));
+    f.write("clusters/prod/t5.yaml", kustomization("gone", "{kind: GitRepository, name: flux-system}", "./gone"));
+    let (ok, _, err) = build(&f, &["prod"]);
+    let want = "clusters/prod/t5.yaml:8: path: ./gone is not a directory of this repository";
+    assert!(!ok && err.contains(want) && !err.contains("Kustomization gone"), "{err}");
+}
+
+fn check(f: &Folder, args: &[&str]) -> (i32, String) {
+    let out = pintle().current_dir(f.path()).args(["check", "--no-keys"]).args(args).output().unwrap();
+    let text = String::from_utf8([out.stdout, out.stderr].concat()).unwrap();
+    (out.status.code().unwrap(), text)
+}
+
+/// The hint fits the reason: a check fetches nothing, so there is nothing to correct in a chart from elsewhere.
+#[test]
+fn a_chart_from_elsewhere_is_not_checked_and_not_called_wrong() {
+    let f = flux();
+    let release = f.read("apps/app/release.yaml").replace("./charts/app", "podinfo\n      version: 6.5.0");
+    let release = release.replace("GitRepository, name: flux-system,", "HelmRepository, name: podinfo,");
+    f.write("apps/app/release.yaml", release);
+    let repository = source("HelmRepository", "podinfo", "https://charts.example.com");
+    f.write("config/source.yaml", repository.replace("  ref: {tag: v1}\n", ""));
+    let (code, text) = check(&f, &[]);
+    assert!(code == 0, "{text}");
+    let want = "apps/app/release.yaml:9: warning: chart https://charts.example.com/podinfo?version=6.5.0 was not fetched: this release is not checked, \
+                since a check fetches nothing [build/unsupported]\n    build it: pintle build --env prod fetches the chart\n";
+    assert!(text.contains(want), "{text}");
+    for kind in ["ExternalArtifact", "Bucket"] {
+        let f = flux();
+        let release = f.read("apps/app/release.yaml");
+        let (chart, rest) = (release.find("  chart:").unwrap(), release.find("  values:").unwrap());
+        let reference = format!("  chartRef: {{kind: {kind}, name: made}}\n");
+        f.write("apps/app/release.yaml", format!("{}{reference}{}", &release[..chart], &release[rest..]));
+        let (_, text) = check(&f, &[]);
+        let article = if kind == "Bucket" { "a" } else { "an" };
+        let want = format!(
+            "apps/app/release.yaml:7: warning: chartRef: charts from {article} {kind} are not supported: only OCIRepository and HelmChart [build/unsupported]\n"
+        );
+        assert!(text.contains(&want), "{text}");
+    }
+}
+
+/// An artifact that may be made of this repository: nothing is said of it, and a check says so.
+#[test]
+fn artifacts_that_others_make_are_not_supported_and_named() {
+    for (kind, article) in [("ExternalArtifact", "an"), ("Bucket", "a")] {
+        let f = Folder::new();
+        f.write("clusters/prod/made.yaml", kustomization("made", &format!("{{kind: {kind}, name: made}}"), "./apps"));
+        let want = format!(
+            "clusters/prod/made.yaml:10: warning: sourceRef: directories of {article} {kind} are not supported: only those of a GitRepository \
+             or OCIRepository that is this repository [build/unsupported]\n"
+        );
+        let (code, text) = check(&f, &[]);
+        assert!(code == 0 && text.contains(&want), "{text}");
+        let (ok, _, err) = build(&f, &["prod"]);
+        assert!(!ok && err.contains("are not supported") && err.contains("1 problem in environment prod"), "{err}");
+    }
+}

@@ -12,7 +12,7 @@ use super::{Options, rules, values_files};
 use crate::kustomize::{Entry, Tree};
 use crate::repo::document::{Kind, Node};
 use crate::repo::files::Checkout;
-use crate::repo::{ENVIRONMENTS, Environment, HelmRelease, Problem, Settings, generated};
+use crate::repo::{ENVIRONMENTS, Environment, HelmRelease, NOT_FETCHED, Problem, Settings, generated};
 use crate::report::Finding;
 
 /// What every theme looks at.
@@ -73,16 +73,20 @@ fn one(view: &View<'_>, name: &str, options: &Options<'_>, out: &mut Vec<Finding
     };
     let failed = !problems.is_empty();
     let mut found: Vec<Finding> = problems.iter().map(|p| kustomize_finding(view, p, name)).collect();
-    if environment.built.is_empty() && !failed && environment.problems.is_empty() {
+    if environment.built.is_empty() && !failed && environment.problems.is_empty() && environment.elsewhere.is_empty() {
         let place = generated::kustomization(view.checkout, &format!("/{ENVIRONMENTS}/{name}"));
         let place = place.map_or_else(|| format!("{ENVIRONMENTS}/{name}"), |p| p.trim_start_matches('/').to_owned());
         let finding = Finding::new(&rules::BUILD_EMPTY, place, 0, format!("environment {name} has no objects"));
         found.push(finding.with_fix("name its services in resources, or remove the directory"));
     }
     found.extend(environment.problems.iter().map(|p| problem_finding(p, name)));
+    found.extend(environment.elsewhere.iter().map(|p| {
+        Finding::new(&rules::BUILD_UNSUPPORTED, p.place.path.clone(), p.place.line, p.message.clone())
+            .in_environment(name)
+    }));
     let mut objects = objects::of_files(view.scan, &environment.built);
     let mut releases = Vec::new();
-    let mut complete = !failed && environment.problems.is_empty();
+    let mut complete = !failed && environment.problems.is_empty() && environment.elsewhere.is_empty();
     for hr in &environment.releases {
         if options.service.as_ref().is_some_and(|s| hr.name != *s && !hr.place.path.contains(&format!("/{s}/"))) {
             complete = false;
@@ -267,6 +271,12 @@ fn render_findings(view: &View<'_>, env: &Environment, hr: &HelmRelease, p: &Pro
         message.split_once("values don't meet the specifications of the schema(s) in the following chart(s):\n")
     {
         values_files::schema_findings(view, env, hr, list, out);
+        return;
+    }
+    if message.starts_with("chart ") && message.ends_with(NOT_FETCHED) {
+        let text = format!("{message}: this release is not checked, since a check fetches nothing");
+        let fix = format!("build it: pintle build --env {} fetches the chart", env.name);
+        out.push(at(&rules::BUILD_UNSUPPORTED, path, line, &text).with_fix(fix));
         return;
     }
     if message.starts_with("chart ") || message.contains("missing in charts/ directory") {

@@ -1,8 +1,9 @@
 //! What can be said of single files: keys set twice, objects that do not fit their kind, secrets in clear.
 
 use super::judge::{Known, judge};
+use super::renamed::Renamed;
 use super::rules;
-use super::scan::{Role, Scan, text};
+use super::scan::{Role, Scan, at, text};
 use super::schema::Schemas;
 use crate::repo::files::Checkout;
 use crate::repo::secrets;
@@ -42,12 +43,17 @@ pub fn custom_kinds(scan: &Scan) -> Schemas {
 }
 
 /// Objects beside their schemas.
-pub fn objects(scan: &Scan, known: &Known<'_>, out: &mut Vec<Finding>) {
+pub fn objects(scan: &Scan, known: &Known<'_>, renamed: &Renamed, out: &mut Vec<Finding>) {
     for (file, node) in scan.objects() {
         if !node.is_map() {
             continue;
         }
         for j in judge(node, known) {
+            // What the name comes to is judged where the object is built.
+            let named = at(node, &["metadata", "name"]).is_some();
+            if j.rule.id == rules::KUBE_NAME.id && named && renamed.holds(&file.path, text(node, "kind")) {
+                continue;
+            }
             out.push(Finding::new(j.rule, file.path.clone(), j.line, j.message).with_fix(j.fix));
         }
     }

@@ -112,6 +112,13 @@ pub fn judge(node: &Node, known: &Known<'_>) -> Vec<Judgement> {
     out
 }
 
+/// Says what is wrong with an object's name alone.
+pub fn judge_name(node: &Node) -> Vec<Judgement> {
+    let mut out = Vec::new();
+    name(node, text(node, "kind"), &mut out);
+    out
+}
+
 fn unknown(api: &str, kind: &str, known: &Known<'_>, say: &mut impl FnMut(&'static Rule, &str, String, String)) {
     let group = api.split_once('/').map_or("", |(g, _)| g);
     if known.custom.has_group(group) {

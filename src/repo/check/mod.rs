@@ -22,6 +22,7 @@ mod lint;
 mod locate;
 mod objects;
 mod references;
+mod renamed;
 pub mod rules;
 mod scan;
 mod schema;
@@ -99,16 +100,20 @@ pub fn check(checkout: &Checkout, options: &Options<'_>) -> Result<Outcome, Stri
     let custom = files::custom_kinds(&scan);
     let known = judge::Known { minor, custom: &custom };
     files::duplicate_keys(&scan, &mut out);
-    files::objects(&scan, &known, &mut out);
+    let renamed = renamed::Renamed::read(&scan);
+    files::objects(&scan, &known, &renamed, &mut out);
     files::secrets(checkout, options.keys, &mut out)?;
     kustomizations::check(&scan, &mut out);
     sources::check(&scan, checkout, &mut out);
     charts::check(&scan, checkout, &mut out);
     let settings = super::Settings { capabilities, limits: options.limits };
-    let view = environments::View { scan: &scan, checkout, known: &known, settings: &settings };
+    let view = environments::View { scan: &scan, checkout, known: &known, renamed: &renamed, settings: &settings };
     lint::check(&scan, checkout, &settings, &mut out);
     let updates = suites::check(&scan, checkout, &settings, options.update, &mut out)?;
     let built = environments::build(&view, options, &mut out)?;
+    if built.is_empty() {
+        environments::none(&view, &mut out);
+    }
     for environment in &built {
         references::check(&view, environment, &mut out);
         workloads::check(environment, &mut out);

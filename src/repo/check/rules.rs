@@ -20,7 +20,7 @@ rules! {
     BUILD_RENDER "build/render" Error "Every release renders.";
     BUILD_ENCRYPTED "build/encrypted" Note "Every release can be rendered with the keys at hand.";
     BUILD_UNSUPPORTED "build/unsupported" Warning "Nothing is used that can't be checked.";
-    BUILD_EMPTY "build/empty" Warning "Every environment has objects.";
+    BUILD_EMPTY "build/empty" Warning "There are environments, and each has objects.";
 
     KUSTOMIZE_MISSING "kustomize/missing-resource" Error "Every file that a kustomization names is there.";
     KUSTOMIZE_UNKNOWN_FIELD "kustomize/unknown-field" Error "Kustomizations have known fields only.";
