@@ -226,6 +226,48 @@ fn a_chart_from_elsewhere_is_not_checked_and_not_called_wrong() {
     }
 }
 
+/// kustomize gives a Namespace the name that its `namespace` says: what stood there before is a placeholder, what comes of it is judged.
+#[test]
+fn names_are_judged_as_the_kustomization_makes_them() {
+    let f = Folder::new();
+    f.write("clusters/prod/kustomization.yaml", "resources: [../../apps/shop]\n");
+    f.write(
+        "apps/shop/kustomization.yaml",
+        "namespace: shop\nresources: [namespace.yaml, cm.yaml]\ncomponents: [../../components/quota]\n",
+    );
+    f.write("apps/shop/namespace.yaml", "apiVersion: v1\nkind: Namespace\nmetadata:\n  name: _\n");
+    f.write("apps/shop/cm.yaml", "apiVersion: v1\nkind: ConfigMap\nmetadata:\n  name: fine\n");
+    f.write(
+        "components/quota/kustomization.yaml",
+        "apiVersion: kustomize.config.k8s.io/v1alpha1\nkind: Component\nresources: [quota.yaml]\n",
+    );
+    f.write(
+        "components/quota/quota.yaml",
+        "apiVersion: v1\nkind: ResourceQuota\nmetadata:\n  name: quota\nspec: {hard: {pods: 4}}\n",
+    );
+    let (code, text) = check(&f, &[]);
+    assert!(code == 0 && !text.contains("kubernetes/name"), "{text}");
+    // Other objects keep their names.
+    f.write("apps/shop/cm.yaml", "apiVersion: v1\nkind: ConfigMap\nmetadata:\n  name: _\n");
+    let (code, text) = check(&f, &[]);
+    let want = "apps/shop/cm.yaml:4: error: \"_\" is no name for a ConfigMap [kubernetes/name]\n";
+    assert!(code == 1 && text.matches("[kubernetes/name]").count() == 1 && text.contains(want), "{text}");
+    // What is made is judged.
+    f.write("apps/shop/cm.yaml", "apiVersion: v1\nkind: ConfigMap\nmetadata:\n  name: fine\n");
+    let kustomization = f.read("apps/shop/kustomization.yaml").replace("namespace: shop", "namespace: Shop_1");
+    f.write("apps/shop/kustomization.yaml", kustomization);
+    let (code, text) = check(&f, &[]);
+    let want = "apps/shop/namespace.yaml:4: error: \"Shop_1\" is no name for a Namespace [kubernetes/name]\n";
+    assert!(code == 1 && text.contains(want), "{text}");
+    // Where nothing replaces it, it counts.
+    f.write("apps/shop/kustomization.yaml", "resources: [namespace.yaml, cm.yaml]\n");
+    let (code, text) = check(&f, &[]);
+    assert!(
+        code == 1 && text.contains("apps/shop/namespace.yaml:4: error: \"_\" is no name for a Namespace"),
+        "{text}"
+    );
+}
+
 /// An artifact that may be made of this repository: nothing is said of it, and a check says so.
 #[test]
 fn artifacts_that_others_make_are_not_supported_and_named() {

@@ -5,8 +5,9 @@
 
 use std::borrow::Cow;
 
-use super::judge::{Known, judge};
-use super::objects::{self, Object};
+use super::judge::{Known, judge, judge_name};
+use super::objects::{self, Object, Origin};
+use super::renamed::Renamed;
 use super::scan::{Scan, parent};
 use super::{Options, rules, values_files};
 use crate::kustomize::{Entry, Tree};
@@ -20,6 +21,7 @@ pub struct View<'a> {
     pub scan: &'a Scan,
     pub checkout: &'a Checkout,
     pub known: &'a Known<'a>,
+    pub renamed: &'a Renamed,
     pub settings: &'a Settings,
 }
 
@@ -85,6 +87,7 @@ fn one(view: &View<'_>, name: &str, options: &Options<'_>, out: &mut Vec<Finding
             .in_environment(name)
     }));
     let mut objects = objects::of_files(view.scan, &environment.built);
+    judge_names(view, &objects, name, &mut found);
     let mut releases = Vec::new();
     let mut complete = !failed && environment.problems.is_empty() && environment.elsewhere.is_empty();
     for hr in &environment.releases {
@@ -136,6 +139,19 @@ fn judge_rendered(view: &View<'_>, objects: &[Object], environment: &str, out: &
         for j in judge(&object.node, view.known) {
             let (path, line) = object.place(&j.steps, j.line);
             out.push(Finding::new(j.rule, path, line, j.message).with_fix(j.fix).in_environment(environment));
+        }
+    }
+}
+
+/// Names that a kustomization has made.
+fn judge_names(view: &View<'_>, objects: &[Object], environment: &str, out: &mut Vec<Finding>) {
+    for object in objects {
+        let Origin::File(path) = &object.origin else { continue };
+        if view.renamed.holds(path, &object.kind) {
+            for j in judge_name(&object.node) {
+                let (path, line) = object.place(&j.steps, j.line);
+                out.push(Finding::new(j.rule, path, line, j.message).with_fix(j.fix).in_environment(environment));
+            }
         }
     }
 }
