@@ -48,6 +48,11 @@ impl Environment {
         })
     }
 
+    /// The directories that environments are looked for in, for a sentence.
+    pub fn looked_for() -> String {
+        format!("{} or {}", ROOTS[..ROOTS.len() - 1].join(", "), ROOTS[ROOTS.len() - 1])
+    }
+
     /// The names of a repository's environments.
     ///
     /// # Errors

@@ -197,6 +197,28 @@ fn check(f: &Folder, args: &[&str]) -> (i32, String) {
     (out.status.code().unwrap(), text)
 }
 
+#[test]
+fn a_check_says_where_it_looked_for_environments() {
+    let f = Folder::new();
+    f.write("flux/cluster/apps.yaml", kustomization("apps", "{kind: GitRepository, name: flux-system}", "./apps"));
+    f.write("apps/shop/web/ks.yaml", kustomization("shop", "{kind: GitRepository, name: flux-system}", "./base/web"));
+    f.write("base/web/cm.yaml", "apiVersion: v1\nkind: ConfigMap\nmetadata:\n  name: a\n");
+    let (code, text) = check(&f, &[]);
+    let want = ".: warning: no environment was found, so nothing was built: there is no k8s/gitops, clusters, kubernetes/clusters, \
+                k8s/clusters or environments [build/empty]\n    name the directories that clusters apply with --env PATH, as --env flux/cluster\n";
+    assert!(code == 0 && text.contains(want), "{code} {text}");
+    assert_eq!(check(&f, &["--strict"]).0, 1);
+    let (code, text) = check(&f, &["--env", "flux/cluster"]);
+    assert!(
+        code == 0 && text.contains("0 releases in 1 environment checked") && !text.contains("build/empty"),
+        "{text}"
+    );
+    assert_eq!(check(&f, &["--env", "prod"]).0, 2);
+    // Manifests alone, or a chart, are no deployment repository.
+    let (code, text) = check(&f, &["base/web"]);
+    assert!(code == 0 && !text.contains("build/empty"), "{text}");
+}
+
 /// The hint fits the reason: a check fetches nothing, so there is nothing to correct in a chart from elsewhere.
 #[test]
 fn a_chart_from_elsewhere_is_not_checked_and_not_called_wrong() {

@@ -8,7 +8,7 @@ use std::borrow::Cow;
 use super::judge::{Known, judge, judge_name};
 use super::objects::{self, Object, Origin};
 use super::renamed::Renamed;
-use super::scan::{Scan, parent};
+use super::scan::{Scan, parent, text};
 use super::{Options, rules, values_files};
 use crate::kustomize::{Entry, Tree};
 use crate::repo::document::{Kind, Node};
@@ -60,6 +60,29 @@ pub fn build(view: &View<'_>, options: &Options<'_>, out: &mut Vec<Finding>) -> 
         built.push(one(view, &name, options, out)?);
     }
     Ok(built)
+}
+
+/// No environment was found in what looks like a deployment repository: a check that built nothing must not look like one that did.
+pub fn none(view: &View<'_>, out: &mut Vec<Finding>) {
+    let of = |node: &Node, kind: &str, group: &str| {
+        text(node, "kind") == kind && text(node, "apiVersion").split('/').next() == Some(group)
+    };
+    let flux = |kind: &'static str, group: &'static str| {
+        view.scan.objects().filter(move |(_, n)| of(n, kind, group)).map(|(f, _)| parent(&f.path))
+    };
+    // A cluster's own directory lies above those that it applies.
+    let clusters = flux("Kustomization", "kustomize.toolkit.fluxcd.io");
+    let highest = clusters.filter(|d| d.contains('/')).min_by_key(|d| (d.matches('/').count(), d.len(), *d));
+    if highest.is_none() && flux("HelmRelease", "helm.toolkit.fluxcd.io").next().is_none() {
+        return;
+    }
+    let message = match Environment::names(view.checkout) {
+        Ok(_) => "no environment was found, so nothing was built: the directory of environments holds none".to_owned(),
+        Err(_) => format!("no environment was found, so nothing was built: there is no {}", Environment::looked_for()),
+    };
+    let example = highest.map_or_else(String::new, |d| format!(", as --env {d}"));
+    let fix = format!("name the directories that clusters apply with --env PATH{example}");
+    out.push(Finding::new(&rules::BUILD_EMPTY, ".", 0, message).with_fix(fix));
 }
 
 /// So many failing templates of one release are told.

@@ -111,6 +111,9 @@ pub fn check(checkout: &Checkout, options: &Options<'_>) -> Result<Outcome, Stri
     lint::check(&scan, checkout, &settings, &mut out);
     let updates = suites::check(&scan, checkout, &settings, options.update, &mut out)?;
     let built = environments::build(&view, options, &mut out)?;
+    if built.is_empty() {
+        environments::none(&view, &mut out);
+    }
     for environment in &built {
         references::check(&view, environment, &mut out);
         workloads::check(environment, &mut out);
