@@ -306,3 +306,23 @@ fn artifacts_that_others_make_are_not_supported_and_named() {
         assert!(!ok && err.contains("are not supported") && err.contains("1 problem in environment prod"), "{err}");
     }
 }
+
+/// An environment without releases is one: its objects are what is applied. Variables have no type before Flux expands them.
+#[test]
+fn an_environment_of_plain_objects_is_built() {
+    let f = Folder::new();
+    f.write("clusters/prod/apps.yaml", kustomization("apps", "{kind: GitRepository, name: flux-system}", "./apps"));
+    f.write(
+        "apps/claim.yaml",
+        "apiVersion: v1\nkind: PersistentVolumeClaim\nmetadata:\n  name: data\n  namespace: shop\nspec:\n  accessModes: [ReadWriteOnce]\n  resources:\n    \
+         requests:\n      storage: ${SIZE:=5Gi}\n",
+    );
+    let (ok, out, err) = build(&f, &["prod"]);
+    assert!(ok && out.contains("# Kustomization: flux-system/apps\n") && out.contains("name: data\n"), "{out}{err}");
+    let (code, text) = check(&f, &[]);
+    assert!(code == 0 && !text.contains("quantity"), "{text}");
+    let (ok, _, err) = build(&f, &["prod", "--service", "web"]);
+    assert!(!ok && err.contains("no service web in environment prod: no HelmRelease is in it"), "{err}");
+    f.write("clusters/empty/kustomization.yaml", "resources: []\n");
+    assert!(!build(&f, &["empty"]).0);
+}
