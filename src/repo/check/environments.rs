@@ -313,6 +313,15 @@ fn render_findings(view: &View<'_>, env: &Environment, hr: &HelmRelease, p: &Pro
         return;
     }
     if message.starts_with("chart ") && message.ends_with(NOT_FETCHED) {
+        if hr.chart.source.kind == "GitRepository" {
+            // Which repository we are in is not always known: a path that is not here may be a mistake.
+            let fix = format!(
+                "if the chart is this repository's, correct spec.chart.spec.chart; pintle build --env {} fetches it from another one",
+                env.name
+            );
+            out.push(at(&rules::BUILD_CHART, path, line, message).with_fix(fix));
+            return;
+        }
         let text = format!("{message}: this release is not checked, since a check fetches nothing");
         let fix = format!("build it: pintle build --env {} fetches the chart", env.name);
         out.push(at(&rules::BUILD_UNSUPPORTED, path, line, &text).with_fix(fix));
