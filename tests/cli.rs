@@ -313,6 +313,40 @@ fn what_was_rendered_before_an_error_is_chosen_from_too() {
     assert!(o.err.ends_with(error), "{}", o.err);
 }
 
+#[test]
+fn hooks_before_an_error_are_shown_once_more() {
+    let s = Scratch::new();
+    let hook =
+        |name: &str, event: &str| format!("metadata: {{name: {name}, annotations: {{helm.sh/hook: {event}}}}}\n");
+    let (first, test, late) = (hook("first", "pre-install"), hook("test", "test"), hook("late", "pre-install"));
+    s.write("c/Chart.yaml", "apiVersion: v2\nname: c\nversion: 1.0.0\n");
+    s.write("c/templates/a.yaml", &format!("kind: Job\n{first}---\nkind: Pod\n{test}"));
+    s.write("c/templates/b.yaml", "a: b: c\n");
+    s.write("c/templates/c.yaml", &late);
+    let files = format!(
+        "---\n# Source: c/templates/a.yaml\nkind: Job\n{first}---\nkind: Pod\n{test}\n---\n# Source: c/templates/b.yaml\na: b: c\n\n\
+         ---\n# Source: c/templates/c.yaml\n{late}"
+    );
+    let first = format!("---\n# Source: c/templates/a.yaml\nkind: Job\n{first}\n");
+    let test = format!("---\n# Source: c/templates/a.yaml\nkind: Pod\n{test}\n");
+    let shown = |more: &[&str]| {
+        let chart = s.path("c");
+        let mut args = vec!["template", &chart, "--debug"];
+        args.extend(more);
+        let o = pintle(&args);
+        assert_eq!(o.code, 1, "{}", o.err);
+        o.out
+    };
+    assert_eq!(shown(&[]), format!("{files}{first}{test}"));
+    assert_eq!(shown(&["--skip-tests"]), format!("{files}{first}"));
+    assert_eq!(shown(&["--no-hooks"]), files);
+    // Only they go into files.
+    let dir = s.path("out");
+    let path = format!("{dir}/c/templates/a.yaml");
+    assert_eq!(shown(&["--output-dir", &dir]), format!("wrote {path}\nwrote {path}\n{files}"));
+    assert_eq!(std::fs::read_to_string(&path).unwrap(), format!("{first}{test}"));
+}
+
 #[cfg(unix)]
 #[test]
 fn broken_links_are_told_where_they_break() {

@@ -14,7 +14,7 @@ use crate::golang::path::path_match;
 use crate::gotmpl::{State, SystemHost};
 use crate::release::action::preview::{Preview, preview};
 use crate::release::action::{DryRun, Source};
-use crate::render::manifest::{split, trim_space};
+use crate::render::manifest::{Hook, split, trim_space};
 use crate::render::{self, Ahead, Capabilities, Compat, KubeVersion, Release, ReleaseOptions, Request};
 use crate::value::{Heap, MapId};
 
@@ -115,7 +115,7 @@ fn failed(
     let message = match f.partial {
         None => f.message,
         Some(files) if global.debug => {
-            output.partial(&files)?;
+            output.partial(&files, &f.hooks)?;
             f.message
         }
         Some(_) => format!("{}\n\nUse --debug flag to render out invalid YAML", f.message),
@@ -267,21 +267,12 @@ impl Output<'_, '_> {
             docs.extend(release.crds.iter().map(|c| (c.path.as_str(), &c.data[..])));
         }
         docs.extend(release.manifests.iter().map(|m| (m.name.as_str(), &m.content[..])));
-        let mut hooks: Vec<(&str, &[u8])> = Vec::new();
-        if !self.args.no_hooks {
-            let shown = release.hooks.iter().filter(|h| !(self.args.skip_tests && h.is_test()));
-            hooks.extend(shown.map(|h| (h.path.as_str(), &h.manifest[..])));
-        }
-        if let Some(dir) = self.args.output_dir.clone().filter(|d| !d.is_empty()) {
+        let mut hooks = self.shown(&release.hooks);
+        if let Some((dir, own)) = self.folders() {
             for (i, (path, text)) in docs.iter().chain(&hooks).enumerate() {
                 // Helm puts CRDs beside the release's folder, not into it.
                 let is_crd = self.args.include_crds && i < release.crds.len();
-                let sub = if self.args.release_name && !is_crd {
-                    format!("{dir}/{}", self.release_name)
-                } else {
-                    dir.clone()
-                };
-                self.file(&sub, path, text)?;
+                self.file(if is_crd { &dir } else { &own }, path, text)?;
             }
             docs.clear();
             hooks.clear();
@@ -294,18 +285,37 @@ impl Output<'_, '_> {
         Ok(write_frames(self.io.out, &docs, &hooks)?)
     }
 
-    /// What `--debug` prints of a release that could not be rendered.
-    fn partial(&mut self, files: &BTreeMap<String, Vec<u8>>) -> Result<(), Failure> {
+    /// The hooks that are wanted.
+    fn shown<'r>(&self, hooks: &'r [Hook]) -> Vec<(&'r str, &'r [u8])> {
+        let shown = hooks.iter().filter(|h| !self.args.no_hooks && !(self.args.skip_tests && h.is_test()));
+        shown.map(|h| (h.path.as_str(), &h.manifest[..])).collect()
+    }
+
+    /// `--output-dir`, and where the release's files go: there, or with `--release-name` into a folder of their own.
+    fn folders(&self) -> Option<(String, String)> {
+        let dir = self.args.output_dir.clone().filter(|d| !d.is_empty())?;
+        let own = if self.args.release_name { format!("{dir}/{}", self.release_name) } else { dir.clone() };
+        Some((dir, own))
+    }
+
+    /// What `--debug` prints of a release that could not be rendered: its files, and the hooks found in them until then once more.
+    fn partial(&mut self, files: &BTreeMap<String, Vec<u8>>, hooks: &[Hook]) -> Result<(), Failure> {
+        let mut hooks = self.shown(hooks);
+        if let Some((_, own)) = self.folders() {
+            for (path, text) in hooks.drain(..) {
+                self.file(&own, path, text)?;
+            }
+        }
         let docs: Vec<(&str, &[u8])> = files
             .iter()
             .filter(|(_, text)| !trim_space(text).is_empty())
             .map(|(path, text)| (path.as_str(), text.as_slice()))
             .collect();
         if self.args.show_only.is_empty() {
-            return Ok(write_frames(self.io.out, &docs, &[])?);
+            return Ok(write_frames(self.io.out, &docs, &hooks)?);
         }
         let mut text = Vec::new();
-        write_frames(&mut text, &docs, &[])?;
+        write_frames(&mut text, &docs, &hooks)?;
         // What is not there was never rendered: of that the first error tells.
         self.chosen(&text).map_or(Ok(()), |chosen| self.documents(chosen))
     }

@@ -57,6 +57,8 @@ pub struct Failure {
     pub message: String,
     /// What was rendered until then, if rendering had begun: what `--debug` prints.
     pub partial: Option<BTreeMap<String, Vec<u8>>>,
+    /// The hooks before the document that could not be read. Helm shows them once more behind the files.
+    pub hooks: Vec<manifest::Hook>,
     /// The error in parts, if a template failed.
     pub exec: Option<Box<ExecError>>,
     /// The coalesced values that the templates saw, for explanations.

@@ -162,7 +162,7 @@ pub fn release_ahead(
         log.push(LogLine::info("skipping unknown hooks").with("hookTypes", types.as_str()));
     }
     if let Some(message) = error {
-        return Err(Failure { message, partial: Some(files), ..Failure::default() });
+        return Err(Failure { message, partial: Some(files), hooks: sorted.hooks, ..Failure::default() });
     }
     let crds = chart.crds().into_iter().map(|c| Crd { path: c.path, data: c.file.data.clone() }).collect();
     Ok(Release {
