@@ -9,7 +9,7 @@ use std::collections::BTreeMap;
 use crate::golang::strconv;
 use crate::golang::time::{Location, parse_in_location};
 use crate::value::Str;
-use crate::yaml::{self, convert::TO_JSON};
+use crate::yaml::{self, Shape, convert::TO_JSON};
 
 use super::data::{Data, Table};
 use super::metadata::{DEPENDENCY_FIELDS, Dependency, METADATA_FIELDS, Maintainer, Metadata, Nulls};
@@ -17,11 +17,43 @@ use super::{Lock, native};
 
 const MAINTAINER_FIELDS: [&str; 3] = ["name", "email", "url"];
 
+const TEXTS: Shape = Shape::List(&Shape::Text);
+const DEPENDENCIES: Shape = Shape::List(&Shape::Struct(&[
+    ("name", Shape::Text),
+    ("version", Shape::Text),
+    ("repository", Shape::Text),
+    ("condition", Shape::Text),
+    ("tags", TEXTS),
+    ("alias", Shape::Text),
+]));
+const METADATA: Shape = Shape::Struct(&[
+    ("name", Shape::Text),
+    ("home", Shape::Text),
+    ("sources", TEXTS),
+    ("version", Shape::Text),
+    ("description", Shape::Text),
+    ("keywords", TEXTS),
+    (
+        "maintainers",
+        Shape::List(&Shape::Struct(&[("name", Shape::Text), ("email", Shape::Text), ("url", Shape::Text)])),
+    ),
+    ("icon", Shape::Text),
+    ("apiVersion", Shape::Text),
+    ("condition", Shape::Text),
+    ("tags", Shape::Text),
+    ("appVersion", Shape::Text),
+    ("annotations", Shape::Map(&Shape::Text)),
+    ("kubeVersion", Shape::Text),
+    ("dependencies", DEPENDENCIES),
+    ("type", Shape::Text),
+]);
+const LOCK: Shape = Shape::Struct(&[("digest", Shape::Text), ("dependencies", DEPENDENCIES)]);
+
 const PREFIX: &str = "error unmarshaling JSON: while decoding JSON: ";
 
 /// Decodes a YAML text over what the struct holds already. The text of the error is `sigs.k8s.io/yaml`'s.
 pub fn metadata_into(text: &[u8], m: &mut Metadata, nulls: &mut Nulls) -> Result<(), String> {
-    let value = native::read(text)?;
+    let value = native::read(text, METADATA)?;
     let mut d = Decoder::default();
     d.structure(&value, "v2.Metadata", |d, t| d.metadata(t, m, nulls));
     d.finish()
@@ -35,7 +67,7 @@ pub fn strictly(text: &[u8]) -> Result<(), String> {
     if let Some(e) = yaml::strict_error(text) {
         return Err(format!("{TO_JSON}{e}"));
     }
-    unknown(&native::read(text)?, METADATA_FIELDS)
+    unknown(&native::read(text, METADATA)?, METADATA_FIELDS)
         .map_or(Ok(()), |key| Err(format!("{PREFIX}json: unknown field {}", strconv::quote(&key))))
 }
 
@@ -61,7 +93,7 @@ fn inner_fields(field: &str) -> Option<&'static [&'static str]> {
 
 /// Decodes a lock file; `None` if it holds nothing.
 pub fn lock(text: &[u8]) -> Result<Option<Lock>, String> {
-    let value = native::read(text)?;
+    let value = native::read(text, LOCK)?;
     if value == Data::Nil {
         return Ok(None);
     }
@@ -74,7 +106,7 @@ pub fn lock(text: &[u8]) -> Result<Option<Lock>, String> {
 
 /// The `apiVersion` alone: what decides which kind of chart this is.
 pub fn api_version(text: &[u8]) -> Result<String, String> {
-    let value = native::read(text)?;
+    let value = native::read(text, Shape::Struct(&[("apiVersion", Shape::Text)]))?;
     let mut version = String::new();
     let mut d = Decoder::default();
     d.structure(&value, "loader.chartBase", |d, t| {

@@ -289,11 +289,30 @@ mod tests {
             ("appVersion: 0x1F", "31"),
             ("appVersion: 2020-01-01", "2020-01-01"),
             ("appVersion: true", "true"),
+            ("appVersion: .inf", "+Inf"),
+            ("appVersion: .nan", "NaN"),
             ("appVersion: ~", ""),
             ("APPVERSION: zz", "zz"),
             (r#"appVersion: "a\nb\u200bc\u00a0d""#, "a bc d"),
         ] {
             assert_eq!(of(more).unwrap().app_version, want, "{more}");
+        }
+        let texts =
+            of("keywords: [-.inf, 1e3]\nannotations: {a: .nan}\ndependencies: [{name: a, tags: [.inf]}]").unwrap();
+        assert_eq!(texts.keywords, ["-Inf", "1000"]);
+        assert_eq!(texts.annotations.unwrap()["a"], "NaN");
+        assert_eq!(texts.dependencies[0].tags, ["+Inf"]);
+        // Elsewhere such a number is an error, and the first one: before what does not fit the fields.
+        for (more, want) in [
+            ("foo: .inf", "+Inf"),
+            ("appVersion: .inf\nfoo: {b: .nan, a: [-.inf]}", "-Inf"),
+            ("deprecated: .nan", "NaN"),
+            ("appVersion: []\nkeywords: {a: .inf}", "+Inf"),
+            ("dependencies: [{name: a, import-values: [.inf]}]", "+Inf"),
+        ] {
+            let want =
+                format!("cannot load Chart.yaml: error converting YAML to JSON: json: unsupported value: {want}");
+            assert_eq!(of(more).unwrap_err(), want, "{more}");
         }
         let json = "cannot load Chart.yaml: error unmarshaling JSON: while decoding JSON: json: cannot unmarshal";
         for (more, want) in [

@@ -9,9 +9,9 @@ use super::data::{self, Data, Table};
 ///
 /// # Errors
 /// `error converting YAML to JSON: yaml: line 2: …`.
-pub fn read(text: &[u8]) -> Result<Data, String> {
+pub fn read(text: &[u8], shape: yaml::Shape) -> Result<Data, String> {
     let mut heap = Heap::new();
-    let value = yaml::to_typed_value(&mut heap, text)?;
+    let value = yaml::to_typed_value(&mut heap, text, shape)?;
     Ok(Data::from_value(&heap, &value)?)
 }
 

@@ -14,7 +14,7 @@ use crate::yaml;
 /// The YAML's, with its line.
 pub fn object(text: &[u8]) -> Result<Option<Json>, String> {
     let mut heap = Heap::new();
-    let value = yaml::to_typed_value(&mut heap, text)?;
+    let value = yaml::to_typed_value(&mut heap, text, yaml::Shape::Plain)?;
     if matches!(value, Value::Nil) {
         return Ok(None);
     }

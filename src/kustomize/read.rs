@@ -365,7 +365,7 @@ pub fn to_json(text: &[u8]) -> Result<Json, String> {
         return Err("exceeded max depth".into());
     }
     if build.suspect
-        && let Some(e) = convert::json_error(&tree)
+        && let Some(e) = convert::json_error(&tree, convert::Shape::Plain)
     {
         return Err(e);
     }

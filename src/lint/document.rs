@@ -9,8 +9,8 @@ use crate::golang::json::{Token, Tokens};
 use crate::golang::strconv::format_float;
 use crate::golang::unicode;
 use crate::value::{Heap, MapId, Value};
-use crate::yaml;
 use crate::yaml::convert::{FROM_JSON, json_kind};
+use crate::yaml::{self, Shape};
 
 /// What is looked at of an object. Absent fields are empty.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
@@ -205,8 +205,10 @@ fn from_json<'a>(d: &mut Decoder<'a>, token: &Token<'a>, out: &mut Option<Object
 
 /// `yaml.Unmarshal` into the struct: scalars become texts where texts are wanted, and the first mismatch is the error.
 fn from_yaml(document: &[u8]) -> Document {
+    const METADATA: Shape = Shape::Struct(&[("Name", Shape::Text), ("Namespace", Shape::Text)]);
+    const SHAPE: Shape = Shape::Struct(&[("apiVersion", Shape::Text), ("Kind", Shape::Text), ("Metadata", METADATA)]);
     let mut heap = Heap::new();
-    let value = yaml::to_typed_value(&mut heap, document)?;
+    let value = yaml::to_typed_value(&mut heap, document, SHAPE)?;
     let mut reading = Reading { heap: &heap, error: None };
     let mut object = None;
     match value {
@@ -287,8 +289,10 @@ fn scalar(value: &Value) -> Option<String> {
 /// The text of `sigs.k8s.io/yaml`.
 pub(super) fn list_annotations(text: &[u8]) -> Result<Vec<String>, String> {
     const METADATA: &str = "struct { Annotations map[string]string }";
+    const ITEM: Shape = Shape::Struct(&[("Metadata", Shape::Struct(&[("Annotations", Shape::Map(&Shape::Text))]))]);
+    const SHAPE: Shape = Shape::Struct(&[("Items", Shape::List(&ITEM))]);
     let mut heap = Heap::new();
-    let value = yaml::to_typed_value(&mut heap, text)?;
+    let value = yaml::to_typed_value(&mut heap, text, SHAPE)?;
     let mut r = Reading { heap: &heap, error: None };
     let mut keys = Vec::new();
     let item_type = format!("struct {{ Metadata {METADATA} }}");

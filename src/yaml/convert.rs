@@ -107,10 +107,40 @@ pub fn key_text(key: &Scalar<'_>) -> Option<String> {
     }
 }
 
+/// What a document is decoded into, as far as it decides which numbers become texts: that happens before JSON, so there may stand
+/// numbers that JSON cannot write.
+#[derive(Clone, Copy)]
+pub enum Shape {
+    /// Numbers stay numbers.
+    Plain,
+    Text,
+    List(&'static Self),
+    Map(&'static Self),
+    Struct(&'static [(&'static str, Self)]),
+}
+
+impl Shape {
+    fn of_item(self) -> Self {
+        if let Self::List(item) = self { *item } else { Self::Plain }
+    }
+
+    fn of_field(self, key: &str) -> Self {
+        match self {
+            Self::Map(value) => *value,
+            Self::Struct(fields) => {
+                let exact = fields.iter().find(|(name, _)| *name == key);
+                let field = exact.or_else(|| fields.iter().find(|(name, _)| name.eq_ignore_ascii_case(key)));
+                field.map_or(Self::Plain, |(_, shape)| *shape)
+            }
+            _ => Self::Plain,
+        }
+    }
+}
+
 /// The first error that sigs.k8s.io/yaml would meet between YAML and JSON.
-pub fn json_error(tree: &Tree<'_>) -> Option<String> {
+pub fn json_error(tree: &Tree<'_>, shape: Shape) -> Option<String> {
     let data = data::decode_node(tree, tree.root?);
-    bad_key(&data).or_else(|| unwritable(&data))
+    bad_key(&data).or_else(|| unwritable(&data, shape))
 }
 
 fn bad_key(data: &Data<'_>) -> Option<String> {
@@ -131,17 +161,17 @@ fn bad_key(data: &Data<'_>) -> Option<String> {
 }
 
 /// encoding/json goes through maps in the order of their keys.
-fn unwritable(data: &Data<'_>) -> Option<String> {
+fn unwritable(data: &Data<'_>, shape: Shape) -> Option<String> {
     match data {
-        Data::Scalar(Scalar::Float(f)) if !f.is_finite() => {
+        Data::Scalar(Scalar::Float(f)) if !f.is_finite() && !matches!(shape, Shape::Text) => {
             Some(format!("json: unsupported value: {}", format_float(*f, b'g', -1, 64)))
         }
         Data::Scalar(_) => None,
-        Data::List(items) => items.iter().find_map(unwritable),
+        Data::List(items) => items.iter().find_map(|v| unwritable(v, shape.of_item())),
         Data::Map(entries) => {
             let mut keyed: Vec<_> = entries.iter().filter_map(|(k, v)| Some((key_text(k)?, v))).collect();
             keyed.sort_by(|a, b| a.0.cmp(&b.0));
-            keyed.into_iter().find_map(|(_, v)| unwritable(v))
+            keyed.into_iter().find_map(|(k, v)| unwritable(v, shape.of_field(&k)))
         }
     }
 }
@@ -162,27 +192,28 @@ pub fn to_value(heap: &mut Heap, text: &[u8]) -> Result<Value, String> {
 }
 
 /// As [`to_value`], but integers stay integers: for decoding into structs, where sigs.k8s.io/yaml makes texts of scalars that are
-/// wanted as texts, before JSON.
-pub fn to_typed_value(heap: &mut Heap, text: &[u8]) -> Result<Value, String> {
+/// wanted as texts, before JSON. The numbers among them may be infinite.
+pub fn to_typed_value(heap: &mut Heap, text: &[u8], shape: Shape) -> Result<Value, String> {
     let (text, bad) = reader::decode(text);
     let tree = tree::parse_checked(&text, bad).map_err(|e| format!("{TO_JSON}{e}"))?;
-    from_tree_as(heap, &tree, true)
+    from_tree_as(heap, &tree, Some(shape))
 }
 
 /// As [`to_value`], from a tree.
 pub fn from_tree(heap: &mut Heap, tree: &Tree<'_>) -> Result<Value, String> {
-    from_tree_as(heap, tree, false)
+    from_tree_as(heap, tree, None)
 }
 
-fn from_tree_as(heap: &mut Heap, tree: &Tree<'_>, integral: bool) -> Result<Value, String> {
-    let mut build = HeapBuild { heap, unwritable: false, bad_key: false, integral };
+/// With a shape, integers stay integers.
+fn from_tree_as(heap: &mut Heap, tree: &Tree<'_>, shape: Option<Shape>) -> Result<Value, String> {
+    let mut build = HeapBuild { heap, unwritable: false, bad_key: false, integral: shape.is_some() };
     let value = match decode::decode(tree, tree.root, &mut build, None) {
         Ok(value) => value.unwrap_or(Value::Nil),
         Err(e) if e == TOO_DEEP => return Err(format!("{FROM_JSON}{e}")),
         Err(e) => return Err(format!("{TO_JSON}{e}")),
     };
     if (build.unwritable || build.bad_key)
-        && let Some(e) = json_error(tree)
+        && let Some(e) = json_error(tree, shape.unwrap_or(Shape::Plain))
     {
         return Err(format!("{TO_JSON}{e}"));
     }

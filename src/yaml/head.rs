@@ -8,7 +8,7 @@ mod quick;
 use std::borrow::Cow;
 use std::collections::BTreeMap;
 
-use super::convert::{self, FROM_JSON, TO_JSON, key_text, valid_utf8};
+use super::convert::{self, FROM_JSON, Shape, TO_JSON, key_text, valid_utf8};
 use super::data::{Data, DataBuild};
 use super::decode::{self, TOO_DEEP};
 use super::resolve::Scalar;
@@ -28,6 +28,12 @@ pub struct Head {
 
 /// Root, metadata and annotations are looked into.
 const LOOKED_INTO: usize = 3;
+
+const SHAPE: Shape = Shape::Struct(&[
+    ("apiVersion", Shape::Text),
+    ("kind", Shape::Text),
+    ("metadata", Shape::Struct(&[("name", Shape::Text), ("annotations", Shape::Map(&Shape::Text))])),
+]);
 
 const METADATA_TYPE: &str =
     "struct { Name string \"json:\\\"name\\\"\"; Annotations map[string]string \"json:\\\"annotations\\\"\" }";
@@ -49,7 +55,7 @@ fn whole(text: &[u8]) -> Result<Head, String> {
         Err(e) => return Err(format!("{TO_JSON}{e}")),
     };
     if build.suspect
-        && let Some(e) = convert::json_error(&tree)
+        && let Some(e) = convert::json_error(&tree, SHAPE)
     {
         return Err(format!("{TO_JSON}{e}"));
     }
@@ -289,5 +295,9 @@ mod tests {
         ] {
             assert_eq!(head(text.as_bytes()).unwrap_err(), want);
         }
+        let h = head(b"kind: .inf\nmetadata: {name: .nan, annotations: {a: -.inf}}").unwrap();
+        assert_eq!((h.kind.as_str(), h.name.as_str(), h.annotations["a"].as_str()), ("+Inf", "NaN", "-Inf"));
+        let e = head(b"kind: .inf\nmetadata: {labels: {a: .nan}}").unwrap_err();
+        assert_eq!(e, "error converting YAML to JSON: json: unsupported value: NaN");
     }
 }

@@ -21,7 +21,7 @@ pub mod sort;
 pub mod toml;
 pub mod tree;
 
-pub use convert::{to_integral_value, to_list, to_map, to_typed_value, to_value};
+pub use convert::{Shape, to_integral_value, to_list, to_map, to_typed_value, to_value};
 pub use duplicates::{duplicates, strict_error};
 pub use head::{Head, head};
 pub use marshal::{
