@@ -287,7 +287,8 @@ impl Output<'_, '_> {
 
     /// The hooks that are wanted.
     fn shown<'r>(&self, hooks: &'r [Hook]) -> Vec<(&'r str, &'r [u8])> {
-        let shown = hooks.iter().filter(|h| !self.args.no_hooks && !(self.args.skip_tests && h.is_test()));
+        let all = if self.args.no_hooks { &[] } else { hooks };
+        let shown = all.iter().filter(|h| !(self.args.skip_tests && h.is_test()));
         shown.map(|h| (h.path.as_str(), &h.manifest[..])).collect()
     }
 
