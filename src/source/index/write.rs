@@ -20,8 +20,9 @@ use crate::yaml;
 
 use super::Ordered;
 
-/// Fields of an entry behind those of Chart.yaml, in the order of Helm's struct; of the last four only that they may be there matters.
+/// An entry's texts that stand behind its other fields, in the order of Helm's struct. All but the first are of older formats, and kept.
 const TEXTS: [&str; 5] = ["digest", "checksum", "engine", "tillerVersion", "url"];
+/// What else an entry has beside the fields of Chart.yaml, and what an index has.
 const FIELDS: [&str; 3] = ["urls", "created", "removed"];
 const TOP: [&str; 6] = ["serverInfo", "apiVersion", "generated", "entries", "publicKeys", "annotations"];
 
