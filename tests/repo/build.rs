@@ -321,6 +321,14 @@ fn an_environment_of_plain_objects_is_built() {
     assert!(ok && out.contains("# Kustomization: flux-system/apps\n") && out.contains("name: data\n"), "{out}{err}");
     let (code, text) = check(&f, &[]);
     assert!(code == 0 && !text.contains("quantity"), "{text}");
+    // In what a chart renders they stay what they are.
+    let wrong = Folder::new();
+    wrong.write("k8s/gitops/prod/repo.yaml", "apiVersion: source.toolkit.fluxcd.io/v1\nkind: GitRepository\nmetadata: {name: shop, namespace: shop}\nspec: {interval: 1m, url: 'https://git.example/x', ref: {branch: main}}\n");
+    wrong.write("k8s/gitops/prod/web.yaml", "apiVersion: helm.toolkit.fluxcd.io/v2\nkind: HelmRelease\nmetadata: {name: web, namespace: shop}\nspec:\n  interval: 1m\n  chart:\n    spec: {chart: ./charts/web, sourceRef: {kind: GitRepository, name: shop}}\n");
+    wrong.write("charts/web/Chart.yaml", "apiVersion: v2\nname: web\nversion: 1.0.0\n");
+    wrong.write("charts/web/templates/a.yaml", "apiVersion: v1\nkind: PersistentVolumeClaim\nmetadata:\n  name: data\nspec:\n  accessModes: [ReadWriteOnce]\n  resources:\n    requests:\n      storage: ${SIZE:=5Gi}\n");
+    let (code, text) = check(&wrong, &[]);
+    assert!(code == 1 && text.contains("storage is no quantity"), "{text}");
     let (ok, _, err) = build(&f, &["prod", "--service", "web"]);
     assert!(!ok && err.contains("no service web in environment prod: no HelmRelease is in it"), "{err}");
     f.write("clusters/empty/kustomization.yaml", "resources: []\n");

@@ -5,6 +5,7 @@ use super::renamed::Renamed;
 use super::rules;
 use super::scan::{Role, Scan, at, text};
 use super::schema::Schemas;
+use crate::repo::document::Node;
 use crate::repo::files::Checkout;
 use crate::repo::secrets;
 use crate::report::Finding;
@@ -42,6 +43,17 @@ pub fn custom_kinds(scan: &Scan) -> Schemas {
     schemas
 }
 
+/// Whether a place holds a variable that Flux has yet to expand: what it comes to has a type then (`replicas: ${REPLICAS:=2}`). What a chart
+/// renders is not expanded.
+fn is_unexpanded(object: &Node, steps: &[String]) -> bool {
+    let value =
+        steps.iter().try_fold(object, |n, step| match step.strip_prefix('[').and_then(|s| s.strip_suffix(']')) {
+            Some(index) => n.items().get(index.parse::<usize>().ok()?),
+            None => n.get(step),
+        });
+    value.and_then(Node::as_str).is_some_and(|text| text.contains("${"))
+}
+
 /// Objects beside their schemas.
 pub fn objects(scan: &Scan, known: &Known<'_>, renamed: &Renamed, out: &mut Vec<Finding>) {
     for (file, node) in scan.objects() {
@@ -52,6 +64,10 @@ pub fn objects(scan: &Scan, known: &Known<'_>, renamed: &Renamed, out: &mut Vec<
             // What the name comes to is judged where the object is built.
             let named = at(node, &["metadata", "name"]).is_some();
             if j.rule.id == rules::KUBE_NAME.id && named && renamed.holds(&file.path, text(node, "kind")) {
+                continue;
+            }
+            let of_value = j.rule.id.ends_with("/wrong-type") || j.rule.id.ends_with("/invalid-value");
+            if of_value && is_unexpanded(node, &j.steps) {
                 continue;
             }
             out.push(Finding::new(j.rule, file.path.clone(), j.line, j.message).with_fix(j.fix));

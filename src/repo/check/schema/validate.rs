@@ -98,10 +98,6 @@ impl Walk<'_> {
         if kind == Kind::Null {
             return;
         }
-        // What a variable comes to is known where Flux expands it (`replicas: ${REPLICAS:=2}`).
-        if kind == Kind::Text && node.as_str().is_some_and(|t| t.contains("${")) {
-            return;
-        }
         let fits = match ty {
             Type::Any => true,
             Type::Text | Type::Choice(_) => kind == Kind::Text,
