@@ -3,6 +3,9 @@
 //! Positions are byte offsets into the template's text; line and column are computed from them when an error is printed
 //! (Go's `Tree.ErrorContext`), so they cost nothing while a template runs. Every node prints as Go's `Node.String()` does,
 //! because error texts show the node.
+//!
+//! A large chart has a hundred thousand nodes, so they are small: names are places in the template's text, lists are of just their
+//! size, and what is rare lies behind a pointer.
 
 use std::sync::Arc;
 
@@ -35,10 +38,25 @@ pub(super) fn slice(source: &[u8], pos: Pos, end: Pos) -> &[u8] {
     source.get(pos as usize..end as usize).unwrap_or_default()
 }
 
+/// A name in the template's text: of a field without its dot, of a variable with its `$`, of a function.
+#[derive(Clone, Copy, Debug)]
+pub struct Name {
+    pub pos: Pos,
+    pub end: Pos,
+}
+
+impl Name {
+    /// The name itself; `source` is the text that it was parsed from.
+    #[inline]
+    pub fn of(self, source: &[u8]) -> &[u8] {
+        slice(source, self.pos, self.end)
+    }
+}
+
 #[derive(Debug, Default)]
 pub struct List {
     pub pos: Pos,
-    pub nodes: Vec<Node>,
+    pub nodes: Box<[Node]>,
 }
 
 #[derive(Debug)]
@@ -48,19 +66,12 @@ pub enum Node {
         pos: Pos,
         end: Pos,
     },
-    Action {
-        pos: Pos,
-        pipe: Pipe,
-    },
-    // Boxed: most nodes are texts and actions, and a list's memory goes by its largest.
+    // Boxed: half of all nodes are texts, and a list's memory goes by its largest.
+    Action(Box<Pipe>),
     If(Box<Branch>),
     With(Box<Branch>),
     Range(Box<Branch>),
-    Template {
-        pos: Pos,
-        name: Arc<str>,
-        pipe: Option<Box<Pipe>>,
-    },
+    Template(Box<Call>),
     Break {
         pos: Pos,
     },
@@ -69,10 +80,18 @@ pub enum Node {
     },
 }
 
+/// `{{template "name" pipe}}`.
+#[derive(Debug)]
+pub struct Call {
+    pub pos: Pos,
+    pub name: Arc<str>,
+    pub pipe: Option<Box<Pipe>>,
+}
+
 #[derive(Debug)]
 pub struct Branch {
     pub pos: Pos,
-    pub pipe: Pipe,
+    pub pipe: Box<Pipe>,
     pub list: List,
     pub else_list: Option<List>,
 }
@@ -82,23 +101,23 @@ pub struct Pipe {
     pub pos: Pos,
     /// `=` and not `:=`.
     pub is_assign: bool,
-    /// At most two, in order: `$k, $v`. Each has exactly one ident, with its `$`.
-    pub decl: Vec<Variable>,
-    pub cmds: Vec<Command>,
+    /// At most two, in order: `$k, $v`.
+    pub decl: Box<[Name]>,
+    pub cmds: Box<[Command]>,
 }
 
 #[derive(Debug)]
 pub struct Command {
     pub pos: Pos,
     /// Never empty.
-    pub args: Vec<Expr>,
+    pub args: Box<[Expr]>,
 }
 
 /// `$x.a.b` is idents `["$x", "a", "b"]`; `$` alone is `["$"]`.
 #[derive(Debug)]
 pub struct Variable {
     pub pos: Pos,
-    pub idents: Vec<Str>,
+    pub idents: Box<[Name]>,
 }
 
 #[derive(Debug)]
@@ -114,32 +133,35 @@ pub enum Expr {
         value: bool,
     },
     Number(Box<Number>),
-    /// The template's text from `pos` to `end` is the literal with its quotes.
+    /// The template's text from `pos` to `end` is the literal with its quotes. `text` is what it means, unless it is short and
+    /// stands for itself: then that is what lies between the quotes.
     String {
         pos: Pos,
         end: Pos,
-        text: Str,
+        text: Option<Box<Str>>,
     },
     /// `.a.b`: idents without dots.
     Field {
         pos: Pos,
-        idents: Vec<Str>,
+        idents: Box<[Name]>,
     },
     Variable(Variable),
     /// A function: `id` is its place in the [`super::FuncTable`] that the parser was given.
     Function {
-        pos: Pos,
-        name: Str,
-        id: usize,
+        name: Name,
+        id: u32,
     },
     /// `(expr).a.b` and the like.
-    Chain {
-        pos: Pos,
-        node: Box<Self>,
-        fields: Vec<Str>,
-    },
+    Chain(Box<Chain>),
     /// A parenthesised pipeline.
     Pipe(Box<Pipe>),
+}
+
+#[derive(Debug)]
+pub struct Chain {
+    pub pos: Pos,
+    pub node: Expr,
+    pub fields: Box<[Name]>,
 }
 
 /// A number literal: Go keeps every type that it could be.
@@ -165,9 +187,9 @@ impl Expr {
             | Self::Nil { pos }
             | Self::Bool { pos, .. }
             | Self::String { pos, .. }
-            | Self::Field { pos, .. }
-            | Self::Function { pos, .. }
-            | Self::Chain { pos, .. } => *pos,
+            | Self::Field { pos, .. } => *pos,
+            Self::Function { name, .. } => name.pos,
+            Self::Chain(c) => c.pos,
             Self::Number(n) => n.pos,
             Self::Variable(v) => v.pos,
             Self::Pipe(p) => p.pos,
@@ -182,7 +204,7 @@ impl Pipe {
     fn unnest(&mut self, into: &mut Vec<Self>) {
         for arg in self.cmds.iter_mut().flat_map(|c| &mut c.args) {
             let inner = match arg {
-                Expr::Chain { node, .. } => &mut **node,
+                Expr::Chain(chain) => &mut chain.node,
                 other => other,
             };
             if matches!(inner, Expr::Pipe(_))

@@ -67,23 +67,26 @@ fn keyword(word: &[u8]) -> Option<Kind> {
 #[derive(Clone, Copy, Debug)]
 pub(super) struct Item {
     pub kind: Kind,
-    /// Byte offset of its start.
-    pub pos: Pos,
-    /// Where its text ends; of an error, which message it is.
-    end: Pos,
-    /// 1-based line of its start.
-    pub line: u32,
+    /// Where it begins, and above that where it ends: a token is passed on in two registers.
+    span: u64,
 }
 
 impl Item {
     /// What the parser's ring of tokens holds before anything was read.
-    pub const fn none() -> Self {
-        Self { kind: Kind::Error, pos: 0, end: Pos::MAX, line: 0 }
+    pub const NONE: Self = Self { kind: Kind::Error, span: u64::MAX };
+
+    const fn new(kind: Kind, pos: usize, end: usize) -> Self {
+        Self { kind, span: pos as u64 | (end as u64) << Pos::BITS }
     }
 
-    /// Where its text ends.
+    /// Byte offset of its start.
+    pub const fn pos(self) -> Pos {
+        self.span as Pos
+    }
+
+    /// Where its text ends; of an error, which message it is.
     pub const fn end(self) -> Pos {
-        self.end
+        (self.span >> Pos::BITS) as Pos
     }
 }
 
@@ -127,8 +130,6 @@ pub(super) struct Lexer<'t> {
     /// The end was read once: from then on [`Lexer::backup`] does nothing, as in Go.
     at_eof: bool,
     paren_depth: i64,
-    line: u32,
-    start_line: u32,
     inside_action: bool,
     errors: Vec<String>,
     /// `break` is a keyword (no function has the name).
@@ -145,8 +146,6 @@ impl<'t> Lexer<'t> {
             start: 0,
             at_eof: false,
             paren_depth: 0,
-            line: 1,
-            start_line: 1,
             inside_action: false,
             errors: Vec::new(),
             break_ok: true,
@@ -163,14 +162,14 @@ impl<'t> Lexer<'t> {
     pub fn val(&self, item: Item) -> &[u8] {
         match item.kind {
             Kind::Eof => b"EOF",
-            Kind::Error => self.errors.get(item.end as usize).map_or(&[], |e| e.as_bytes()),
+            Kind::Error => self.errors.get(item.end() as usize).map_or(&[], |e| e.as_bytes()),
             _ => self.source(item),
         }
     }
 
     /// The text of a token that is neither an error nor the end.
     pub fn source(&self, item: Item) -> &'t [u8] {
-        self.text.get(item.pos as usize..item.end as usize).unwrap_or_default()
+        self.text.get(item.pos() as usize..item.end() as usize).unwrap_or_default()
     }
 
     /// A token as errors show it (Go's `item.String`).
@@ -183,6 +182,15 @@ impl<'t> Lexer<'t> {
             _ if val.len() > 10 => format!("{}...", strconv::quote(first_runes(val, 10))),
             _ => strconv::quote(val),
         }
+    }
+
+    /// The 1-based line that a token begins on; 0 before anything was read. Go counts while it reads; only errors want to know.
+    #[cold]
+    pub fn line(&self, item: Item) -> usize {
+        if item.span == Item::NONE.span {
+            return 0;
+        }
+        1 + memchr::memchr_iter(b'\n', &self.text[..self.text.len().min(item.pos() as usize)]).count()
     }
 
     /// The next token; after the end, or after an error, more of the same.
@@ -203,9 +211,6 @@ impl<'t> Lexer<'t> {
         }
         let (r, w) = unicode::decode_rune(self.rest());
         self.pos += w;
-        if r == '\n' {
-            self.line += 1;
-        }
         Some(r)
     }
 
@@ -218,30 +223,19 @@ impl<'t> Lexer<'t> {
     fn backup(&mut self) {
         if !self.at_eof && self.pos > 0 {
             let last = self.input[self.pos - 1];
-            let (r, w) = if last.is_ascii() { (char::from(last), 1) } else { decode_last(&self.input[..self.pos]) };
-            self.pos -= w;
-            if r == '\n' {
-                self.line -= 1;
-            }
+            self.pos -= if last.is_ascii() { 1 } else { last_width(&self.input[..self.pos]) };
         }
     }
 
     #[inline]
     const fn emit(&mut self, kind: Kind) -> Item {
-        let item = Item { kind, pos: self.start as Pos, end: self.pos as Pos, line: self.start_line };
+        let item = Item::new(kind, self.start, self.pos);
         self.start = self.pos;
-        self.start_line = self.line;
         item
     }
 
-    fn count_newlines(&mut self) {
-        self.line += newlines(&self.input[self.start..self.pos]);
-    }
-
-    fn ignore(&mut self) {
-        self.count_newlines();
+    const fn ignore(&mut self) {
         self.start = self.pos;
-        self.start_line = self.line;
     }
 
     fn accept(&mut self, valid: &[u8]) -> bool {
@@ -260,8 +254,7 @@ impl<'t> Lexer<'t> {
     /// An error token; the rest of the input is dropped.
     #[cold]
     fn error(&mut self, message: impl Into<String>) -> Item {
-        let item =
-            Item { kind: Kind::Error, pos: self.start as Pos, end: self.errors.len() as Pos, line: self.start_line };
+        let item = Item::new(Kind::Error, self.start, self.errors.len());
         self.errors.push(message.into());
         self.start = 0;
         self.pos = 0;
@@ -275,7 +268,6 @@ impl<'t> Lexer<'t> {
             let Some(x) = find(self.rest(), LEFT_DELIM) else {
                 self.pos = self.input.len();
                 if self.pos > self.start {
-                    self.count_newlines();
                     return self.emit(Kind::Text);
                 }
                 return self.emit(Kind::Eof);
@@ -287,11 +279,10 @@ impl<'t> Lexer<'t> {
                     trim = right_trim_length(&self.input[self.start..self.pos]);
                 }
                 self.pos -= trim;
-                self.count_newlines();
                 let item = self.emit(Kind::Text);
                 self.pos += trim;
                 self.ignore();
-                if item.end > item.pos {
+                if item.end() > item.pos() {
                     return item;
                 }
             }
@@ -334,8 +325,6 @@ impl<'t> Lexer<'t> {
         if !delim {
             return Err("comment ends before closing delimiter");
         }
-        self.count_newlines();
-        self.start = self.pos;
         if trim {
             self.pos += TRIM_MARKER_LEN;
         }
@@ -426,7 +415,6 @@ impl<'t> Lexer<'t> {
                 }
                 break;
             }
-            self.line += u32::from(*b == b'\n');
             spaces += 1;
         }
         self.pos += spaces;
@@ -521,7 +509,6 @@ impl<'t> Lexer<'t> {
             return self.error("unterminated raw quoted string");
         };
         self.pos += x + 2;
-        self.count_newlines();
         self.emit(Kind::RawString)
     }
 
@@ -595,10 +582,6 @@ fn find(s: &[u8], what: &[u8]) -> Option<usize> {
     None
 }
 
-fn newlines(s: &[u8]) -> u32 {
-    memchr::memchr_iter(b'\n', s).count() as u32
-}
-
 const fn is_space_byte(b: u8) -> bool {
     matches!(b, b' ' | b'\t' | b'\r' | b'\n')
 }
@@ -627,14 +610,14 @@ fn left_trim_length(s: &[u8]) -> usize {
     s.iter().take_while(|&&b| is_space_byte(b)).count()
 }
 
-/// The last character of a non-empty text and its width (Go's `utf8.DecodeLastRune`).
-fn decode_last(s: &[u8]) -> (char, usize) {
+/// How many bytes the last character of a non-empty text has (Go's `utf8.DecodeLastRune`).
+fn last_width(s: &[u8]) -> usize {
     let floor = s.len().saturating_sub(4);
     for start in (floor..s.len()).rev() {
         if s[start] & 0xC0 != 0x80 {
-            let (r, w) = unicode::decode_rune(&s[start..]);
-            return if start + w == s.len() { (r, w) } else { ('\u{fffd}', 1) };
+            let width = unicode::decode_rune(&s[start..]).1;
+            return if start + width == s.len() { width } else { 1 };
         }
     }
-    ('\u{fffd}', 1)
+    1
 }

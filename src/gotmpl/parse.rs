@@ -11,7 +11,7 @@ use std::fmt;
 use std::sync::Arc;
 
 use super::FuncTable;
-use super::ast::{self, Branch, Command, Expr, List, Node, Pipe, Pos, Template, Variable};
+use super::ast::{self, Branch, Call, Chain, Command, Expr, List, Name, Node, Pipe, Pos, Template, Variable};
 use super::lex::{Item, Kind, Lexer};
 use super::number::number;
 use super::print::Printed;
@@ -27,6 +27,8 @@ const MAX_CONTROLS: usize = 10_000;
 const SHALLOW: usize = 400;
 /// Enough for [`MAX_PARENS`] inside [`MAX_CONTROLS`], also without optimisation; only what is used becomes real memory.
 const LARGE_STACK: usize = 1 << 28;
+/// How many bytes of a literal are not its text.
+const QUOTES: usize = 2;
 /// Positions are `u32`.
 const MAX_TEXT: usize = u32::MAX as usize;
 
@@ -130,7 +132,7 @@ struct Shared<'t> {
     nodes: Vec<Node>,
     commands: Vec<Command>,
     operands: Vec<Expr>,
-    names: Vec<Str>,
+    names: Vec<Name>,
 }
 
 /// What ends a list.
@@ -148,19 +150,14 @@ impl End {
     }
 }
 
-enum Parsed {
-    Node(Node),
-    End(End),
-}
-
 /// The parser of one tree (Go's `Tree`): tokens read ahead, scopes and depths are its own.
 struct Parser<'s, 't> {
     sh: &'s mut Shared<'t>,
     token: [Item; 3],
     peeked: usize,
-    vars: Vec<Str>,
-    /// Line of the action's left delimiter; 0 outside.
-    action_line: u32,
+    vars: Vec<&'t [u8]>,
+    /// The left delimiter of the action that is read.
+    action: Option<Item>,
     ranges: usize,
     parens: usize,
 }
@@ -170,15 +167,7 @@ type Parse<T> = Result<T, Box<ParseError>>;
 
 impl<'s, 't> Parser<'s, 't> {
     fn new(sh: &'s mut Shared<'t>) -> Self {
-        Self {
-            sh,
-            token: [Item::none(), Item::none(), Item::none()],
-            peeked: 0,
-            vars: vec![Str::from("$")],
-            action_line: 0,
-            ranges: 0,
-            parens: 0,
-        }
+        Self { sh, token: [Item::NONE; 3], peeked: 0, vars: vec![b"$"], action: None, ranges: 0, parens: 0 }
     }
 
     fn next(&mut self) -> Item {
@@ -236,7 +225,7 @@ impl<'s, 't> Parser<'s, 't> {
     fn error<T>(&self, message: impl Into<String>) -> Parse<T> {
         Err(Box::new(ParseError {
             name: self.sh.name.into(),
-            line: self.token[0].line as usize,
+            line: self.sh.lex.line(self.token[0]),
             message: message.into(),
         }))
     }
@@ -247,12 +236,13 @@ impl<'s, 't> Parser<'s, 't> {
         if token.kind != Kind::Error {
             return self.error(format!("unexpected {message} in {context}"));
         }
-        if self.action_line == 0 || self.action_line == token.line {
-            return self.error(message);
-        }
+        let line = match self.action {
+            Some(delim) if self.sh.lex.line(delim) != self.sh.lex.line(token) => self.sh.lex.line(delim),
+            _ => return self.error(message),
+        };
         // Avoids "action in action".
         let link = if message.ends_with(" action") { "" } else { " in action" };
-        self.error(format!("{message}{link} started at {}:{}", self.sh.name, self.action_line))
+        self.error(format!("{message}{link} started at {}:{line}", self.sh.name))
     }
 
     fn expect(&mut self, kind: Kind, context: &str) -> Parse<Item> {
@@ -279,7 +269,8 @@ impl<'s, 't> Parser<'s, 't> {
 
     /// The whole text: a list that may also define templates.
     fn file(&mut self) -> Parse<List> {
-        let mut root = List { pos: self.peek().pos, nodes: Vec::new() };
+        let pos = self.peek().pos();
+        let mark = self.sh.nodes.len();
         while self.peek().kind != Kind::Eof {
             if self.peek().kind == Kind::LeftDelim {
                 let delim = self.next();
@@ -289,12 +280,11 @@ impl<'s, 't> Parser<'s, 't> {
                 }
                 self.backup2(delim);
             }
-            match self.text_or_action()? {
-                Parsed::End(e) => return self.error(format!("unexpected {}", e.text())),
-                Parsed::Node(n) => root.nodes.push(n),
+            if let Some(end) = self.text_or_action()? {
+                return self.error(format!("unexpected {}", end.text()));
             }
         }
-        Ok(root)
+        Ok(List { pos, nodes: moved(&mut self.sh.nodes, mark) })
     }
 
     /// `{{define` is past.
@@ -316,48 +306,51 @@ impl<'s, 't> Parser<'s, 't> {
     }
 
     fn list(&mut self) -> Parse<(List, End)> {
-        let pos = self.peek_non_space().pos;
+        let pos = self.peek_non_space().pos();
         let mark = self.sh.nodes.len();
         while self.peek_non_space().kind != Kind::Eof {
-            match self.text_or_action()? {
-                Parsed::End(e) => return Ok((List { pos, nodes: moved(&mut self.sh.nodes, mark) }, e)),
-                Parsed::Node(n) => self.sh.nodes.push(n),
+            if let Some(end) = self.text_or_action()? {
+                return Ok((List { pos, nodes: moved(&mut self.sh.nodes, mark) }, end));
             }
         }
         self.error("unexpected EOF")
     }
 
-    fn text_or_action(&mut self) -> Parse<Parsed> {
+    /// A node, which goes to the others; or what ends the list.
+    fn text_or_action(&mut self) -> Parse<Option<End>> {
         let token = self.next_non_space();
         match token.kind {
-            Kind::Text => Ok(Parsed::Node(Node::Text { pos: token.pos, end: token.end() })),
+            Kind::Text => {
+                self.sh.nodes.push(Node::Text { pos: token.pos(), end: token.end() });
+                Ok(None)
+            }
             Kind::LeftDelim => {
-                self.action_line = token.line;
-                let parsed = self.action()?;
-                self.action_line = 0;
-                Ok(parsed)
+                self.action = Some(token);
+                let end = self.action()?;
+                self.action = None;
+                Ok(end)
             }
             _ => self.unexpected(token, "input"),
         }
     }
 
     /// The left delimiter is past.
-    fn action(&mut self) -> Parse<Parsed> {
+    fn action(&mut self) -> Parse<Option<End>> {
         let token = self.next_non_space();
         let node = match token.kind {
             Kind::Block => self.block()?,
             Kind::Break => {
                 self.loop_word("{{break}}")?;
-                Node::Break { pos: token.pos }
+                Node::Break { pos: token.pos() }
             }
             Kind::Continue => {
                 self.loop_word("{{continue}}")?;
-                Node::Continue { pos: token.pos }
+                Node::Continue { pos: token.pos() }
             }
-            Kind::Else => return self.else_control().map(Parsed::End),
+            Kind::Else => return self.else_control().map(Some),
             Kind::End => {
                 self.expect(Kind::RightDelim, "end")?;
-                return Ok(Parsed::End(End::End));
+                return Ok(Some(End::End));
             }
             Kind::If => self.control(Control::If)?,
             Kind::Range => self.control(Control::Range)?,
@@ -365,13 +358,12 @@ impl<'s, 't> Parser<'s, 't> {
             Kind::Template => self.template()?,
             _ => {
                 self.backup();
-                let pos = self.peek().pos;
                 // Variables declared here last until the enclosing end.
-                let pipe = self.pipeline("command", Kind::RightDelim)?;
-                Node::Action { pos, pipe }
+                Node::Action(self.pipeline("command", Kind::RightDelim)?)
             }
         };
-        Ok(Parsed::Node(node))
+        self.sh.nodes.push(node);
+        Ok(None)
     }
 
     fn loop_word(&mut self, word: &str) -> Parse<()> {
@@ -385,18 +377,17 @@ impl<'s, 't> Parser<'s, 't> {
         Ok(())
     }
 
-    fn pipeline(&mut self, context: &str, end: Kind) -> Parse<Pipe> {
-        let pos = self.peek_non_space().pos;
-        let mut pipe = Pipe { pos, is_assign: false, decl: Vec::new(), cmds: Vec::new() };
-        self.declarations(&mut pipe, context)?;
+    fn pipeline(&mut self, context: &str, end: Kind) -> Parse<Box<Pipe>> {
+        let pos = self.peek_non_space().pos();
+        let (decl, is_assign) = self.declarations(context)?;
         let mark = self.sh.commands.len();
         loop {
             let token = self.next_non_space();
             match token.kind {
                 k if k == end => {
-                    pipe.cmds = moved(&mut self.sh.commands, mark);
-                    self.check_pipeline(&pipe, context)?;
-                    return Ok(pipe);
+                    let cmds = moved(&mut self.sh.commands, mark);
+                    self.check_pipeline(&cmds, context)?;
+                    return Ok(Box::new(Pipe { pos, is_assign, decl: decl.into(), cmds }));
                 }
                 Kind::Bool
                 | Kind::CharConstant
@@ -411,8 +402,7 @@ impl<'s, 't> Parser<'s, 't> {
                 | Kind::Variable
                 | Kind::LeftParen => {
                     self.backup();
-                    let command = self.command()?;
-                    self.sh.commands.push(command);
+                    self.command()?;
                 }
                 _ => return self.unexpected(token, context),
             }
@@ -420,7 +410,8 @@ impl<'s, 't> Parser<'s, 't> {
     }
 
     /// `$x :=`, `$x =`, and in a range `$i, $x :=`.
-    fn declarations(&mut self, pipe: &mut Pipe, context: &str) -> Parse<()> {
+    fn declarations(&mut self, context: &str) -> Parse<(Vec<Name>, bool)> {
+        let mut decl = Vec::new();
         while self.peek_non_space().kind == Kind::Variable {
             let v = self.next();
             // Space is a token, so three tokens are needed: in "$x foo", "foo" (and not ":=") tells that $x is an argument.
@@ -428,15 +419,14 @@ impl<'s, 't> Parser<'s, 't> {
             let next = self.peek_non_space();
             match next.kind {
                 Kind::Assign | Kind::Declare => {
-                    pipe.is_assign = next.kind == Kind::Assign;
                     self.next_non_space();
-                    self.declare(pipe, v);
-                    return Ok(());
+                    self.declare(&mut decl, v);
+                    return Ok((decl, next.kind == Kind::Assign));
                 }
                 Kind::Char if self.sh.lex.source(next) == b"," => {
                     self.next_non_space();
-                    self.declare(pipe, v);
-                    if context != "range" || pipe.decl.len() >= 2 {
+                    self.declare(&mut decl, v);
+                    if context != "range" || decl.len() >= 2 {
                         return self.error(format!("too many declarations in {context}"));
                     }
                     if !matches!(self.peek_non_space().kind, Kind::Variable | Kind::RightDelim | Kind::RightParen) {
@@ -445,29 +435,28 @@ impl<'s, 't> Parser<'s, 't> {
                 }
                 _ if after.kind == Kind::Space => {
                     self.backup3(v, after);
-                    return Ok(());
+                    break;
                 }
                 _ => {
                     self.backup2(v);
-                    return Ok(());
+                    break;
                 }
             }
         }
-        Ok(())
+        Ok((decl, false))
     }
 
-    fn declare(&mut self, pipe: &mut Pipe, v: Item) {
-        let name = self.sh.lex.source(v);
-        pipe.decl.push(Variable { pos: v.pos, idents: vec![Str::new(name)] });
-        self.vars.push(Str::new(name));
+    fn declare(&mut self, decl: &mut Vec<Name>, v: Item) {
+        decl.push(Name { pos: v.pos(), end: v.end() });
+        self.vars.push(self.sh.lex.source(v));
     }
 
-    fn check_pipeline(&self, pipe: &Pipe, context: &str) -> Parse<()> {
-        if pipe.cmds.is_empty() {
+    fn check_pipeline(&self, commands: &[Command], context: &str) -> Parse<()> {
+        if commands.is_empty() {
             return self.error(format!("missing value for {context}"));
         }
         // Only the first command may start with something that cannot be executed.
-        for (i, c) in pipe.cmds.iter().enumerate().skip(1) {
+        for (i, c) in commands.iter().enumerate().skip(1) {
             if c.args.first().is_some_and(is_literal) {
                 return self.error(format!("non executable command in pipeline stage {}", i + 1));
             }
@@ -512,7 +501,7 @@ impl<'s, 't> Parser<'s, 't> {
         if chained == Some(self.peek().kind) {
             self.next();
             let node = self.control(control)?;
-            return Ok(List { pos, nodes: vec![node] });
+            return Ok(List { pos, nodes: [node].into() });
         }
         let (list, end) = self.list()?;
         if !matches!(end, End::End) {
@@ -524,10 +513,10 @@ impl<'s, 't> Parser<'s, 't> {
     fn else_control(&mut self) -> Parse<End> {
         let peek = self.peek_non_space();
         if matches!(peek.kind, Kind::If | Kind::With) {
-            return Ok(End::Else(peek.pos));
+            return Ok(End::Else(peek.pos()));
         }
         let token = self.expect(Kind::RightDelim, "else")?;
-        Ok(End::Else(token.pos))
+        Ok(End::Else(token.pos()))
     }
 
     fn block(&mut self) -> Parse<Node> {
@@ -541,7 +530,7 @@ impl<'s, 't> Parser<'s, 't> {
         let pipe = self.pipeline(CONTEXT, Kind::RightDelim)?;
         Parser::new(self.sh).body(name.clone(), CONTEXT)?;
         self.sh.controls -= 1;
-        Ok(Node::Template { pos: token.pos, name, pipe: Some(Box::new(pipe)) })
+        Ok(Node::Template(Box::new(Call { pos: token.pos(), name, pipe: Some(pipe) })))
     }
 
     fn template(&mut self) -> Parse<Node> {
@@ -551,9 +540,9 @@ impl<'s, 't> Parser<'s, 't> {
         let mut pipe = None;
         if self.next_non_space().kind != Kind::RightDelim {
             self.backup();
-            pipe = Some(Box::new(self.pipeline(CONTEXT, Kind::RightDelim)?));
+            pipe = Some(self.pipeline(CONTEXT, Kind::RightDelim)?);
         }
-        Ok(Node::Template { pos: token.pos, name, pipe })
+        Ok(Node::Template(Box::new(Call { pos: token.pos(), name, pipe })))
     }
 
     fn template_name(&self, token: Item, context: &str) -> Parse<Arc<str>> {
@@ -567,14 +556,13 @@ impl<'s, 't> Parser<'s, 't> {
         unquote(self.sh.lex.source(token)).map_or_else(|| self.error("invalid syntax"), |text| Ok(Str::new(text)))
     }
 
-    fn command(&mut self) -> Parse<Command> {
-        let pos = self.peek_non_space().pos;
+    /// A command, which goes to the others.
+    fn command(&mut self) -> Parse<()> {
+        let pos = self.peek_non_space().pos();
         let mark = self.sh.operands.len();
         loop {
             self.peek_non_space();
-            if let Some(operand) = self.operand()? {
-                self.sh.operands.push(operand);
-            }
+            self.operand()?;
             let token = self.next();
             match token.kind {
                 Kind::Space => continue,
@@ -587,62 +575,66 @@ impl<'s, 't> Parser<'s, 't> {
         if self.sh.operands.len() == mark {
             return self.error("empty command");
         }
-        Ok(Command { pos, args: moved(&mut self.sh.operands, mark) })
+        let args = moved(&mut self.sh.operands, mark);
+        self.sh.commands.push(Command { pos, args });
+        Ok(())
     }
 
-    /// A term with its fields; `None` if what comes is no operand.
-    fn operand(&mut self) -> Parse<Option<Expr>> {
+    /// A term with its fields, which goes to the other operands; nothing if what comes is none.
+    fn operand(&mut self) -> Parse<()> {
         let token = self.next_non_space();
-        let mut pos = token.pos;
         let mark = self.sh.names.len();
-        let node = match token.kind {
+        match token.kind {
             // More fields go to a field or variable itself.
-            Kind::Field => {
-                self.sh.names.push(Str::new(&self.sh.lex.source(token)[1..]));
-                None
-            }
+            Kind::Field => self.sh.names.push(field(token)),
             Kind::Variable => {
-                let name = self.declared(token)?;
-                self.sh.names.push(name);
-                None
+                self.declared(token)?;
+                self.sh.names.push(Name { pos: token.pos(), end: token.end() });
             }
-            _ => match self.term(token)? {
-                Some(node) => Some(node),
-                None => return Ok(None),
-            },
-        };
-        if self.peek().kind == Kind::Field {
-            pos = self.peek().pos;
+            _ => {
+                if !self.term(token)? || self.peek().kind != Kind::Field {
+                    return Ok(());
+                }
+            }
+        }
+        let mut pos = token.pos();
+        let next = self.peek();
+        if next.kind == Kind::Field {
+            pos = next.pos();
             while self.peek().kind == Kind::Field {
-                let field = self.next();
-                self.sh.names.push(Str::new(&self.sh.lex.source(field)[1..]));
+                let next = self.next();
+                self.sh.names.push(field(next));
             }
-        } else if node.is_some() {
-            return Ok(node);
         }
         let names = moved(&mut self.sh.names, mark);
-        Ok(Some(match node {
-            None if token.kind == Kind::Field => Expr::Field { pos, idents: names },
-            None => Expr::Variable(Variable { pos, idents: names }),
-            Some(node) if is_literal(&node) => {
-                let quoted = strconv::quote(node.text(self.sh.lex.text()).as_bytes());
-                return self.error(format!("unexpected . after term {quoted}"));
-            }
-            Some(node) => Expr::Chain { pos, node: Box::new(node), fields: names },
-        }))
+        let operand = match token.kind {
+            Kind::Field => Expr::Field { pos, idents: names },
+            Kind::Variable => Expr::Variable(Variable { pos, idents: names }),
+            _ => match self.sh.operands.pop() {
+                Some(node) if !is_literal(&node) => Expr::Chain(Box::new(Chain { pos, node, fields: names })),
+                literal => {
+                    let text = literal.map_or_else(String::new, |node| node.text(self.sh.lex.text()));
+                    let quoted = strconv::quote(text.as_bytes());
+                    return self.error(format!("unexpected . after term {quoted}"));
+                }
+            },
+        };
+        self.sh.operands.push(operand);
+        Ok(())
     }
 
-    /// A term that is neither a field nor a variable.
-    fn term(&mut self, token: Item) -> Parse<Option<Expr>> {
-        let pos = token.pos;
+    /// A term that is neither a field nor a variable; false if it is none.
+    fn term(&mut self, token: Item) -> Parse<bool> {
+        let pos = token.pos();
         let val = self.sh.lex.source(token);
-        Ok(Some(match token.kind {
+        let term = match token.kind {
             Kind::Identifier => {
                 let id = std::str::from_utf8(val).ok().and_then(|name| self.sh.funcs.id(name));
                 let Some(id) = id else {
                     return self.error(format!("function {} not defined", strconv::quote(val)));
                 };
-                Expr::Function { pos, name: Str::new(val), id }
+                // There are some hundreds of them.
+                Expr::Function { name: Name { pos, end: token.end() }, id: id as u32 }
             }
             Kind::Dot => Expr::Dot { pos },
             Kind::Nil => Expr::Nil { pos },
@@ -658,22 +650,34 @@ impl<'s, 't> Parser<'s, 't> {
                 self.parens += 1;
                 let pipe = self.pipeline("parenthesized pipeline", Kind::RightParen)?;
                 self.parens -= 1;
-                Expr::Pipe(Box::new(pipe))
+                Expr::Pipe(pipe)
             }
-            Kind::String | Kind::RawString => Expr::String { pos, end: token.end(), text: self.unquoted(token)? },
+            Kind::String | Kind::RawString => Expr::String { pos, end: token.end(), text: self.meant(token)? },
             _ => {
                 self.backup();
-                return Ok(None);
+                return Ok(false);
             }
-        }))
+        };
+        self.sh.operands.push(term);
+        Ok(true)
     }
 
-    fn declared(&self, token: Item) -> Parse<Str> {
-        let name = Str::new(self.sh.lex.source(token));
+    fn declared(&self, token: Item) -> Parse<()> {
+        let name = self.sh.lex.source(token);
         if !self.vars.contains(&name) {
-            return self.error(format!("undefined variable {}", strconv::quote(&name)));
+            return self.error(format!("undefined variable {}", strconv::quote(name)));
         }
-        Ok(name)
+        Ok(())
+    }
+
+    /// What a literal means, if that is not just what lies between its quotes, or is too long to be copied each time.
+    fn meant(&self, token: Item) -> Parse<Option<Box<Str>>> {
+        let source = self.sh.lex.source(token);
+        let is_short = source.len() <= Str::INLINE + QUOTES;
+        if is_short && source.iter().all(|b| b.is_ascii() && !matches!(b, b'\\' | b'\r')) {
+            return Ok(None);
+        }
+        Ok(Some(Box::new(self.unquoted(token)?)))
     }
 }
 
@@ -699,9 +703,14 @@ const fn is_literal(e: &Expr) -> bool {
     matches!(e, Expr::Bool { .. } | Expr::Dot { .. } | Expr::Nil { .. } | Expr::Number(_) | Expr::String { .. })
 }
 
+/// A field's name, without its dot.
+const fn field(token: Item) -> Name {
+    Name { pos: token.pos() + 1, end: token.end() }
+}
+
 /// What was put together from `mark` on, in a list of just its size.
-fn moved<T>(all: &mut Vec<T>, mark: usize) -> Vec<T> {
-    all.drain(mark..).collect()
+fn moved<T>(all: &mut Vec<T>, mark: usize) -> Box<[T]> {
+    all.split_off(mark).into_boxed_slice()
 }
 
 #[cfg(test)]

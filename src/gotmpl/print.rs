@@ -1,8 +1,7 @@
 //! Nodes as Go prints them (`Node.String()` of Go 1.26 `text/template/parse/node.go`), and where they are: error texts show both.
 
-use super::ast::{Branch, Command, Expr, List, Node, Pipe, Pos, Variable, slice};
+use super::ast::{Branch, Command, Expr, List, Name, Node, Pipe, Pos, Variable, slice};
 use crate::golang::strconv;
-use crate::value::Str;
 
 /// A node that errors can show.
 pub trait Printed {
@@ -34,20 +33,20 @@ pub fn line_col(source: &[u8], pos: Pos) -> (usize, usize) {
     (line, col)
 }
 
-fn write_fields(fields: &[Str], out: &mut Vec<u8>) {
+fn write_fields(fields: &[Name], source: &[u8], out: &mut Vec<u8>) {
     for f in fields {
         out.push(b'.');
-        out.extend_from_slice(f);
+        out.extend_from_slice(f.of(source));
     }
 }
 
 impl Printed for Variable {
-    fn write_to(&self, _source: &[u8], out: &mut Vec<u8>) {
+    fn write_to(&self, source: &[u8], out: &mut Vec<u8>) {
         for (i, ident) in self.idents.iter().enumerate() {
             if i > 0 {
                 out.push(b'.');
             }
-            out.extend_from_slice(ident);
+            out.extend_from_slice(ident.of(source));
         }
     }
 
@@ -64,12 +63,12 @@ impl Printed for Expr {
             Self::Bool { value, .. } => out.extend_from_slice(if *value { b"true" } else { b"false" }),
             Self::Number(n) => out.extend_from_slice(&n.text),
             Self::String { pos, end, .. } => out.extend_from_slice(slice(source, *pos, *end)),
-            Self::Field { idents, .. } => write_fields(idents, out),
+            Self::Field { idents, .. } => write_fields(idents, source, out),
             Self::Variable(v) => v.write_to(source, out),
-            Self::Function { name, .. } => out.extend_from_slice(name),
-            Self::Chain { node, fields, .. } => {
-                node.write_operand(source, out);
-                write_fields(fields, out);
+            Self::Function { name, .. } => out.extend_from_slice(name.of(source)),
+            Self::Chain(chain) => {
+                chain.node.write_operand(source, out);
+                write_fields(&chain.fields, source, out);
             }
             Self::Pipe(p) => p.write_to(source, out),
         }
@@ -114,7 +113,7 @@ impl Printed for Pipe {
             if i > 0 {
                 out.extend_from_slice(b", ");
             }
-            v.write_to(source, out);
+            out.extend_from_slice(v.of(source));
         }
         if !self.decl.is_empty() {
             out.extend_from_slice(if self.is_assign { b" = " } else { b" := " });
@@ -150,7 +149,7 @@ impl Branch {
 
 impl Printed for List {
     fn write_to(&self, source: &[u8], out: &mut Vec<u8>) {
-        for n in &self.nodes {
+        for n in &*self.nodes {
             n.write_to(source, out);
         }
     }
@@ -164,7 +163,7 @@ impl Printed for Node {
     fn write_to(&self, source: &[u8], out: &mut Vec<u8>) {
         match self {
             Self::Text { pos, end } => out.extend_from_slice(slice(source, *pos, *end)),
-            Self::Action { pipe, .. } => {
+            Self::Action(pipe) => {
                 out.extend_from_slice(b"{{");
                 pipe.write_to(source, out);
                 out.extend_from_slice(b"}}");
@@ -172,10 +171,10 @@ impl Printed for Node {
             Self::If(b) => b.write_as("if", source, out),
             Self::With(b) => b.write_as("with", source, out),
             Self::Range(b) => b.write_as("range", source, out),
-            Self::Template { name, pipe, .. } => {
+            Self::Template(call) => {
                 out.extend_from_slice(b"{{template ");
-                out.extend_from_slice(strconv::quote(name.as_bytes()).as_bytes());
-                if let Some(p) = pipe {
+                out.extend_from_slice(strconv::quote(call.name.as_bytes()).as_bytes());
+                if let Some(p) = &call.pipe {
                     out.push(b' ');
                     p.write_to(source, out);
                 }
@@ -188,11 +187,9 @@ impl Printed for Node {
 
     fn position(&self) -> Pos {
         match self {
-            Self::Text { pos, .. }
-            | Self::Action { pos, .. }
-            | Self::Template { pos, .. }
-            | Self::Break { pos }
-            | Self::Continue { pos } => *pos,
+            Self::Text { pos, .. } | Self::Break { pos } | Self::Continue { pos } => *pos,
+            Self::Template(call) => call.pos,
+            Self::Action(pipe) => pipe.pos,
             Self::If(b) | Self::With(b) | Self::Range(b) => b.pos,
         }
     }

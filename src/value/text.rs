@@ -7,8 +7,7 @@ use std::hash::{Hash, Hasher};
 use std::ops::Deref;
 use std::sync::Arc;
 
-/// How many bytes lie in the [`Str`] itself: names, keys and most scalars of a chart are no longer.
-const INLINE: usize = 22;
+const INLINE: usize = Str::INLINE;
 
 /// An immutable byte string, cheap to clone: a short one is copied, a long one shared.
 #[derive(Clone)]
@@ -21,6 +20,9 @@ enum Repr {
 }
 
 impl Str {
+    /// How many bytes lie in the `Str` itself: names, keys and most scalars of a chart are no longer.
+    pub const INLINE: usize = 22;
+
     pub fn new(s: impl AsRef<[u8]>) -> Self {
         let s = s.as_ref();
         Self::short(s).unwrap_or_else(|| Self(Repr::Long(Arc::from(s))))

@@ -1,7 +1,7 @@
 //! Pipelines, commands, and arguments with their types.
 
 use super::super::Ty;
-use super::super::ast::{Command, Expr, Number, Pipe};
+use super::super::ast::{Command, Expr, Name, Number, Pipe, Pos, slice};
 use super::{At, Exec, Res, Val, copied};
 use crate::golang::strconv;
 use crate::value::{Elem, Kind, List, Map, MapType, Str, Value};
@@ -26,14 +26,14 @@ impl<'t> Exec<'t, '_> {
             }
             return Ok(value);
         }
-        for variable in &pipe.decl {
+        for variable in &*pipe.decl {
             if self.traced() {
-                self.trace_declaration(variable, pipe.is_assign);
+                self.trace_declaration(*variable, pipe.is_assign);
             }
             if pipe.is_assign {
-                self.set_var(&variable.idents[0], value.clone())?;
+                self.set_var(*variable, value.clone())?;
             } else {
-                self.push_var(&variable.idents[0], value.clone());
+                self.push_var(*variable, value.clone());
             }
         }
         if let Some(trace) = &mut self.st.trace {
@@ -53,10 +53,10 @@ impl<'t> Exec<'t, '_> {
                 self.trace_dot(dot, idents);
                 self.eval_field_chain(dot, dot, first, idents, args, fin)
             }
-            Expr::Chain { node, fields, .. } => self.eval_chain(dot, first, node, fields, args, fin),
+            Expr::Chain(chain) => self.eval_chain(dot, first, chain, args, fin),
             Expr::Function { id, .. } => {
                 self.at = At::Expr(first);
-                self.eval_function(dot, *id, At::Command(command), args, fin)
+                self.eval_function(dot, *id as usize, At::Command(command), args, fin)
             }
             Expr::Pipe(pipe) => {
                 // The arguments are all inside the parentheses.
@@ -92,7 +92,7 @@ impl<'t> Exec<'t, '_> {
         self.at = At::Expr(expr);
         Ok(Val::plain(match expr {
             Expr::Bool { value, .. } => Value::Bool(*value),
-            Expr::String { text, .. } => Value::Str(text.clone()),
+            Expr::String { pos, end, text } => Value::Str(self.string(*pos, *end, text.as_deref())),
             Expr::Number(number) => match &number.ideal {
                 Ok(v) => v.clone(),
                 Err(msg) => return Err(self.errorf(msg.as_str())),
@@ -103,6 +103,11 @@ impl<'t> Exec<'t, '_> {
                 );
             }
         }))
+    }
+
+    /// What a literal means: itself without its quotes, unless the parser kept another text.
+    fn string(&self, pos: Pos, end: Pos, text: Option<&Str>) -> Str {
+        text.cloned().unwrap_or_else(|| Str::new(slice(self.text, pos + 1, end.saturating_sub(1))))
     }
 
     /// Evaluates an argument and makes it a value of the parameter's type.
@@ -140,9 +145,9 @@ impl<'t> Exec<'t, '_> {
             }
             Expr::Function { id, .. } => {
                 self.at = At::Expr(expr);
-                self.eval_function(dot, *id, At::Expr(expr), &[], None)
+                self.eval_function(dot, *id as usize, At::Expr(expr), &[], None)
             }
-            Expr::Chain { node, fields, .. } => self.eval_chain(dot, expr, node, fields, &[], None),
+            Expr::Chain(chain) => self.eval_chain(dot, expr, chain, &[], None),
             Expr::Nil { .. } => Ok(Val::INVALID),
             Expr::Bool { .. } | Expr::String { .. } | Expr::Number(_) => self.literal(expr),
         }
@@ -153,7 +158,7 @@ impl<'t> Exec<'t, '_> {
         let v = match (ty, expr) {
             (Ty::Any, _) => return self.literal(expr),
             (Ty::Bool, Expr::Bool { value, .. }) => Value::Bool(*value),
-            (Ty::Str, Expr::String { text, .. }) => Value::Str(text.clone()),
+            (Ty::Str, Expr::String { pos, end, text }) => Value::Str(self.string(*pos, *end, text.as_deref())),
             (Ty::Int, Expr::Number(number)) if let Number { int: Some(n), .. } = **number => Value::Int(n),
             (Ty::Int64, Expr::Number(number)) if let Number { int: Some(n), .. } = **number => Value::Int64(n),
             (Ty::Uint32, Expr::Number(number)) if let Number { uint: Some(n), .. } = **number => {
@@ -232,18 +237,19 @@ impl<'t> Exec<'t, '_> {
         Err(self.errorf(format!("wrong type for value; expected {}; got {got}", ty.go_type())))
     }
 
-    pub(super) fn push_var(&mut self, name: &'t Str, val: Val) {
-        self.vars.push(super::Var { name, val });
+    pub(super) fn push_var(&mut self, name: Name, val: Val) {
+        self.vars.push(super::Var { name: name.of(self.text), val });
     }
 
     /// Sets the variable of this name that was declared last.
-    pub(super) fn set_var(&mut self, name: &Str, val: Val) -> Res<()> {
+    pub(super) fn set_var(&mut self, name: Name, val: Val) -> Res<()> {
+        let name = name.of(self.text);
         if let Some(var) = self.vars[self.vars_base..].iter_mut().rev().find(|var| var.name == name) {
             var.val = val;
-        } else if *name == "$" {
+        } else if name == b"$" {
             self.root = val;
         } else {
-            return Err(self.errorf(format!("undefined variable: {name}")));
+            return Err(self.errorf(format!("undefined variable: {}", String::from_utf8_lossy(name))));
         }
         Ok(())
     }

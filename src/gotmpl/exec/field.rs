@@ -1,7 +1,8 @@
 //! Fields, map keys, methods and variables: `.a.b`, `$x.a`, `(expr).a`.
 
-use super::super::ast::{Expr, Variable};
+use super::super::ast::{Chain, Expr, Name, Variable};
 use super::super::{CallError, Ty};
+use super::traced::texts;
 use super::{At, Exec, Res, Stop, Val};
 use crate::value::{Kind, MapType, ObjectRef, Str, Value};
 
@@ -20,17 +21,18 @@ impl<'t> Exec<'t, '_> {
         let [name, fields @ ..] = &variable.idents[..] else {
             return Ok(Val::INVALID);
         };
+        let name = name.of(self.text);
         // As in Go, the variables are a stack that is searched from its top: a declaration inside an argument that was not
         // evaluated must not be seen, so places cannot be fixed beforehand.
         let found = self.vars[self.vars_base..].iter().rev().find(|var| var.name == name);
         let val = match found {
             Some(var) => &var.val,
-            None if *name == "$" => &self.root,
-            None => return Err(self.errorf(format!("undefined variable: {name}"))),
+            None if name == b"$" => &self.root,
+            None => return Err(self.errorf(format!("undefined variable: {}", String::from_utf8_lossy(name)))),
         };
         if let Some(trace) = &mut self.st.trace {
             let at = self.vars[self.vars_base..].iter().rposition(|var| var.name == name);
-            trace.variable(&self.st.heap, at.map(|i| i + self.vars_base), &val.v, fields);
+            trace.variable(&self.st.heap, at.map(|i| i + self.vars_base), &val.v, &texts(fields, self.text));
         }
         if fields.is_empty() {
             let val = val.clone();
@@ -44,23 +46,23 @@ impl<'t> Exec<'t, '_> {
     pub(super) fn eval_chain(
         &mut self,
         dot: &Val,
-        chain: &'t Expr,
-        node: &'t Expr,
-        fields: &'t [Str],
+        expr: &'t Expr,
+        chain: &'t Chain,
         args: &'t [Expr],
         fin: Option<Val>,
     ) -> Res<Val> {
-        self.at = At::Expr(chain);
+        let Chain { node, fields, .. } = chain;
+        self.at = At::Expr(expr);
         if matches!(node, Expr::Nil { .. }) {
-            return Err(self.errorf(format!("indirection through explicit nil in {}", self.shown(chain))));
+            return Err(self.errorf(format!("indirection through explicit nil in {}", self.shown(expr))));
         }
         self.at = At::Expr(node);
         let mark = self.st.trace.as_ref().map(|trace| trace.mark());
         let receiver = self.eval_operand(dot, node)?;
         if let (Some(trace), Some(mark)) = (&mut self.st.trace, mark) {
-            trace.chain(&self.st.heap, &receiver.v, fields, mark);
+            trace.chain(&self.st.heap, &receiver.v, &texts(fields, self.text), mark);
         }
-        self.eval_field_chain(dot, &receiver, chain, fields, args, fin)
+        self.eval_field_chain(dot, &receiver, expr, fields, args, fin)
     }
 
     /// The fields one after the other; the last gets the arguments, should it be a method.
@@ -69,7 +71,7 @@ impl<'t> Exec<'t, '_> {
         dot: &Val,
         receiver: &Val,
         node: &'t Expr,
-        idents: &'t [Str],
+        idents: &'t [Name],
         args: &'t [Expr],
         fin: Option<Val>,
     ) -> Res<Val> {
@@ -78,11 +80,14 @@ impl<'t> Exec<'t, '_> {
         let mut at = &receiver.v;
         let mut iface = receiver.iface;
         let mut rest = idents;
-        while let [name, behind @ ..] = rest {
+        while let [ident, behind @ ..] = rest {
+            let name = ident.of(self.text);
             match at {
                 Value::Map(m) if !m.is_values() || self.funcs.values_method(name).is_none() => {
                     if has_args && behind.is_empty() {
-                        return Err(self.errorf(format!("{name} is not a method but has arguments")));
+                        return Err(
+                            self.errorf(format!("{} is not a method but has arguments", String::from_utf8_lossy(name)))
+                        );
                     }
                     let map = self.st.heap.map(*m);
                     match map.get(name) {
@@ -98,7 +103,7 @@ impl<'t> Exec<'t, '_> {
                     }
                 }
                 Value::Nil if !iface => return Ok(Val::INVALID),
-                Value::Nil => return Err(self.errorf(format!("nil pointer evaluating interface {{}}.{name}"))),
+                Value::Nil => return Err(self.nil_pointer(*ident)),
                 _ => {
                     let owned = Val { v: at.clone(), iface };
                     return self.eval_fields(dot, owned, node, rest, args, fin);
@@ -114,7 +119,7 @@ impl<'t> Exec<'t, '_> {
         &mut self,
         dot: &Val,
         node: &'t Expr,
-        behind: &'t [Str],
+        behind: &'t [Name],
         args: &'t [Expr],
         fin: Option<Val>,
     ) -> Res<Val> {
@@ -128,7 +133,7 @@ impl<'t> Exec<'t, '_> {
         dot: &Val,
         mut receiver: Val,
         node: &'t Expr,
-        idents: &'t [Str],
+        idents: &'t [Name],
         args: &'t [Expr],
         mut fin: Option<Val>,
     ) -> Res<Val> {
@@ -151,7 +156,7 @@ impl<'t> Exec<'t, '_> {
     fn eval_field(
         &mut self,
         dot: &Val,
-        name: &'t Str,
+        ident: &'t Name,
         node: &'t Expr,
         args: &'t [Expr],
         fin: Option<Val>,
@@ -159,26 +164,32 @@ impl<'t> Exec<'t, '_> {
     ) -> Res<Val> {
         match &receiver.v {
             Value::Nil if !receiver.iface => Ok(Val::INVALID),
-            Value::Nil => Err(self.errorf(format!("nil pointer evaluating interface {{}}.{name}"))),
+            Value::Nil => Err(self.nil_pointer(*ident)),
             Value::Map(m) => {
                 let funcs = self.funcs;
                 if m.is_values()
-                    && let Some(method) = funcs.values_method(name)
+                    && let Some(method) = funcs.values_method(ident.of(self.text))
                 {
                     return self.call_method(dot, method, receiver.v.clone(), At::Expr(node), args, fin);
                 }
                 // `eval_fields` gives the plain maps back, and those come out with one field only.
                 let one = Val { v: Value::Map(*m), iface: receiver.iface };
-                self.eval_field_chain(dot, &one, node, std::slice::from_ref(name), args, fin)
+                self.eval_field_chain(dot, &one, node, std::slice::from_ref(ident), args, fin)
             }
-            Value::Object(o) => self.eval_object(dot, &o.clone(), name, node, args, fin, receiver.iface),
-            _ => Err(self.no_field(name, receiver)),
+            Value::Object(o) => self.eval_object(dot, &o.clone(), *ident, node, args, fin, receiver.iface),
+            _ => Err(self.no_field(*ident, receiver)),
         }
     }
 
-    fn no_field(&self, name: &Str, receiver: &Val) -> Box<Stop> {
+    fn no_field(&self, name: Name, receiver: &Val) -> Box<Stop> {
+        let name = String::from_utf8_lossy(name.of(self.text));
         let ty = self.static_type(receiver);
         self.errorf(format!("can't evaluate field {name} in type {ty}"))
+    }
+
+    fn nil_pointer(&self, name: Name) -> Box<Stop> {
+        let name = String::from_utf8_lossy(name.of(self.text));
+        self.errorf(format!("nil pointer evaluating interface {{}}.{name}"))
     }
 
     fn static_type(&self, val: &Val) -> String {
@@ -190,13 +201,13 @@ impl<'t> Exec<'t, '_> {
         &mut self,
         dot: &Val,
         object: &ObjectRef,
-        name: &'t Str,
+        name: Name,
         node: &'t Expr,
         args: &'t [Expr],
         fin: Option<Val>,
         iface: bool,
     ) -> Res<Val> {
-        let field = name.to_text();
+        let field = String::from_utf8_lossy(name.of(self.text));
         let has_args = !args.is_empty() || fin.is_some();
         let base = self.args.len();
         let result = if let Some(params) = object.method_params(&field) {

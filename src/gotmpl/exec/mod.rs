@@ -27,7 +27,7 @@ use super::ast::{Command, Expr, Node, Pipe, Template, Variable};
 use super::set::TemplateSet;
 use super::{CallError, ExecCause, ExecError, FuncTable, Printed, Rest, State, line_col, pure};
 use crate::golang::strconv;
-use crate::value::{Str, Value};
+use crate::value::Value;
 
 /// The stack that a thread needs so that templates can nest as deep as Go lets them.
 pub const STACK_SIZE: usize = 1 << 30;
@@ -153,7 +153,7 @@ impl<'t> At<'t> {
 }
 
 struct Var<'t> {
-    name: &'t Str,
+    name: &'t [u8],
     val: Val,
 }
 
@@ -162,6 +162,8 @@ struct Exec<'t, 's> {
     set: &'t TemplateSet,
     funcs: &'t FuncTable,
     tmpl: &'t Template,
+    /// What `tmpl` was parsed from.
+    text: &'t [u8],
     st: &'s mut State,
     out: &'s mut Vec<u8>,
     /// `$` of the template being executed.
@@ -221,6 +223,7 @@ pub fn execute(
         set,
         funcs: set.funcs(),
         tmpl: template,
+        text: &template.source,
         st,
         out,
         root: root.clone(),

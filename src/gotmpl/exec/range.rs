@@ -139,15 +139,15 @@ impl<'t> Exec<'t, '_> {
             [] => {}
             [one] => {
                 if branch.pipe.is_assign {
-                    self.set_var(&one.idents[0], elem.clone())?;
+                    self.set_var(*one, elem.clone())?;
                 } else {
                     self.set_top_var(1, elem.clone());
                 }
             }
             [first, second, ..] => {
                 if branch.pipe.is_assign {
-                    self.set_var(&first.idents[0], Val::plain(index()))?;
-                    self.set_var(&second.idents[0], elem.clone())?;
+                    self.set_var(*first, Val::plain(index()))?;
+                    self.set_var(*second, elem.clone())?;
                 } else {
                     self.set_top_var(1, elem.clone());
                     self.set_top_var(2, Val::plain(index()));

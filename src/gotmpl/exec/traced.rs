@@ -1,7 +1,7 @@
 //! What the executor tells a [`Trace`](crate::gotmpl::trace::Trace), if there is one.
 
 use super::super::Printed;
-use super::super::ast::{Branch, Node, Variable};
+use super::super::ast::{Branch, Name, Node};
 use super::{At, Exec, Flow, Res, Val};
 use crate::value::Str;
 
@@ -15,14 +15,14 @@ impl<'t> Exec<'t, '_> {
     pub(super) fn walk_traced(&mut self, dot: &Val, node: &'t Node) -> Res<Flow> {
         let template = self.tmpl;
         let pos = match node {
-            Node::Text { pos, .. } | Node::Action { pos, .. } => *pos,
+            Node::Text { pos, .. } => *pos,
             other => other.position(),
         };
         let saved = self.st.trace.as_mut().map(|trace| trace.enter(template, pos, self.out.len()));
         let flow = self.walk_node(dot, node)?;
         let printed = match node {
             Node::Text { .. } => Some(true),
-            Node::Action { .. } => Some(false),
+            Node::Action(_) => Some(false),
             _ => None,
         };
         if let (Some(trace), Some(saved)) = (&mut self.st.trace, saved) {
@@ -34,7 +34,7 @@ impl<'t> Exec<'t, '_> {
     #[cold]
     pub(super) fn trace_block(&mut self, branch: &Branch, with: bool, val: &Val) {
         let holds = val.v.truth(&self.st.heap);
-        let head = format!("{} {}", if with { "with" } else { "if" }, self.shown(&branch.pipe));
+        let head = format!("{} {}", if with { "with" } else { "if" }, self.shown(&*branch.pipe));
         if let Some(trace) = &mut self.st.trace {
             trace.block(self.tmpl, branch.pos, head, !holds, with && holds);
         }
@@ -42,7 +42,7 @@ impl<'t> Exec<'t, '_> {
 
     #[cold]
     pub(super) fn trace_range(&mut self, branch: &Branch) {
-        let head = format!("range {}", self.shown(&branch.pipe));
+        let head = format!("range {}", self.shown(&*branch.pipe));
         if let Some(trace) = &mut self.st.trace {
             // An `else` part would have the outer dot; nothing is lost by taking the range's for it.
             trace.block(self.tmpl, branch.pos, head, false, true);
@@ -51,9 +51,9 @@ impl<'t> Exec<'t, '_> {
 
     /// Before the variable is there.
     #[cold]
-    pub(super) fn trace_declaration(&mut self, variable: &Variable, is_assign: bool) {
+    pub(super) fn trace_declaration(&mut self, variable: Name, is_assign: bool) {
         let known = || {
-            let name = variable.idents.first()?;
+            let name = variable.of(self.text);
             let at = self.vars[self.vars_base..].iter().rposition(|var| var.name == name);
             at.map(|i| i + self.vars_base)
         };
@@ -64,9 +64,10 @@ impl<'t> Exec<'t, '_> {
     }
 
     #[inline]
-    pub(super) fn trace_dot(&mut self, dot: &Val, keys: &[Str]) {
+    pub(super) fn trace_dot(&mut self, dot: &Val, keys: &[Name]) {
+        let text = self.text;
         if let Some(trace) = &mut self.st.trace {
-            trace.dot(&self.st.heap, &dot.v, keys);
+            trace.dot(&self.st.heap, &dot.v, &texts(keys, text));
         }
     }
 
@@ -84,4 +85,10 @@ impl<'t> Exec<'t, '_> {
             trace.call_runs(self.tmpl, pos, func);
         }
     }
+}
+
+/// The names as a trace keeps them.
+#[cold]
+pub(super) fn texts(names: &[Name], source: &[u8]) -> Vec<Str> {
+    names.iter().map(|name| Str::new(name.of(source))).collect()
 }

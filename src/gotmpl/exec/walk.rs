@@ -1,7 +1,7 @@
 //! The nodes that make output and control it: text, actions, `if`, `with`, `template`.
 
 use super::super::FuncTable;
-use super::super::ast::{Branch, Expr, List, Node, Pipe};
+use super::super::ast::{Branch, Expr, List, Node, Pipe, slice};
 use super::{At, Exec, Flow, MAX_EXEC_DEPTH, Res, Val, Var};
 use crate::golang::strconv;
 use crate::value::print::{self, Unprintable};
@@ -9,7 +9,7 @@ use crate::value::{Heap, Value};
 
 impl<'t> Exec<'t, '_> {
     pub(super) fn walk_list(&mut self, dot: &Val, list: &'t List) -> Res<Flow> {
-        for node in &list.nodes {
+        for node in &*list.nodes {
             match self.walk(dot, node)? {
                 Flow::Next => {}
                 flow => return Ok(flow),
@@ -29,10 +29,10 @@ impl<'t> Exec<'t, '_> {
     pub(super) fn walk_node(&mut self, dot: &Val, node: &'t Node) -> Res<Flow> {
         match node {
             Node::Text { pos, end } => {
-                self.write(self.tmpl.slice(*pos, *end))?;
+                self.write(slice(self.text, *pos, *end))?;
                 Ok(Flow::Next)
             }
-            Node::Action { pipe, .. } => {
+            Node::Action(pipe) => {
                 if !self.traced() && self.print_in_place(dot, pipe)? {
                     return Ok(Flow::Next);
                 }
@@ -47,8 +47,8 @@ impl<'t> Exec<'t, '_> {
             Node::If(branch) => self.walk_if_or_with(dot, branch, false),
             Node::With(branch) => self.walk_if_or_with(dot, branch, true),
             Node::Range(branch) => self.walk_range(dot, branch),
-            Node::Template { name, pipe, .. } => {
-                self.walk_template(dot, node, name, pipe.as_deref())?;
+            Node::Template(call) => {
+                self.walk_template(dot, node, &call.name, call.pipe.as_deref())?;
                 Ok(Flow::Next)
             }
             Node::Break { .. } => Ok(Flow::Break),
@@ -103,6 +103,7 @@ impl<'t> Exec<'t, '_> {
         }
         let mark = self.vars.len();
         let outer_tmpl = std::mem::replace(&mut self.tmpl, template);
+        self.text = &template.source;
         let outer_root = std::mem::replace(&mut self.root, dot.clone());
         let outer_base = std::mem::replace(&mut self.vars_base, mark);
         self.depth += 1;
@@ -113,6 +114,7 @@ impl<'t> Exec<'t, '_> {
         self.vars_base = outer_base;
         self.root = outer_root;
         self.tmpl = outer_tmpl;
+        self.text = &outer_tmpl.source;
         self.at = At::Node(node);
         Ok(())
     }
@@ -121,7 +123,7 @@ impl<'t> Exec<'t, '_> {
     #[inline]
     fn print_in_place(&mut self, dot: &Val, pipe: &'t Pipe) -> Res<bool> {
         // As `peek`, written out so that the heap is borrowed alone.
-        let found = peek(&self.st.heap, self.funcs, &self.vars[self.vars_base..], &self.root, dot, pipe);
+        let found = peek(&self.st.heap, self.funcs, self.text, &self.vars[self.vars_base..], &self.root, dot, pipe);
         let mut digits = [0u8; 20];
         let text: &[u8] = match found {
             Some(Value::Str(text)) => text,
@@ -142,7 +144,7 @@ impl<'t> Exec<'t, '_> {
     /// The value of a pipeline that only names one: `.a.b`, `$x.a`, `.`. `None` if it does more than that, or fails.
     #[inline]
     fn peek<'a>(&'a self, dot: &'a Val, pipe: &'t Pipe) -> Option<&'a Value> {
-        peek(&self.st.heap, self.funcs, &self.vars[self.vars_base..], &self.root, dot, pipe)
+        peek(&self.st.heap, self.funcs, self.text, &self.vars[self.vars_base..], &self.root, dot, pipe)
     }
 
     /// Go's `printValue`, fast for what is printed most.
@@ -174,6 +176,7 @@ impl<'t> Exec<'t, '_> {
 fn peek<'a>(
     heap: &'a Heap,
     funcs: &FuncTable,
+    text: &[u8],
     vars: &'a [Var<'_>],
     root: &'a Val,
     dot: &'a Val,
@@ -185,9 +188,10 @@ fn peek<'a>(
         Expr::Field { idents, .. } => (&dot.v, &idents[..]),
         Expr::Variable(variable) => {
             let (name, fields) = variable.idents.split_first()?;
+            let name = name.of(text);
             let start = match vars.iter().rev().find(|var| var.name == name) {
                 Some(var) => &var.val.v,
-                None if *name == "$" => &root.v,
+                None if name == b"$" => &root.v,
                 None => return None,
             };
             (start, fields)
@@ -195,7 +199,7 @@ fn peek<'a>(
         Expr::Dot { .. } => (&dot.v, &[][..]),
         _ => return None,
     };
-    fields.iter().try_fold(start, |at, name| match at {
+    fields.iter().map(|name| name.of(text)).try_fold(start, |at, name| match at {
         Value::Map(m) if !m.is_values() || funcs.values_method(name).is_none() => heap.map(*m).get(name),
         _ => None,
     })

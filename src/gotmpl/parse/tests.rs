@@ -57,7 +57,7 @@ fn bad_utf8_is_kept_in_text_and_raw_strings() {
 fn context_of_a_node() {
     let text = b"a\n b {{ .x.y }}";
     let trees = parse("c/t.yaml", text, &table()).unwrap();
-    let Node::Action { pipe, .. } = &trees[0].root.nodes[1] else { panic!("an action") };
+    let Node::Action(pipe) = &trees[0].root.nodes[1] else { panic!("an action") };
     let (place, node) = crate::gotmpl::error_context("c/t.yaml", text, &pipe.cmds[0].args[0]);
     assert_eq!((place.as_str(), node.as_str()), ("c/t.yaml:2:8", ".x.y"));
 }
