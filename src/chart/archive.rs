@@ -10,6 +10,7 @@ use crate::golang::{path, strconv};
 
 use super::limits::{MAX_CHART_SIZE, MAX_FILES, MAX_NESTED_SIZE};
 
+use super::contents::{Contents, Packed, can_wait};
 use super::{File, tarball};
 
 /// Why an archive was refused.
@@ -33,8 +34,22 @@ pub fn read(bytes: &[u8]) -> Result<Vec<File>, ArchiveError> {
     read_limited(bytes, MAX_CHART_SIZE, &mut |_| {})
 }
 
+/// [`read`] for who only renders: what rendering does not ask for by itself stays packed. Each file is shown when it is there.
+pub(super) fn read_to_render(bytes: &Arc<Vec<u8>>, seen: &mut dyn FnMut(&File)) -> Result<Vec<File>, ArchiveError> {
+    read_with(bytes, MAX_CHART_SIZE, Some(&Packed::new(bytes)), seen)
+}
+
 /// [`read`] with another limit than Helm's, in bytes; each file is shown when it is there.
 pub(super) fn read_limited(bytes: &[u8], limit: u64, seen: &mut dyn FnMut(&File)) -> Result<Vec<File>, ArchiveError> {
+    read_with(bytes, limit, None, seen)
+}
+
+fn read_with(
+    bytes: &[u8],
+    limit: u64,
+    packed: Option<&Arc<Packed>>,
+    seen: &mut dyn FnMut(&File),
+) -> Result<Vec<File>, ArchiveError> {
     check_gzip_header(bytes).map_err(|e| ArchiveError(e.into()))?;
     let inflated = Bounded { inner: flate2::bufread::MultiGzDecoder::new(bytes), left: MAX_NESTED_SIZE };
     let mut tar = tarball::Reader::new(BufReader::with_capacity(PIECE, inflated));
@@ -48,12 +63,18 @@ pub(super) fn read_limited(bytes: &[u8], limit: u64, seen: &mut dyn FnMut(&File)
         if header.size > remaining || files.len() >= MAX_FILES {
             return too_large();
         }
-        let data = read_file(&mut tar, header.size, remaining).map_err(io_text)?;
-        remaining = remaining.saturating_sub(data.len() as u64);
-        if (data.len() as u64) < header.size || remaining == 0 {
+        let (data, len) = match packed.filter(|_| can_wait(&name)) {
+            Some(packed) => (Contents::packed(packed.clone(), files.len()), tar.skip().map_err(io_text)?),
+            None => {
+                let data = read_file(&mut tar, header.size, remaining).map_err(io_text)?;
+                let len = data.len() as u64;
+                (data.strip_prefix(b"\xef\xbb\xbf").map(Arc::from).unwrap_or(data).into(), len)
+            }
+        };
+        remaining = remaining.saturating_sub(len);
+        if len < header.size || remaining == 0 {
             return too_large();
         }
-        let data = data.strip_prefix(b"\xef\xbb\xbf").map(Arc::from).unwrap_or(data);
         let (secs, nanos) = header.modified;
         let file = File { name, data, modified: jiff::Timestamp::new(secs, nanos).ok() };
         seen(&file);
@@ -296,6 +317,43 @@ mod tests {
         // Helm wants a byte to be left.
         assert_eq!(read_limited(&bytes, 2000, &mut |_| {}).unwrap_err().0, too_large);
         assert!(read_limited(&bytes, 2001, &mut |_| {}).is_ok());
+    }
+
+    #[test]
+    fn what_waits_in_the_archive_is_the_same_when_it_comes() {
+        let mut tar = tar::Builder::new(Vec::new());
+        let mut put = |path: &str, kind: tar::EntryType, text: &[u8]| {
+            let mut h = tar::Header::new_ustar();
+            h.set_path(path).unwrap();
+            h.set_entry_type(kind);
+            h.set_size(text.len() as u64);
+            h.set_cksum();
+            tar.append(&h, text).unwrap();
+        };
+        let file = tar::EntryType::Regular;
+        put("c/Chart.yaml", file, b"name: c");
+        put("c/README.md", file, b"\xef\xbb\xbfread me");
+        put("c/crds", tar::EntryType::Directory, b"");
+        put("c/crds/a.yaml", file, &[b'x'; 3000]);
+        put("c/link", tar::EntryType::Symlink, b"");
+        put("c/templates/t.yaml", file, b"t");
+        put("c/charts/s/LICENSE", file, b"");
+        let bytes = Arc::new(gzip(&tar.into_inner().unwrap()));
+        let at_once = read(&bytes).unwrap();
+        let mut seen = Vec::new();
+        let late = read_to_render(&bytes, &mut |f| seen.push(f.name.clone())).unwrap();
+        let waiting = late.iter().filter(|f| format!("{f:?}").contains("(packed)")).map(|f| f.name.as_str());
+        assert_eq!(waiting.collect::<Vec<_>>(), ["README.md", "crds/a.yaml", "link", "charts/s/LICENSE"]);
+        assert_eq!(seen, at_once.iter().map(|f| f.name.clone()).collect::<Vec<_>>());
+        assert_eq!(late, at_once);
+        assert_eq!(&*late[1].data, b"read me");
+        // The bounds hold for what is passed over, too.
+        for limit in [2999, 3000, 3010, 3018, 3019, 4000] {
+            let packed = Packed::new(&bytes);
+            let names = |files: Vec<File>| files.into_iter().map(|f| f.name).collect::<Vec<_>>();
+            let late = read_with(&bytes, limit, Some(&packed), &mut |_| {}).map(names);
+            assert_eq!(late, read_limited(&bytes, limit, &mut |_| {}).map(names), "{limit}");
+        }
     }
 
     #[test]

@@ -40,21 +40,28 @@ pub fn read_file(path: impl AsRef<Path>) -> io::Result<Vec<u8>> {
 /// # Errors
 /// Helm's text; `stat x: no such file or directory` if there is nothing.
 pub fn load(path: &Path, log: &mut Vec<LogLine>) -> Result<Chart, LoadError> {
-    load_seen(path, log, &mut |_| {})
+    let name = path.display().to_string();
+    let meta = fs::metadata(path).map_err(|e| errno::path_error("stat", &name, &e))?;
+    if meta.is_dir() {
+        return load_directory(path, log);
+    }
+    let bytes = read_file(path).map_err(|e| errno::read_error(&name, &e))?;
+    load::archive_file(&name, &bytes, log)
 }
 
-/// As [`load()`]; each of the chart's files is shown as soon as it is there.
+/// As [`load()`], for who only renders: what rendering does not read by itself stays in its archive until it is asked for. Each of
+/// the chart's files is shown as soon as it was come by.
 ///
 /// # Errors
 /// As [`load()`]'s.
-pub fn load_seen(path: &Path, log: &mut Vec<LogLine>, seen: &mut dyn FnMut(&File)) -> Result<Chart, LoadError> {
+pub fn load_to_render(path: &Path, log: &mut Vec<LogLine>, seen: &mut dyn FnMut(&File)) -> Result<Chart, LoadError> {
     let name = path.display().to_string();
     let meta = fs::metadata(path).map_err(|e| errno::path_error("stat", &name, &e))?;
     if meta.is_dir() {
         return load_directory_seen(path, log, seen);
     }
     let bytes = read_file(path).map_err(|e| errno::read_error(&name, &e))?;
-    load::archive_file_seen(&name, &bytes, log, seen)
+    load::archive_file_to_render(&name, &Arc::new(bytes), log, seen)
 }
 
 /// Loads as [`load()`] does, but without looking at the chart's API version first: what `helm show` and `helm dependency` do.
@@ -202,7 +209,7 @@ impl Walk<'_> {
         }
         let data = self.read(path, info.len()).map_err(|e| format!("error reading {name}: {e}"))?;
         let modified = info.modified().ok().and_then(|t| jiff::Timestamp::try_from(t).ok());
-        let data = Arc::from(data.strip_prefix(b"\xef\xbb\xbf").unwrap_or(&data));
+        let data = data.strip_prefix(b"\xef\xbb\xbf").unwrap_or(&data).into();
         self.files.push(File { name, data, modified });
         Ok(())
     }

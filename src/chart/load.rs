@@ -38,21 +38,31 @@ impl From<&str> for LoadError {
 /// # Errors
 /// Helm's text; for archives that cannot be unpacked Helm says only `unable to load chart archive`, and the reason is the detail.
 pub fn archive_file(name: &str, bytes: &[u8], log: &mut Vec<LogLine>) -> Result<Chart, LoadError> {
-    archive_file_seen(name, bytes, log, &mut |_| {})
+    archive::ensure(name, bytes).map_err(|e| e.0)?;
+    unpacked(name, archive::read(bytes), log)
 }
 
-/// As [`archive_file`]; each file of the chart is shown as soon as it is unpacked, its path relative to the chart.
+/// As [`archive_file`], for who only renders: what rendering does not read by itself is unpacked when it is asked for. Each file
+/// of the chart is shown as soon as it was come by, its path relative to the chart.
 ///
 /// # Errors
 /// As [`archive_file`]'s.
-pub fn archive_file_seen(
+pub fn archive_file_to_render(
     name: &str,
-    bytes: &[u8],
+    bytes: &Arc<Vec<u8>>,
     log: &mut Vec<LogLine>,
     seen: &mut dyn FnMut(&File),
 ) -> Result<Chart, LoadError> {
     archive::ensure(name, bytes).map_err(|e| e.0)?;
-    let files = archive::read_limited(bytes, MAX_CHART_SIZE, seen).map_err(|e| {
+    unpacked(name, archive::read_to_render(bytes, seen), log)
+}
+
+fn unpacked(
+    name: &str,
+    files: Result<Vec<File>, archive::ArchiveError>,
+    log: &mut Vec<LogLine>,
+) -> Result<Chart, LoadError> {
+    let files = files.map_err(|e| {
         if e.0 == archive::NOT_GZIP {
             LoadError::from(format!("file '{name}' does not appear to be a valid chart file (details: {e})"))
         } else {
@@ -182,7 +192,7 @@ impl Loading {
                 chart.values = Some(Arc::new(values));
             }
             "values.schema.json" => {
-                chart.schema = Some(f.data);
+                chart.schema = Some(f.data.shared().clone());
                 chart.schema_modified = f.modified;
             }
             "requirements.yaml" => {

@@ -4,6 +4,7 @@
 //! share: its values are a [`data::Table`], not yet on any heap.
 
 pub mod archive;
+mod contents;
 pub mod data;
 mod decode;
 pub mod directory;
@@ -23,6 +24,7 @@ pub mod values_file;
 
 use std::sync::Arc;
 
+pub use contents::Contents;
 pub use data::{Data, Table};
 pub use load::LoadError;
 pub use metadata::{
@@ -33,7 +35,7 @@ pub use metadata::{
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct File {
     pub name: String,
-    pub data: Arc<[u8]>,
+    pub data: Contents,
     /// When it was changed, as the archive or the disk has it; kept for the release record.
     pub modified: Option<jiff::Timestamp>,
 }

@@ -3,7 +3,7 @@
 //! Names come from ustar's prefix, from GNU's long-name entries or from PAX records; sizes may be octal, base-256 or PAX. Nothing is
 //! kept in memory but one header and its extensions, which have their own bound. Source: Go 1.26 `archive/tar/{reader,strconv}.go`.
 
-use std::io::{self, Read};
+use std::io::{self, BufRead, Read};
 
 const BLOCK: usize = 512;
 /// The most that an extension header may hold, in bytes (Go's `maxSpecialFileSize`).
@@ -49,7 +49,7 @@ struct Extensions {
     modified: Option<(i64, i32)>,
 }
 
-impl<R: Read> Reader<R> {
+impl<R: BufRead> Reader<R> {
     pub const fn new(inner: R) -> Self {
         Self { inner, left: 0, padding: 0 }
     }
@@ -104,16 +104,20 @@ impl<R: Read> Reader<R> {
     }
 
     fn skip_rest(&mut self) -> io::Result<()> {
-        let body = self.left;
-        self.left = 0;
-        let skipped = io::copy(&mut (&mut self.inner).take(body), &mut io::sink())?;
-        if skipped < body {
-            return Err(unexpected_eof());
-        }
+        self.skip()?;
         // A last entry without its padding is fine: the end is found when the next header is read.
-        io::copy(&mut (&mut self.inner).take(self.padding), &mut io::sink())?;
+        pass(&mut self.inner, self.padding)?;
         self.padding = 0;
         Ok(())
+    }
+
+    /// Passes over what the current entry has left, and says how many bytes that was.
+    pub fn skip(&mut self) -> io::Result<u64> {
+        let body = std::mem::take(&mut self.left);
+        if pass(&mut self.inner, body)? < body {
+            return Err(unexpected_eof());
+        }
+        Ok(body)
     }
 
     /// A block, or `None` at the end of the stream.
@@ -192,6 +196,25 @@ impl<R: Read> Read for Reader<R> {
         self.left -= n as u64;
         Ok(n)
     }
+}
+
+/// Passes over so many bytes, or those that there are: nothing is copied.
+fn pass(from: &mut impl BufRead, most: u64) -> io::Result<u64> {
+    let mut left = most;
+    while left > 0 {
+        let here = match from.fill_buf() {
+            Ok(bytes) => bytes.len(),
+            Err(e) if e.kind() == io::ErrorKind::Interrupted => continue,
+            Err(e) => return Err(e),
+        };
+        let n = here.min(usize::try_from(left).unwrap_or(usize::MAX));
+        if n == 0 {
+            break;
+        }
+        from.consume(n);
+        left -= n as u64;
+    }
+    Ok(most - left)
 }
 
 pub fn unexpected_eof() -> io::Error {

@@ -1,7 +1,6 @@
 //! Charts in a tree of files that is not on disk: a directory of a Git commit, as a tar.
 
 use std::io::Read;
-use std::sync::Arc;
 
 use crate::diagnostic::LogLine;
 
@@ -33,7 +32,7 @@ pub fn files(tar: &[u8]) -> Result<Vec<File>, String> {
         }
         let mut data = Vec::new();
         (&mut reader).take(header.size).read_to_end(&mut data).map_err(|e| e.to_string())?;
-        let data = Arc::from(data.strip_prefix(b"\xef\xbb\xbf").unwrap_or(&data));
+        let data = data.strip_prefix(b"\xef\xbb\xbf").unwrap_or(&data).into();
         files.push(File { name, data, modified: jiff::Timestamp::new(header.modified.0, 0).ok() });
     }
     Ok(files)

@@ -227,18 +227,22 @@ impl Located {
     /// # Errors
     /// Helm's text.
     pub fn load(&self, log: &mut Vec<LogLine>) -> Result<Chart, LoadError> {
-        self.load_seen(log, &mut |_| {})
+        match self {
+            Self::Path(path) => directory::load(path, log),
+            Self::Fetched(f) if f.kind == Kind::Tree => tree::load(&f.bytes, log),
+            Self::Fetched(f) => load::archive_file(&f.provenance.file_name, &f.bytes, log),
+        }
     }
 
-    /// As [`Located::load`]; of charts on disk and in archives each file is shown as soon as it is there.
+    /// As [`Located::load`], for who only renders: what rendering does not read by itself stays in its archive until it is asked for.
+    /// Of charts on disk each file is shown as soon as it was come by.
     ///
     /// # Errors
     /// Helm's text.
-    pub fn load_seen(&self, log: &mut Vec<LogLine>, seen: &mut dyn FnMut(&File)) -> Result<Chart, LoadError> {
+    pub fn load_to_render(&self, log: &mut Vec<LogLine>, seen: &mut dyn FnMut(&File)) -> Result<Chart, LoadError> {
         match self {
-            Self::Path(path) => directory::load_seen(path, log, seen),
-            Self::Fetched(f) if f.kind == Kind::Tree => tree::load(&f.bytes, log),
-            Self::Fetched(f) => load::archive_file_seen(&f.provenance.file_name, &f.bytes, log, seen),
+            Self::Path(path) => directory::load_to_render(path, log, seen),
+            Self::Fetched(_) => self.load(log),
         }
     }
 

@@ -23,7 +23,7 @@ impl Texts {
     pub fn of(chart: &Chart) -> Self {
         fn add(chart: &Chart, full_path: &str, out: &mut HashMap<String, Arc<[u8]>>) {
             for t in &chart.templates {
-                out.insert(format!("{full_path}/{}", t.name), t.data.clone());
+                out.insert(format!("{full_path}/{}", t.name), t.data.shared().clone());
             }
             for d in &chart.dependencies {
                 // A dependency may still get its alias; templates are then looked up by their own names.

@@ -92,14 +92,14 @@ impl Ahead {
         }
         match &self.other {
             Some(Some(shared)) => {
-                shared.lock().waiting.push_back(file.data.clone());
+                shared.lock().waiting.push_back(file.data.shared().clone());
                 shared.changed.notify_all();
             }
             // Without another thread all is parsed in its turn.
             Some(None) => {}
             None => {
                 self.bytes += file.data.len();
-                self.first.push(file.data.clone());
+                self.first.push(file.data.shared().clone());
                 if self.bytes >= FROM {
                     self.other = Some(start(std::mem::take(&mut self.first)));
                 }
@@ -188,8 +188,9 @@ mod tests {
         let mut ahead = Ahead::default();
         files.iter().for_each(|f| ahead.offer(f));
         let paths: Vec<String> = files.iter().map(|f| format!("chart/{}", f.name)).collect();
-        let parse =
-            |ahead| Program::parse_ahead(paths.iter().map(String::as_str).zip(files.iter().map(|f| &f.data)), ahead);
+        let parse = |ahead| {
+            Program::parse_ahead(paths.iter().map(String::as_str).zip(files.iter().map(|f| f.data.shared())), ahead)
+        };
         // Until all is parsed: what is not is parsed in its turn, which would tell nothing.
         if let Some(Some(shared)) = &ahead.other {
             while !shared.lock().waiting.is_empty() {

@@ -7,16 +7,17 @@ use std::sync::Arc;
 
 use base64::Engine as _;
 
+use crate::chart::Contents;
 use crate::golang::{glob, path};
 use crate::value::{Heap, Kind, Object, Str, Value};
 use crate::yaml;
 
 /// `engine.files`: path → content, in byte order of the paths.
 #[derive(Debug, Clone, Default)]
-pub struct Files(pub Arc<BTreeMap<String, Arc<[u8]>>>);
+pub struct Files(pub Arc<BTreeMap<String, Contents>>);
 
 impl Files {
-    fn get(&self, name: &Str) -> Option<&Arc<[u8]>> {
+    fn get(&self, name: &Str) -> Option<&Contents> {
         std::str::from_utf8(name.as_bytes()).ok().and_then(|n| self.0.get(n))
     }
 
@@ -63,7 +64,7 @@ impl Object for Files {
     }
     /// A key of the map; a missing one is an empty `[]byte`.
     fn field(&self, _heap: &mut Heap, name: &str) -> Option<Value> {
-        Some(Value::Bytes(self.0.get(name).cloned().unwrap_or_default()))
+        Some(Value::Bytes(self.0.get(name).map_or_else(Arc::default, |data| data.shared().clone())))
     }
     fn method(&self, heap: &mut Heap, name: &str, args: &[Value]) -> Option<Result<Value, String>> {
         let arity = match name {
@@ -83,7 +84,7 @@ impl Object for Files {
         };
         Some(Ok(match name {
             "Get" => self.get(&text).map_or_else(|| Value::str(""), Value::str),
-            "GetBytes" => Value::Bytes(self.get(&text).cloned().unwrap_or_default()),
+            "GetBytes" => Value::Bytes(self.get(&text).map_or_else(Arc::default, |data| data.shared().clone())),
             "Glob" => Value::object(self.glob(&text)),
             "Lines" => self.lines(heap, &text),
             "AsConfig" => self.flatten(heap, |b| Value::str(b)),
@@ -98,9 +99,9 @@ impl Object for Files {
         }
     }
     fn json(&self, heap: &mut Heap) -> Value {
-        Value::Map(heap.map_of(self.0.iter().map(|(k, v)| (k.as_str(), Value::Bytes(v.clone())))))
+        Value::Map(heap.map_of(self.0.iter().map(|(k, v)| (k.as_str(), Value::Bytes(v.shared().clone())))))
     }
     fn elements(&self, _heap: &mut Heap) -> Option<Vec<(Value, Value)>> {
-        Some(self.0.iter().map(|(k, v)| (Value::str(k), Value::Bytes(v.clone()))).collect())
+        Some(self.0.iter().map(|(k, v)| (Value::str(k), Value::Bytes(v.shared().clone()))).collect())
     }
 }

@@ -15,7 +15,7 @@ use super::{Ahead, Capabilities, Failure, Request, execute, render_values};
 pub struct Crd {
     /// `chart/crds/x.yaml`, with `charts/sub/` for subcharts.
     pub path: String,
-    pub data: std::sync::Arc<[u8]>,
+    pub data: crate::chart::Contents,
 }
 
 /// What a chart came to.

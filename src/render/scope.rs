@@ -6,7 +6,7 @@
 use std::collections::BTreeMap;
 use std::sync::Arc;
 
-use crate::chart::{Chart, Dependency, Maintainer, Metadata};
+use crate::chart::{Chart, Contents, Dependency, Maintainer, Metadata};
 use crate::value::{Heap, Map, MapId, MapType, Value};
 
 use super::capabilities::{Capabilities, CapabilitiesObject, any_list};
@@ -71,7 +71,7 @@ fn chart_dot<'c>(
 ) -> MapId {
     let full_path = if is_root { chart.name().to_string() } else { format!("{parent}/charts/{}", chart.name()) };
     let metadata = metadata_map(heap, &chart.metadata, is_root);
-    let files: BTreeMap<String, Arc<[u8]>> = chart.files.iter().map(|f| (f.name.clone(), f.data.clone())).collect();
+    let files: BTreeMap<String, Contents> = chart.files.iter().map(|f| (f.name.clone(), f.data.clone())).collect();
     let subcharts = heap.new_map();
     let values = values.unwrap_or_else(|| heap.new_map());
     let mut dot = Map::default();
@@ -94,7 +94,7 @@ fn chart_dot<'c>(
         }
         out.push(Renderable {
             path: clean_join(&full_path, &t.name),
-            text: &t.data,
+            text: t.data.shared(),
             dot,
             base_path: base_path.clone(),
         });

@@ -1,7 +1,5 @@
 //! A chart read from a commit: the files that a checkout of it would have, in the order in which Helm walks a directory.
 
-use std::sync::Arc;
-
 use crate::chart::ignore::Rules;
 use crate::chart::limits::{MAX_CHART_SIZE, MAX_FILES};
 use crate::chart::{Chart, File, LoadError, load};
@@ -68,7 +66,7 @@ impl Walk<'_> {
             let data = self.checkout.read(&format!("{}/{path}", self.top))?;
             let too_large = || format!("chart exceeds maximum decompressed size of {MAX_CHART_SIZE} bytes");
             self.left = self.left.checked_sub(data.len() as u64).ok_or_else(too_large)?;
-            let data = Arc::from(data.strip_prefix(b"\xef\xbb\xbf").unwrap_or(&data));
+            let data = data.strip_prefix(b"\xef\xbb\xbf").unwrap_or(&data).into();
             self.files.push(File { name: path, data, modified: None });
         }
         Ok(())

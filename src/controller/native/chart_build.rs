@@ -52,7 +52,7 @@ pub fn remote(bytes: &Arc<[u8]>, request: &Request) -> Result<Built, Fault> {
         return Ok(as_is(&chart, bytes));
     }
     let files = chart.raw.clone();
-    let read = |path: &str| files.iter().find(|f| f.name == path).map(|f| f.data.clone());
+    let read = |path: &str| files.iter().find(|f| f.name == path).map(|f| f.data.shared().clone());
     let merged = merge(&mut chart, request, read)?;
     pack(chart, request, merged)
 }
@@ -102,8 +102,8 @@ fn merge(
     let text = yaml::marshal(&mut heap, &Value::Map(map)).map_err(wrong)?;
     let data: Arc<[u8]> = text.into();
     match chart.raw.iter_mut().find(|f| f.name == "values.yaml") {
-        Some(file) => file.data = data,
-        None => chart.raw.push(File { name: "values.yaml".into(), data, modified: None }),
+        Some(file) => file.data = data.into(),
+        None => chart.raw.push(File { name: "values.yaml".into(), data: data.into(), modified: None }),
     }
     Ok(found)
 }

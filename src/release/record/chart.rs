@@ -56,7 +56,7 @@ impl StoredChart {
         let files = |list: &[File]| -> Option<Vec<StoredFile>> {
             let stored = |f: &File| StoredFile {
                 name: f.name.clone(),
-                data: Some(f.data.clone()),
+                data: Some(f.data.shared().clone()),
                 modified: time(f.modified),
                 absent: false,
             };
@@ -104,7 +104,7 @@ impl StoredChart {
                 .filter(|f| !f.absent)
                 .map(|f| File {
                     name: f.name.clone(),
-                    data: f.data.clone().unwrap_or_default(),
+                    data: f.data.clone().unwrap_or_default().into(),
                     modified: f.modified.parse().ok(),
                 })
                 .collect()

@@ -45,7 +45,7 @@ fn one(scan: &Scan, checkout: &Checkout, dir: &str, out: &mut Vec<Finding>) {
         }
     }
     for template in &chart.templates {
-        parse(dir, format!("{}/{}", chart.name(), template.name), &template.data, out);
+        parse(dir, format!("{}/{}", chart.name(), template.name), template.data.shared(), out);
     }
 }
 

@@ -1,0 +1,148 @@
+//! The bytes of a chart's file: there, or still in the archive that they came in.
+//!
+//! To render a chart its templates and values are read; its CRDs and readmes, which can be most of it, are only looked at if a
+//! template asks for them. So who only renders leaves those packed: what is asked for after all is unpacked then, once for all.
+
+use std::fmt;
+use std::ops::Deref;
+use std::sync::{Arc, OnceLock};
+
+use super::archive;
+
+/// What a file holds, cheap to clone.
+#[derive(Clone)]
+pub struct Contents(Repr);
+
+#[derive(Clone)]
+enum Repr {
+    Here(Arc<[u8]>),
+    /// The n-th file of an archive.
+    Packed(Arc<Packed>, usize),
+}
+
+/// An archive that was read to its end, with files that were passed over.
+pub(super) struct Packed {
+    archive: Arc<Vec<u8>>,
+    /// All files of the archive; those that were not passed over are empty here.
+    files: OnceLock<Vec<Arc<[u8]>>>,
+}
+
+impl Packed {
+    pub(super) fn new(archive: &Arc<Vec<u8>>) -> Arc<Self> {
+        Arc::new(Self { archive: archive.clone(), files: OnceLock::new() })
+    }
+
+    fn files(&self) -> &[Arc<[u8]>] {
+        self.files.get_or_init(|| {
+            // It could be read before, so it can be read again.
+            let files = archive::read(&self.archive).unwrap_or_default();
+            let kept = |f: super::File| if can_wait(&f.name) { f.data.shared().clone() } else { Arc::default() };
+            files.into_iter().map(kept).collect()
+        })
+    }
+}
+
+/// Whether neither loading nor rendering reads such a file unasked. The path is relative to the chart.
+pub(super) fn can_wait(path: &str) -> bool {
+    let mut own = path;
+    while let Some(rest) = own.strip_prefix("charts/") {
+        // What lies in charts/ itself may be an archive, or be missed for being no chart.
+        let Some((_, inner)) = rest.split_once('/') else { return false };
+        own = inner;
+    }
+    match own {
+        "Chart.yaml" | "Chart.lock" | "values.yaml" | "values.schema.json" | "requirements.yaml"
+        | "requirements.lock" => false,
+        _ => !own.starts_with("templates/"),
+    }
+}
+
+impl Contents {
+    pub(super) const fn packed(archive: Arc<Packed>, index: usize) -> Self {
+        Self(Repr::Packed(archive, index))
+    }
+
+    /// The bytes, to be shared.
+    pub fn shared(&self) -> &Arc<[u8]> {
+        static NONE: OnceLock<Arc<[u8]>> = OnceLock::new();
+        match &self.0 {
+            Repr::Here(bytes) => bytes,
+            Repr::Packed(archive, index) => {
+                archive.files().get(*index).unwrap_or_else(|| NONE.get_or_init(Arc::default))
+            }
+        }
+    }
+}
+
+impl Deref for Contents {
+    type Target = [u8];
+    fn deref(&self) -> &[u8] {
+        self.shared()
+    }
+}
+impl AsRef<[u8]> for Contents {
+    fn as_ref(&self) -> &[u8] {
+        self
+    }
+}
+impl Default for Contents {
+    fn default() -> Self {
+        Self(Repr::Here(Arc::default()))
+    }
+}
+impl From<Arc<[u8]>> for Contents {
+    fn from(bytes: Arc<[u8]>) -> Self {
+        Self(Repr::Here(bytes))
+    }
+}
+impl From<Vec<u8>> for Contents {
+    fn from(bytes: Vec<u8>) -> Self {
+        Self(Repr::Here(bytes.into()))
+    }
+}
+impl From<&[u8]> for Contents {
+    fn from(bytes: &[u8]) -> Self {
+        Self(Repr::Here(bytes.into()))
+    }
+}
+impl PartialEq for Contents {
+    fn eq(&self, other: &Self) -> bool {
+        **self == **other
+    }
+}
+impl Eq for Contents {}
+impl fmt::Debug for Contents {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match &self.0 {
+            Repr::Here(bytes) => fmt::Debug::fmt(&String::from_utf8_lossy(bytes), f),
+            Repr::Packed(..) => f.write_str("(packed)"),
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn what_rendering_reads_does_not_wait() {
+        for (path, want) in [
+            ("Chart.yaml", false),
+            ("values.yaml", false),
+            ("templates/a.yaml", false),
+            ("crds/a.yaml", true),
+            ("README.md", true),
+            ("files/values.yaml", true),
+            ("charts/sub.tgz", false),
+            ("charts/sub.tgz.prov", false),
+            ("charts/sub/values.schema.json", false),
+            ("charts/sub/templates/a.yaml", false),
+            ("charts/sub/crds/a.yaml", true),
+            ("charts/a/charts/b/Chart.lock", false),
+            ("charts/a/charts/b/README.md", true),
+            ("charts/a/charts/b.tgz", false),
+        ] {
+            assert_eq!(can_wait(path), want, "{path}");
+        }
+    }
+}
