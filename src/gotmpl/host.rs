@@ -39,7 +39,7 @@ impl Host for SystemHost {
         match std::env::var("TZ") {
             Ok(tz) if tz.is_empty() => "UTC".into(),
             Ok(tz) => tz.trim_start_matches(':').into(),
-            Err(_) => jiff::tz::TimeZone::system().iana_name().unwrap_or("UTC").into(),
+            Err(_) => system_zone(),
         }
     }
     fn lookup_host(&self, name: &str) -> Vec<String> {
@@ -48,6 +48,16 @@ impl Host for SystemHost {
             return Vec::new();
         }
         (name, 0).to_socket_addrs().map(|it| it.map(|a| a.ip().to_string()).collect()).unwrap_or_default()
+    }
+}
+
+/// The zone that the system is set to. It mostly is the name of what `/etc/localtime` points to; to ask the library reads all names of zones
+/// that there are.
+fn system_zone() -> String {
+    let target = std::fs::read_link("/etc/localtime").unwrap_or_default();
+    match target.to_str().and_then(|path| path.rsplit_once("/zoneinfo/")) {
+        Some((_, zone)) => zone.into(),
+        None => jiff::tz::TimeZone::system().iana_name().unwrap_or("UTC").into(),
     }
 }
 
