@@ -6,6 +6,7 @@ use std::collections::BTreeMap;
 
 use super::json::Json;
 use super::location::{escape, q, split};
+use super::members::Members;
 
 /// A draft, by its year or number: later ones compare greater.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
@@ -87,7 +88,7 @@ impl Draft {
     }
 
     /// A schema's id without fragment, if it has one.
-    pub fn id(self, obj: &BTreeMap<String, Json>) -> Option<&str> {
+    pub fn id(self, obj: &Members<Json>) -> Option<&str> {
         if self < Self::D2019 && obj.contains_key("$ref") {
             // Beside $ref everything is ignored.
             return None;
@@ -138,7 +139,7 @@ impl Draft {
             return Ok(None);
         };
         let mut vocabs = Vec::new();
-        for (vocab, required) in wanted {
+        for (vocab, required) in wanted.iter() {
             if required.as_bool() != Some(true) {
                 continue;
             }
@@ -180,12 +181,12 @@ fn collect<'j>(path: &[Step], v: &'j Json, ptr: &str, found: &mut BTreeMap<Strin
     };
     match (step, v) {
         (Prop(name), Json::Object(o)) => {
-            if let Some(v) = o.get(*name) {
+            if let Some(v) = o.get(name) {
                 collect(rest, v, &[ptr, "/", name].concat(), found);
             }
         }
         (AllProps, Json::Object(o)) => {
-            for (k, v) in o {
+            for (k, v) in o.iter() {
                 collect(rest, v, &[ptr, "/", &escape(k)].concat(), found);
             }
         }

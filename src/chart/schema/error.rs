@@ -5,6 +5,7 @@
 
 use std::cell::RefCell;
 use std::rc::Rc;
+use std::sync::Arc;
 
 use super::location::{pointer, single_quote};
 use crate::golang::strconv::format_float;
@@ -31,7 +32,7 @@ pub(super) enum Kind {
 /// The place in the instance.
 #[derive(Debug)]
 pub(super) enum At {
-    Path(Vec<String>),
+    Path(Vec<Arc<str>>),
     /// The library keeps a slice here whose array is written to later; see [`Path`].
     Shared(Path),
 }
@@ -80,7 +81,7 @@ impl Violation {
 /// That shows in messages: for `propertyNames` the library keeps the slice itself, and a later sibling's name is then in the array.
 #[derive(Clone, Debug)]
 pub(super) struct Path {
-    array: Rc<RefCell<Vec<String>>>,
+    array: Rc<RefCell<Vec<Arc<str>>>>,
     len: usize,
     capacity: usize,
 }
@@ -90,7 +91,7 @@ impl Path {
         Self { array: Rc::default(), len: 0, capacity: 8 }
     }
 
-    pub fn join(&self, token: String) -> Self {
+    pub fn join(&self, token: Arc<str>) -> Self {
         let (array, capacity) = if self.len < self.capacity {
             (self.array.clone(), self.capacity)
         } else {
@@ -106,7 +107,7 @@ impl Path {
         Self { array, len: self.len + 1, capacity }
     }
 
-    pub fn tokens(&self) -> Vec<String> {
+    pub fn tokens(&self) -> Vec<Arc<str>> {
         self.array.borrow()[..self.len].to_vec()
     }
 }

@@ -1,10 +1,11 @@
 //! JSON values as the validator sees them: numbers keep their text, so that they can be compared exactly.
 
 use std::cmp::Ordering;
-use std::collections::BTreeMap;
+use std::sync::Arc;
 
 use num_bigint::BigInt;
 
+use super::members::Members;
 use crate::golang::json::{Token, Tokens};
 use crate::golang::unicode::runes;
 use crate::value::{Heap, Str, Value};
@@ -15,20 +16,25 @@ pub(super) enum Json {
     Null,
     Bool(bool),
     /// As it was written, or as the shortest text of the float.
-    Number(String),
-    String(String),
-    Array(Vec<Self>),
-    Object(BTreeMap<String, Self>),
+    Number(Box<str>),
+    String(Arc<str>),
+    Array(Box<[Self]>),
+    Object(Members<Self>),
     /// A Go value that has no JSON type, by the name of its Go type.
-    Invalid(String),
+    Invalid(Box<str>),
+}
+
+/// A container whose end was not read yet; of an object also the key whose value comes next.
+enum Open {
+    Array(Vec<Json>),
+    Object(Vec<(Arc<str>, Json)>, Option<Arc<str>>),
 }
 
 impl Json {
     /// Reads a whole text. `Err` is Go's text as `json.Decoder` gives it.
     pub fn parse(text: &[u8]) -> Result<Self, String> {
         let mut tokens = Tokens::new(text);
-        // The containers that are open, each with the key or place where the next value goes.
-        let mut open: Vec<(Self, String)> = Vec::new();
+        let mut open: Vec<Open> = Vec::new();
         let mut done = None;
         loop {
             let token = match tokens.next_token() {
@@ -39,31 +45,33 @@ impl Json {
             let value = match token {
                 Token::End => return done.ok_or_else(|| "unexpected EOF".into()),
                 Token::Key(k) => {
-                    if let Some((_, key)) = open.last_mut() {
-                        *key = to_string(&k);
+                    if let Some(Open::Object(_, key)) = open.last_mut() {
+                        *key = Some(shared(&k));
                     }
                     continue;
                 }
                 Token::BeginObject => {
-                    open.push((Self::Object(BTreeMap::new()), String::new()));
+                    open.push(Open::Object(Vec::new(), None));
                     continue;
                 }
                 Token::BeginArray => {
-                    open.push((Self::Array(Vec::new()), String::new()));
+                    open.push(Open::Array(Vec::new()));
                     continue;
                 }
-                Token::EndObject | Token::EndArray => open.pop().map_or(Self::Null, |(v, _)| v),
+                Token::EndObject | Token::EndArray => match open.pop() {
+                    Some(Open::Object(members, _)) => Self::Object(members.into()),
+                    Some(Open::Array(items)) => Self::Array(items.into()),
+                    None => Self::Null,
+                },
                 Token::Null => Self::Null,
                 Token::Bool(b) => Self::Bool(b),
                 Token::Number(n) => Self::Number(n.into()),
-                Token::Str(s) => Self::String(to_string(&s)),
+                Token::Str(s) => Self::String(shared(&s)),
             };
             match open.last_mut() {
-                Some((Self::Object(o), key)) => {
-                    o.insert(std::mem::take(key), value);
-                }
-                Some((Self::Array(a), _)) => a.push(value),
-                _ => done = Some(value),
+                Some(Open::Object(members, key)) => members.extend(key.take().map(|key| (key, value))),
+                Some(Open::Array(items)) => items.push(value),
+                None => done = Some(value),
             }
         }
     }
@@ -73,20 +81,20 @@ impl Json {
         match value {
             Value::Nil => Self::Null,
             Value::Bool(b) => Self::Bool(*b),
-            Value::Int(n) | Value::Int64(n) => Self::Number(n.to_string()),
-            Value::OtherInt(k, n) => Self::Number(n.get(*k).to_string()),
-            Value::Float(f) if f.is_finite() => Self::Number(f.to_string()),
-            Value::Str(s) => Self::String(to_string(s)),
+            Value::Int(n) | Value::Int64(n) => Self::Number(n.to_string().into()),
+            Value::OtherInt(k, n) => Self::Number(n.get(*k).to_string().into()),
+            Value::Float(f) if f.is_finite() => Self::Number(f.to_string().into()),
+            Value::Str(s) => Self::String(shared(s)),
             Value::List(l) => Self::Array(heap.list(*l).items.iter().map(|v| Self::of(heap, v)).collect()),
             Value::Map(m) => {
-                let entry = |(k, v): (&Str, &Value)| (to_string(k), Self::of(heap, v));
+                let entry = |(k, v): (&Str, &Value)| (shared(k), Self::of(heap, v));
                 Self::Object(heap.map(*m).iter().map(entry).collect())
             }
-            Value::Float(_) | Value::Bytes(_) | Value::Object(_) => Self::Invalid(value.go_type(heap)),
+            Value::Float(_) | Value::Bytes(_) | Value::Object(_) => Self::Invalid(value.go_type(heap).into()),
         }
     }
 
-    pub const fn as_object(&self) -> Option<&BTreeMap<String, Self>> {
+    pub const fn as_object(&self) -> Option<&Members<Self>> {
         match self {
             Self::Object(o) => Some(o),
             _ => None,
@@ -146,7 +154,7 @@ impl Json {
                 if a.len() != b.len() {
                     return Ok(false);
                 }
-                for (k, a) in a {
+                for (k, a) in a.iter() {
                     match b.get(k) {
                         Some(b) if a.equals(b)? => {}
                         _ => return Ok(false),
@@ -168,10 +176,10 @@ fn read_error(text: &[u8], message: &str, offset: usize) -> String {
     if at_end || message == "unexpected end of JSON input" { "unexpected EOF".into() } else { message.into() }
 }
 
-fn to_string(s: &[u8]) -> String {
+fn shared(s: &[u8]) -> Arc<str> {
     match std::str::from_utf8(s) {
         Ok(s) => s.into(),
-        Err(_) => runes(s).map(|(_, c, _)| c).collect(),
+        Err(_) => runes(s).map(|(_, c, _)| c).collect::<String>().into(),
     }
 }
 

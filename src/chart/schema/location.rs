@@ -3,6 +3,7 @@
 //! A port of `util.go` of santhosh-tekuri/jsonschema 6.0.3.
 
 use std::borrow::Cow;
+use std::sync::Arc;
 
 use super::json::Json;
 use crate::golang::strconv::quote;
@@ -11,12 +12,12 @@ use crate::golang::url::{Mode, Url, escape as url_escape, unescape as url_unesca
 /// A schema's place: a document and a JSON pointer into it.
 #[derive(Clone, Debug, PartialEq, Eq, Hash, PartialOrd, Ord)]
 pub(super) struct Place {
-    pub url: String,
-    pub ptr: String,
+    pub url: Arc<str>,
+    pub ptr: Arc<str>,
 }
 
 impl Place {
-    pub fn new(url: impl Into<String>, ptr: impl Into<String>) -> Self {
+    pub fn new(url: impl Into<Arc<str>>, ptr: impl Into<Arc<str>>) -> Self {
         Self { url: url.into(), ptr: ptr.into() }
     }
 
@@ -36,7 +37,7 @@ impl Place {
         for token in self.ptr.split('/').skip(1) {
             let token = unescape(token).ok_or_else(|| format!("invalid json-pointer {}", q(&self.text())))?;
             let next = match v {
-                Json::Object(o) => o.get(&*token),
+                Json::Object(o) => o.get(&token),
                 Json::Array(a) => crate::golang::strconv::atoi(&token)
                     .ok()
                     .and_then(|i| usize::try_from(i).ok())

@@ -10,7 +10,10 @@ mod error;
 mod format;
 mod json;
 mod location;
+mod members;
 mod roots;
+mod rules;
+mod types;
 mod validate;
 
 use compile::Compiler;

@@ -10,6 +10,7 @@ use super::compile::Compiler;
 use super::draft::{Dialect, Draft, metaschema};
 use super::json::Json;
 use super::location::{Place, encode, is_anchor, join, parse_url_error, q, split, split_fragment};
+use super::rules::Id;
 use super::validate::validate_meta;
 use crate::diagnostic::LogLine;
 use crate::golang::url::Url;
@@ -17,21 +18,21 @@ use crate::golang::url::Url;
 /// A schema with an id of its own, and the anchors below it.
 #[derive(Clone, Debug)]
 pub(super) struct Resource {
-    pub ptr: String,
-    pub id: String,
+    pub ptr: Arc<str>,
+    pub id: Arc<str>,
     pub dialect: Dialect,
-    pub anchors: BTreeMap<String, String>,
+    pub anchors: BTreeMap<String, Arc<str>>,
     pub dynamic_anchors: BTreeSet<String>,
 }
 
 /// A document.
 #[derive(Clone, Debug)]
 pub(super) struct Root {
-    url: String,
+    url: Arc<str>,
     pub doc: Arc<Json>,
     /// By pointer.
-    resources: BTreeMap<String, Resource>,
-    processed: HashSet<String>,
+    resources: BTreeMap<Arc<str>, Resource>,
+    processed: HashSet<Arc<str>>,
 }
 
 impl Root {
@@ -66,21 +67,21 @@ impl Root {
     /// The place in this document; `None` if the URL is another's.
     pub fn resolve(&self, url: &str, fragment: &str) -> Result<Option<Place>, String> {
         let resource =
-            if url == self.url { Some(self.resource("")) } else { self.resources.values().find(|r| r.id == url) };
+            if *url == *self.url { Some(self.resource("")) } else { self.resources.values().find(|r| *r.id == *url) };
         resource.map(|r| self.resolve_fragment_in(fragment, r)).transpose()
     }
 
-    fn collect_anchors(&mut self, schema: &Json, ptr: &str, resource: &str) -> Result<(), String> {
+    fn collect_anchors(&mut self, schema: &Json, ptr: &Arc<str>, resource: &str) -> Result<(), String> {
         let (Some(obj), Some(r)) = (schema.as_object(), self.resources.get_mut(resource)) else {
             return Ok(());
         };
         let url = &self.url;
         let add = |r: &mut Resource, anchor: &str| match r.anchors.get(anchor) {
-            Some(other) if other != ptr => {
+            Some(other) if **other != **ptr => {
                 Err(format!("duplicate anchor {} in {} at {} and {}", q(anchor), q(url), q(other), q(ptr)))
             }
             _ => {
-                r.anchors.insert(anchor.into(), ptr.into());
+                r.anchors.insert(anchor.into(), ptr.clone());
                 Ok(())
             }
         };
@@ -91,8 +92,9 @@ impl Root {
                 return Ok(());
             }
             if let Some(id) = string(draft.id_keyword()) {
-                let (_, fragment) = split_fragment(id)
-                    .map_err(|_| format!("error in parsing anchor at {}", q(&Place::new(url.clone(), ptr).text())))?;
+                let (_, fragment) = split_fragment(id).map_err(|_| {
+                    format!("error in parsing anchor at {}", q(&Place::new(url.clone(), ptr.clone()).text()))
+                })?;
                 if is_anchor(&fragment) {
                     add(r, &fragment)?;
                 }
@@ -184,7 +186,7 @@ impl<'s> Roots<'s> {
             if let Err(e) = Url::parse(url.as_bytes()) {
                 return Err(format!("invalid $schema in {}: {e}", q(&place.text())));
             }
-            if place.ptr.is_empty() && url == place.url {
+            if place.ptr.is_empty() && *url == *place.url {
                 return Err(format!("draft {} is not supported", q(&url)));
             }
             if !seen.insert(url.clone()) {
@@ -213,40 +215,27 @@ impl<'s> Roots<'s> {
         &mut self,
         r: &mut Root,
         schema: &Json,
-        base: &str,
-        ptr: &str,
+        base: &Arc<str>,
+        ptr: &Arc<str>,
         fallback: &Dialect,
     ) -> Result<(), String> {
-        if r.processed.contains(ptr) {
+        if !r.processed.insert(ptr.clone()) {
             return Ok(());
         }
-        self.collect_resource(r, schema, base, ptr, fallback)?;
-        r.processed.insert(ptr.into());
-        Ok(())
-    }
-
-    fn collect_resource(
-        &mut self,
-        r: &mut Root,
-        schema: &Json,
-        base: &str,
-        ptr: &str,
-        fallback: &Dialect,
-    ) -> Result<(), String> {
-        let resource = |id: &str, dialect: &Dialect| Resource {
-            ptr: ptr.into(),
-            id: id.into(),
-            dialect: dialect.clone(),
+        let resource = |id: &Arc<str>, dialect: Dialect| Resource {
+            ptr: ptr.clone(),
+            id: id.clone(),
+            dialect,
             anchors: BTreeMap::new(),
             dynamic_anchors: BTreeSet::new(),
         };
         let Some(obj) = schema.as_object() else {
             if ptr.is_empty() {
-                r.resources.insert(String::new(), resource(base, fallback));
+                r.resources.insert(ptr.clone(), resource(base, fallback.clone()));
             }
             return Ok(());
         };
-        let place = Place::new(r.url.clone(), ptr);
+        let place = Place::new(r.url.clone(), ptr.clone());
         let mut has_schema = obj.get("$schema").is_some_and(|s| s.as_str().is_some());
         let mut draft = self.draft_of(&place, schema, fallback.draft)?;
         let mut id = draft.id(obj);
@@ -256,13 +245,13 @@ impl<'s> Roots<'s> {
             has_schema = false;
             id = draft.id(obj);
         }
-        let mut base = base.to_owned();
+        let mut base = base.clone();
         if let Some(id) = id {
-            base = join(&base, id).map_err(|_| format!("error in parsing id at {}", q(&place.text())))?.0;
+            base = join(&base, id).map_err(|_| format!("error in parsing id at {}", q(&place.text())))?.0.into();
         }
         if id.is_some() || ptr.is_empty() {
             match r.resources.values().find(|other| other.id == base) {
-                Some(other) if other.ptr != ptr => {
+                Some(other) if other.ptr != *ptr => {
                     return Err(format!(
                         "duplicate id {} in {} at {} and {}",
                         q(&base),
@@ -278,16 +267,17 @@ impl<'s> Roots<'s> {
                     } else {
                         fallback.clone()
                     };
-                    r.resources.insert(ptr.into(), resource(&base, &dialect));
+                    r.resources.insert(ptr.clone(), resource(&base, dialect));
                 }
             }
         }
-        let Some(base_resource) = r.resources.values().find(|other| other.id == base).cloned() else {
+        let Some(of_base) = r.resources.values().find(|other| other.id == base) else {
             return Err("baseres is nil".into());
         };
-        r.collect_anchors(schema, ptr, &base_resource.ptr)?;
+        let (above, dialect) = (of_base.ptr.clone(), of_base.dialect.clone());
+        r.collect_anchors(schema, ptr, &above)?;
         for (ptr, v) in draft.subschemas(schema, ptr) {
-            self.collect_resources(r, v, &base, &ptr, &base_resource.dialect)?;
+            self.collect_resources(r, v, &base, &ptr.into(), &dialect)?;
         }
         Ok(())
     }
@@ -309,8 +299,9 @@ impl Compiler<'_> {
         let doc = self.roots.load(url)?;
         let mut root =
             Root { url: url.into(), doc: doc.clone(), resources: BTreeMap::new(), processed: HashSet::new() };
+        let base = root.url.clone();
         let latest = Dialect { draft: Draft::D2020, vocabs: None };
-        self.roots.collect_resources(&mut root, &doc, url, "", &latest)?;
+        self.roots.collect_resources(&mut root, &doc, &base, &"".into(), &latest)?;
         if !url.starts_with("http://json-schema.org/") && !url.starts_with("https://json-schema.org/") {
             self.validate_schema(&root, &doc, "")?;
         }
@@ -335,14 +326,14 @@ impl Compiler<'_> {
             root.collect_anchors(v, &place.ptr, &resource)?;
         }
         self.validate_schema(&root, v, &place.ptr)?;
-        self.roots.roots.insert(place.url.clone(), Arc::new(root));
+        self.roots.roots.insert((*place.url).into(), Arc::new(root));
         Ok(())
     }
 
     fn validate_schema(&mut self, root: &Root, v: &Json, ptr: &str) -> Result<(), String> {
-        let metaschemas: HashMap<String, usize> =
+        let metaschemas: HashMap<Arc<str>, Id> =
             root.resources.iter().map(|(ptr, r)| (ptr.clone(), self.metaschema(r))).collect();
-        let meta = metaschemas.get(&root.resource(ptr).ptr).copied().unwrap_or(0);
+        let meta = metaschemas.get(&root.resource(ptr).ptr).copied().unwrap_or(Id::FIRST);
         validate_meta(&self.arena, meta, v, &metaschemas).map_err(|violation| {
             let place = Place::new(root.url.clone(), ptr);
             format!("{} is not valid against metaschema: {}", q(&place.text()), violation.print())

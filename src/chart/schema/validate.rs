@@ -4,14 +4,21 @@
 //! this goes in the order of the names.
 
 use std::cell::Cell;
-use std::collections::{BTreeMap, BTreeSet, HashMap};
+use std::collections::{BTreeSet, HashMap};
+use std::sync::Arc;
 
-use super::compile::{Additional, Arena, Dependency, Id, Items, Schema, Types};
+use super::compile::Arena;
 use super::draft::Draft;
 use super::error::{At, Kind, Path, Violation, float, int};
 use super::format;
 use super::json::{Decimal, Json};
 use super::location::{pointer, q, single_quote};
+use super::members::Members;
+use super::rules::{
+    Additional, ArrayRules, Choice, Dependency, Dynamic, Id, Items, Logic, NumberRules, ObjectRules, Schema,
+    StringRules,
+};
+use super::types::Types;
 
 /// Schemas inside schemas and values inside values: what no sane document reaches, and the stack still bears.
 const MAX_DEPTH: usize = 50_000;
@@ -30,7 +37,7 @@ pub(super) fn validate_meta(
     arena: &Arena,
     meta: Id,
     v: &Json,
-    metaschemas: &HashMap<String, Id>,
+    metaschemas: &HashMap<Arc<str>, Id>,
 ) -> Result<(), Violation> {
     Whole { arena, metaschemas: Some(metaschemas), steps: &Cell::new(0) }.validate(meta, v, Some(meta))
 }
@@ -39,7 +46,7 @@ pub(super) fn validate_meta(
 #[derive(Clone, Copy)]
 struct Whole<'a> {
     arena: &'a Arena,
-    metaschemas: Option<&'a HashMap<String, Id>>,
+    metaschemas: Option<&'a HashMap<Arc<str>, Id>>,
     /// How many pairs were looked at.
     steps: &'a Cell<u64>,
 }
@@ -117,7 +124,7 @@ impl Scope<'_> {
 /// What `unevaluated…` would see: properties and items that no schema has looked at yet.
 #[derive(Default)]
 struct Rest {
-    props: BTreeSet<String>,
+    props: BTreeSet<Arc<str>>,
     items: BTreeSet<usize>,
 }
 
@@ -125,11 +132,22 @@ impl Rest {
     fn of(v: &Json, s: &Schema, caller_needs: bool) -> Self {
         let mut rest = Self::default();
         match v {
-            Json::Object(o) if !s.all_props_evaluated && (caller_needs || s.unevaluated_properties.is_some()) => {
-                rest.props = o.keys().cloned().collect();
+            Json::Object(o) => {
+                let (own, all) = s.object.as_ref().map_or((false, false), |rules| {
+                    (rules.unevaluated_properties.is_some(), rules.additional_properties.is_some())
+                });
+                if (caller_needs || own) && !all {
+                    rest.props = o.keys().cloned().collect();
+                }
             }
-            Json::Array(a) if !s.all_items_evaluated && (caller_needs || s.unevaluated_items.is_some()) => {
-                rest.items = (s.num_items_evaluated..a.len()).collect();
+            Json::Array(a) => {
+                let (own, evaluated) = s
+                    .array
+                    .as_ref()
+                    .map_or((false, Some(0)), |rules| (rules.unevaluated_items.is_some(), rules.evaluated(s.draft)));
+                if let Some(evaluated) = evaluated.filter(|_| caller_needs || own) {
+                    rest.items = (evaluated..a.len()).collect();
+                }
             }
             _ => {}
         }
@@ -194,18 +212,14 @@ impl<'a> Validator<'a, '_> {
             }
             self.note(result);
         }
-        match self.v {
-            Json::Object(o) => self.object(s, o),
-            Json::Array(a) => self.array(s, a),
-            Json::String(t) => self.string(s, t),
-            Json::Number(_) => self.number(s),
-            _ => {}
-        }
+        self.by_type(s);
         if self.violations.is_empty() || !self.silent {
-            if s.draft >= Draft::D2019 {
-                self.dynamic_refs(s);
+            if let Some(dynamic) = s.dynamic.as_deref().filter(|_| s.draft >= Draft::D2019) {
+                self.dynamic_refs(dynamic);
             }
-            self.conditions(s);
+            if let Some(logic) = &s.logic {
+                self.conditions(logic);
+            }
             if s.draft >= Draft::D2019 {
                 self.unevaluated(s);
             }
@@ -221,6 +235,33 @@ impl<'a> Validator<'a, '_> {
         }
     }
 
+    /// What the schema demands of values of this type.
+    fn by_type(&mut self, s: &Schema) {
+        match self.v {
+            Json::Object(o) => {
+                if let Some(rules) = &s.object {
+                    self.object(s.draft, rules, o);
+                }
+            }
+            Json::Array(a) => {
+                if let Some(rules) = &s.array {
+                    self.array(s.draft, rules, a);
+                }
+            }
+            Json::String(t) => {
+                if let Some(rules) = &s.string {
+                    self.string(rules, t);
+                }
+            }
+            Json::Number(_) => {
+                if let Some(rules) = &s.number {
+                    self.number(rules);
+                }
+            }
+            _ => {}
+        }
+    }
+
     /// Type, `const`, `enum`, `format`: with one of these wrong nothing else is said.
     fn check_value(&self, s: &Schema) -> Result<(), Violation> {
         let v = self.v;
@@ -233,7 +274,22 @@ impl<'a> Validator<'a, '_> {
         if !right {
             return Err(self.other(|| format!("got {}, want {}", t.names().concat(), s.types.names().join(" or "))));
         }
-        if let Some(want) = &s.constant
+        if let Some(choice) = &s.choice {
+            self.check_choice(choice)?;
+        }
+        if let Some(name) = s.format
+            && let Json::String(text) = v
+            && let Err(e) = format::check(name, text)
+        {
+            return Err(self.other(|| format!("{} is not valid {name}: {e}", single_quote(text))));
+        }
+        Ok(())
+    }
+
+    fn check_choice(&self, choice: &Choice) -> Result<(), Violation> {
+        let v = self.v;
+        let t = Types::of(v);
+        if let Some(want) = &choice.constant
             && !self.equal(v, want)?
         {
             return Err(self.other(|| match want {
@@ -241,7 +297,7 @@ impl<'a> Validator<'a, '_> {
                 _ => format!("value must be {}", display(want)),
             }));
         }
-        if let Some((values, types)) = &s.enumeration {
+        if let Some((values, types)) = &choice.enumeration {
             let mut matched = false;
             if types.contains(t) {
                 for want in values {
@@ -255,12 +311,6 @@ impl<'a> Validator<'a, '_> {
                 return Err(self.other(|| enum_text(values)));
             }
         }
-        if let Some(name) = s.format
-            && let Json::String(text) = v
-            && let Err(e) = format::check(name, text)
-        {
-            return Err(self.other(|| format!("{} is not valid {name}: {e}", single_quote(text))));
-        }
         Ok(())
     }
 
@@ -268,15 +318,15 @@ impl<'a> Validator<'a, '_> {
         a.equals(b).map_err(|t| self.other(|| format!("invalid jsonType {t}")))
     }
 
-    fn object(&mut self, s: &Schema, obj: &'a BTreeMap<String, Json>) {
+    fn object(&mut self, draft: Draft, rules: &ObjectRules, obj: &'a Members<Json>) {
         let n = obj.len() as i64;
-        if let Some(want) = s.min_properties.filter(|want| n < *want) {
+        if let Some(want) = rules.min_properties.filter(|want| n < *want) {
             self.add(|| format!("minProperties: got {}, want {}", int(n), int(want)));
         }
-        if let Some(want) = s.max_properties.filter(|want| n > *want) {
+        if let Some(want) = rules.max_properties.filter(|want| n > *want) {
             self.add(|| format!("maxProperties: got {}, want {}", int(n), int(want)));
         }
-        if let Some(missing) = missing(obj, &s.required) {
+        if let Some(missing) = missing(obj, &rules.required) {
             self.add(|| match &missing[..] {
                 [one] => format!("missing property {}", single_quote(one)),
                 all => format!("missing properties {}", quoted(all)),
@@ -285,7 +335,7 @@ impl<'a> Validator<'a, '_> {
         if self.done() {
             return;
         }
-        for (name, dependency) in &s.dependencies {
+        for (name, dependency) in rules.dependencies.iter() {
             if obj.contains_key(name) {
                 match dependency {
                     Dependency::Required(wanted) => self.required_with(obj, name, wanted),
@@ -296,55 +346,55 @@ impl<'a> Validator<'a, '_> {
                 }
             }
         }
-        self.properties(s, obj);
-        if s.draft == Draft::D4 {
+        self.properties(rules, obj);
+        if draft == Draft::D4 {
             return;
         }
-        if let Some(id) = s.property_names {
+        if let Some(id) = rules.property_names {
             for name in obj.keys() {
                 self.property_name(id, name);
             }
         }
-        if s.draft == Draft::D6 {
+        if draft == Draft::D6 {
             return;
         }
-        for (name, id) in &s.dependent_schemas {
+        for (name, id) in rules.dependent_schemas.iter() {
             if obj.contains_key(name) {
                 let result = self.validate_self(*id, "", false);
                 self.note(result);
             }
         }
-        for (name, wanted) in &s.dependent_required {
+        for (name, wanted) in rules.dependent_required.iter() {
             if obj.contains_key(name) {
                 self.required_with(obj, name, wanted);
             }
         }
     }
 
-    fn required_with(&mut self, obj: &BTreeMap<String, Json>, name: &str, wanted: &[String]) {
+    fn required_with(&mut self, obj: &Members<Json>, name: &str, wanted: &[Arc<str>]) {
         if let Some(missing) = missing(obj, wanted) {
             self.add(|| format!("properties {} required, if {} exists", quoted(&missing), single_quote(name)));
         }
     }
 
-    fn properties(&mut self, s: &Schema, obj: &'a BTreeMap<String, Json>) {
+    fn properties(&mut self, rules: &ObjectRules, obj: &'a Members<Json>) {
         let mut additional = Vec::new();
-        for (name, v) in obj {
+        for (name, v) in obj.iter() {
             if self.done() {
                 return;
             }
             let mut evaluated = false;
-            if let Some(id) = s.properties.get(name) {
+            if let Some(id) = rules.properties.get(name) {
                 evaluated = true;
                 self.validate_value(*id, v, name.clone());
             }
-            for (pattern, id) in &s.pattern_properties {
+            for (pattern, id) in &rules.pattern_properties {
                 if pattern.is_match(name.as_bytes()) {
                     evaluated = true;
                     self.validate_value(*id, v, name.clone());
                 }
             }
-            if !evaluated && let Some(a) = s.additional_properties {
+            if !evaluated && let Some(a) = rules.additional_properties {
                 evaluated = true;
                 match a {
                     Additional::Bool(true) => {}
@@ -361,13 +411,13 @@ impl<'a> Validator<'a, '_> {
         }
     }
 
-    fn property_name(&mut self, id: Id, name: &str) {
+    fn property_name(&mut self, id: Id, name: &Arc<str>) {
         let (mut schema, mut meta) = (id, self.meta);
         if let Some(other) = self.meta_of(id) {
             (schema, meta) = (other, Some(other));
         }
         // A value of its own: the name.
-        let v = Json::String(name.to_owned());
+        let v = Json::String(name.clone());
         let whole = Whole { arena: self.whole.arena, metaschemas: self.whole.metaschemas, steps: self.whole.steps };
         if let Err(mut violation) = whole.validate(schema, &v, meta) {
             violation.at = At::Shared(self.at.clone());
@@ -376,15 +426,15 @@ impl<'a> Validator<'a, '_> {
         }
     }
 
-    fn array(&mut self, s: &Schema, arr: &'a [Json]) {
+    fn array(&mut self, draft: Draft, rules: &ArrayRules, arr: &'a [Json]) {
         let n = arr.len() as i64;
-        if let Some(want) = s.min_items.filter(|want| n < *want) {
+        if let Some(want) = rules.min_items.filter(|want| n < *want) {
             self.add(|| format!("minItems: got {}, want {}", int(n), int(want)));
         }
-        if let Some(want) = s.max_items.filter(|want| n > *want) {
+        if let Some(want) = rules.max_items.filter(|want| n > *want) {
             self.add(|| format!("maxItems: got {}, want {}", int(n), int(want)));
         }
-        if s.unique_items {
+        if rules.unique_items {
             match duplicates(arr) {
                 Ok(None) => {}
                 Ok(Some((i, j))) => {
@@ -393,59 +443,59 @@ impl<'a> Validator<'a, '_> {
                 Err(t) => self.add(|| format!("invalid jsonType {t}")),
             }
         }
-        if s.draft < Draft::D2020 {
-            self.items(s, arr);
+        if draft < Draft::D2020 {
+            self.items(rules, arr);
         } else {
             for (i, v) in arr.iter().enumerate() {
-                if let Some(id) = s.prefix_items.get(i).copied().or(s.items_2020) {
-                    self.validate_value(id, v, i.to_string());
+                if let Some(id) = rules.prefix_items.get(i).copied().or(rules.items_2020) {
+                    self.validate_value(id, v, i.to_string().into());
                 }
             }
         }
-        if let Some(id) = s.contains {
-            self.contains(s, id, arr);
+        if let Some(id) = rules.contains {
+            self.contains(draft, rules, id, arr);
         }
     }
 
     /// `items` and `additionalItems` before 2020-12.
-    fn items(&mut self, s: &Schema, arr: &'a [Json]) {
-        let evaluated = match &s.items {
+    fn items(&mut self, rules: &ArrayRules, arr: &'a [Json]) {
+        let evaluated = match &rules.items {
             None => 0,
             Some(Items::One(id)) => {
                 for (i, v) in arr.iter().enumerate() {
-                    self.validate_value(*id, v, i.to_string());
+                    self.validate_value(*id, v, i.to_string().into());
                 }
                 arr.len()
             }
             Some(Items::Each(ids)) => {
                 for (i, (v, id)) in arr.iter().zip(ids).enumerate() {
-                    self.validate_value(*id, v, i.to_string());
+                    self.validate_value(*id, v, i.to_string().into());
                 }
                 arr.len().min(ids.len())
             }
         };
-        match s.additional_items {
+        match rules.additional_items {
             Some(Additional::Bool(false)) if evaluated != arr.len() => {
                 let rest = (arr.len() - evaluated) as i64;
                 self.add(|| format!("last {} additionalItem(s) not allowed", int(rest)));
             }
             Some(Additional::Schema(id)) => {
                 for (i, v) in arr.iter().enumerate().skip(evaluated) {
-                    self.validate_value(id, v, i.to_string());
+                    self.validate_value(id, v, i.to_string().into());
                 }
             }
             _ => {}
         }
     }
 
-    fn contains(&mut self, s: &Schema, id: Id, arr: &'a [Json]) {
+    fn contains(&mut self, draft: Draft, rules: &ArrayRules, id: Id, arr: &'a [Json]) {
         let (mut matched, mut violations) = (Vec::new(), Vec::new());
         for (i, v) in arr.iter().enumerate() {
-            match self.try_value(id, v, i.to_string()) {
+            match self.try_value(id, v, i.to_string().into()) {
                 Err(violation) => violations.push(violation),
                 Ok(()) => {
                     matched.push(i.to_string());
-                    if s.draft >= Draft::D2020 {
+                    if draft >= Draft::D2020 {
                         self.rest.items.remove(&i);
                     }
                 }
@@ -453,7 +503,7 @@ impl<'a> Validator<'a, '_> {
         }
         let n = matched.len() as i64;
         let found = || format!("but matched {} items at {}", int(n), matched.join(" "));
-        if let Some(want) = s.min_contains {
+        if let Some(want) = rules.min_contains {
             if n < want {
                 let found = if n == 0 { "but none matched".into() } else { found() };
                 let text = || format!("min {} items required to match contains schema, {found}", int(want));
@@ -462,33 +512,33 @@ impl<'a> Validator<'a, '_> {
         } else if n == 0 {
             self.add_all(violations, || "no items match contains schema".into());
         }
-        if let Some(want) = s.max_contains.filter(|want| n > *want) {
+        if let Some(want) = rules.max_contains.filter(|want| n > *want) {
             self.add(|| format!("max {} items required to match contains schema, {}", int(want), found()));
         }
     }
 
-    fn string(&mut self, s: &Schema, text: &str) {
+    fn string(&mut self, rules: &StringRules, text: &str) {
         let n = || text.chars().count() as i64;
-        if let Some(want) = s.min_length.filter(|want| n() < *want) {
+        if let Some(want) = rules.min_length.filter(|want| n() < *want) {
             self.add(|| format!("minLength: got {}, want {}", int(n()), int(want)));
         }
-        if let Some(want) = s.max_length.filter(|want| n() > *want) {
+        if let Some(want) = rules.max_length.filter(|want| n() > *want) {
             self.add(|| format!("maxLength: got {}, want {}", int(n()), int(want)));
         }
-        if let Some((regexp, pattern)) = &s.pattern
+        if let Some((regexp, pattern)) = &rules.pattern
             && !regexp.is_match(text.as_bytes())
         {
             self.add(|| format!("{} does not match pattern {}", single_quote(text), single_quote(pattern)));
         }
     }
 
-    fn number(&mut self, s: &Schema) {
+    fn number(&mut self, rules: &NumberRules) {
         let bounds = [
-            ("minimum", &s.minimum, (|a, b| a.compare(b).is_lt()) as fn(&Decimal, &Decimal) -> bool),
-            ("maximum", &s.maximum, |a, b| a.compare(b).is_gt()),
-            ("exclusiveMinimum", &s.exclusive_minimum, |a, b| a.compare(b).is_le()),
-            ("exclusiveMaximum", &s.exclusive_maximum, |a, b| a.compare(b).is_ge()),
-            ("multipleOf", &s.multiple_of, |a, b| !a.is_multiple_of(b)),
+            ("minimum", &rules.minimum, (|a, b| a.compare(b).is_lt()) as fn(&Decimal, &Decimal) -> bool),
+            ("maximum", &rules.maximum, |a, b| a.compare(b).is_gt()),
+            ("exclusiveMinimum", &rules.exclusive_minimum, |a, b| a.compare(b).is_le()),
+            ("exclusiveMaximum", &rules.exclusive_maximum, |a, b| a.compare(b).is_ge()),
+            ("multipleOf", &rules.multiple_of, |a, b| !a.is_multiple_of(b)),
         ];
         if bounds.iter().all(|(_, want, _)| want.is_none()) {
             return;
@@ -505,15 +555,15 @@ impl<'a> Validator<'a, '_> {
         }
     }
 
-    fn conditions(&mut self, s: &Schema) {
-        if let Some(id) = s.not
+    fn conditions(&mut self, logic: &Logic) {
+        if let Some(id) = logic.not
             && self.validate_self(id, "", true).is_ok()
         {
             self.add(|| "'not' failed".into());
         }
-        if !s.all_of.is_empty() {
+        if !logic.all_of.is_empty() {
             let mut violations = Vec::new();
-            for id in &s.all_of {
+            for id in &logic.all_of {
                 if let Err(violation) = self.validate_self(*id, "", false) {
                     violations.push(violation);
                     if self.silent {
@@ -525,9 +575,9 @@ impl<'a> Validator<'a, '_> {
                 self.add_all(violations, || "'allOf' failed".into());
             }
         }
-        if !s.any_of.is_empty() {
+        if !logic.any_of.is_empty() {
             let (mut matched, mut violations) = (false, Vec::new());
-            for id in &s.any_of {
+            for id in &logic.any_of {
                 match self.validate_self(*id, "", false) {
                     Err(violation) => violations.push(violation),
                     Ok(()) => {
@@ -543,11 +593,11 @@ impl<'a> Validator<'a, '_> {
                 self.add_all(violations, || "'anyOf' failed".into());
             }
         }
-        if !s.one_of.is_empty() {
-            self.one_of(s);
+        if !logic.one_of.is_empty() {
+            self.one_of(logic);
         }
-        if let Some(id) = s.if_ {
-            let branch = if self.validate_self(id, "", true).is_ok() { s.then } else { s.else_ };
+        if let Some(id) = logic.if_ {
+            let branch = if self.validate_self(id, "", true).is_ok() { logic.then } else { logic.else_ };
             if let Some(id) = branch {
                 let result = self.validate_self(id, "", false);
                 self.note(result);
@@ -555,9 +605,9 @@ impl<'a> Validator<'a, '_> {
         }
     }
 
-    fn one_of(&mut self, s: &Schema) {
+    fn one_of(&mut self, logic: &Logic) {
         let (mut matched, mut violations) = (None, Vec::new());
-        for (i, id) in s.one_of.iter().enumerate() {
+        for (i, id) in logic.one_of.iter().enumerate() {
             match (self.validate_self(*id, "", matched.is_some()), matched) {
                 (Err(violation), None) => violations.push(violation),
                 (Err(_), Some(_)) => {}
@@ -575,7 +625,9 @@ impl<'a> Validator<'a, '_> {
     }
 
     fn unevaluated(&mut self, s: &Schema) {
-        match (self.v, s.unevaluated_properties, s.unevaluated_items) {
+        let properties = s.object.as_ref().and_then(|rules| rules.unevaluated_properties);
+        let items = s.array.as_ref().and_then(|rules| rules.unevaluated_items);
+        match (self.v, properties, items) {
             (Json::Object(o), Some(id), _) => {
                 for name in std::mem::take(&mut self.rest.props) {
                     if let Some(v) = o.get(&name) {
@@ -586,7 +638,7 @@ impl<'a> Validator<'a, '_> {
             (Json::Array(a), _, Some(id)) => {
                 for i in std::mem::take(&mut self.rest.items) {
                     if let Some(v) = a.get(i) {
-                        self.validate_value(id, v, i.to_string());
+                        self.validate_value(id, v, i.to_string().into());
                     }
                 }
             }
@@ -594,13 +646,13 @@ impl<'a> Validator<'a, '_> {
         }
     }
 
-    fn dynamic_refs(&mut self, s: &Schema) {
+    fn dynamic_refs(&mut self, dynamic: &Dynamic) {
         let arena = self.whole.arena;
-        if let Some(mut target) = s.recursive_ref {
-            if arena.get(target).recursive_anchor {
+        if let Some(mut target) = dynamic.recursive_ref {
+            if arena.get(target).recursive_anchor() {
                 let mut scope = Some(self.scope);
                 while let Some(sc) = scope {
-                    if arena.get(arena.get(sc.schema).resource).recursive_anchor {
+                    if arena.get(arena.get(sc.schema).resource).recursive_anchor() {
                         target = sc.schema;
                     }
                     scope = sc.parent;
@@ -609,13 +661,13 @@ impl<'a> Validator<'a, '_> {
             let result = self.validate_ref(target, "$recursiveRef");
             self.note(result);
         }
-        if let Some((first, anchor)) = &s.dynamic_ref {
+        if let Some((first, anchor)) = &dynamic.reference {
             let mut target = *first;
-            if !anchor.is_empty() && arena.get(target).dynamic_anchor == *anchor {
+            if !anchor.is_empty() && arena.get(target).dynamic_anchor() == anchor {
                 let mut scope = Some(self.scope);
                 while let Some(sc) = scope {
-                    if let Some(id) = arena.get(arena.get(sc.schema).resource).dynamic_anchors.get(anchor) {
-                        target = *id;
+                    if let Some(id) = arena.get(arena.get(sc.schema).resource).at_dynamic_anchor(anchor) {
+                        target = id;
                     }
                     scope = sc.parent;
                 }
@@ -656,12 +708,12 @@ impl<'a> Validator<'a, '_> {
     }
 
     /// A value inside this one; its violations become this one's.
-    fn validate_value(&mut self, schema: Id, v: &'a Json, token: String) {
+    fn validate_value(&mut self, schema: Id, v: &'a Json, token: Arc<str>) {
         let result = self.try_value(schema, v, token);
         self.note(result);
     }
 
-    fn try_value(&self, schema: Id, v: &'a Json, token: String) -> Result<(), Violation> {
+    fn try_value(&self, schema: Id, v: &'a Json, token: Arc<str>) -> Result<(), Violation> {
         let (vid, depth) = (self.scope.vid + 1, self.scope.depth + 1);
         let scope = Scope { schema, keyword: "", vid, depth, parent: Some(self.scope) };
         let at = self.at.join(token);
@@ -683,7 +735,7 @@ impl<'a> Validator<'a, '_> {
     /// While a schema is validated: the schema to use at a place, and the metaschema from there on.
     fn through_meta(&self, schema: Id, at: &Path) -> (Id, Option<Id>) {
         if self.meta == Some(schema)
-            && let Some(id) = self.whole.metaschemas.and_then(|m| m.get(&pointer(&at.tokens())))
+            && let Some(id) = self.whole.metaschemas.and_then(|m| m.get(&*pointer(&at.tokens())))
         {
             return (*id, Some(*id));
         }
@@ -692,7 +744,7 @@ impl<'a> Validator<'a, '_> {
 
     fn meta_of(&self, schema: Id) -> Option<Id> {
         let metaschemas = self.whole.metaschemas.filter(|_| self.meta == Some(schema))?;
-        metaschemas.get(&pointer(&self.at.tokens())).copied()
+        metaschemas.get(&*pointer(&self.at.tokens())).copied()
     }
 
     const fn done(&self) -> bool {
@@ -727,8 +779,8 @@ impl<'a> Validator<'a, '_> {
     }
 }
 
-fn missing(obj: &BTreeMap<String, Json>, wanted: &[String]) -> Option<Vec<String>> {
-    let missing: Vec<String> = wanted.iter().filter(|w| !obj.contains_key(*w)).cloned().collect();
+fn missing(obj: &Members<Json>, wanted: &[Arc<str>]) -> Option<Vec<Arc<str>>> {
+    let missing: Vec<Arc<str>> = wanted.iter().filter(|w| !obj.contains_key(w)).cloned().collect();
     (!missing.is_empty()).then_some(missing)
 }
 
@@ -761,7 +813,7 @@ fn duplicates(arr: &[Json]) -> Result<Option<(usize, usize)>, &str> {
 fn hash(v: &Json) -> String {
     match v {
         Json::Number(_) => v.decimal().map_or_else(|| "0".into(), |n| n.to_f64().to_string()),
-        Json::String(s) => s.clone(),
+        Json::String(s) => (**s).into(),
         Json::Bool(b) => b.to_string(),
         Json::Null | Json::Invalid(_) => "null".into(),
         Json::Array(a) => a.iter().map(|v| hash(v) + ",").collect(),
@@ -769,7 +821,7 @@ fn hash(v: &Json) -> String {
     }
 }
 
-fn quoted(names: &[String]) -> String {
+fn quoted(names: &[Arc<str>]) -> String {
     names.iter().map(|n| single_quote(n)).collect::<Vec<_>>().join(", ")
 }
 
@@ -777,7 +829,7 @@ fn quoted(names: &[String]) -> String {
 fn display(v: &Json) -> String {
     match v {
         Json::String(s) => single_quote(s),
-        Json::Number(n) => n.clone(),
+        Json::Number(n) => (**n).into(),
         Json::Bool(b) => b.to_string(),
         Json::Null => "<nil>".into(),
         Json::Array(_) | Json::Object(_) | Json::Invalid(_) => "value".into(),
