@@ -56,7 +56,7 @@ struct Meta {
     vocabs: HashMap<&'static str, Id>,
 }
 
-/// Each is compiled when a schema of its draft is met: most processes meet one draft.
+/// Each is compiled when a schema of its draft is met that is not plainly right: in most processes none is.
 static META: [LazyLock<Meta>; 5] = [
     LazyLock::new(|| Meta::compile(Draft::D4)),
     LazyLock::new(|| Meta::compile(Draft::D6)),

@@ -2,7 +2,7 @@
 //!
 //! A port of `draft.go` and `position.go` of santhosh-tekuri/jsonschema 6.0.3.
 
-use std::collections::BTreeMap;
+use std::sync::Arc;
 
 use super::json::Json;
 use super::location::{escape, q, split};
@@ -18,40 +18,40 @@ pub(super) enum Draft {
     D2020,
 }
 
-/// One step of a path to subschemas.
+/// Which schemas there are at a keyword.
 #[derive(Clone, Copy)]
-enum Step {
-    Prop(&'static str),
-    AllProps,
-    AllItems,
+enum Where {
+    Itself,
+    EachMember,
+    EachItem,
 }
 
-use Step::{AllItems, AllProps, Prop};
+use Where::{EachItem, EachMember, Itself};
 
-const D4_PATHS: &[&[Step]] = &[
-    &[Prop("definitions"), AllProps],
-    &[Prop("not")],
-    &[Prop("allOf"), AllItems],
-    &[Prop("anyOf"), AllItems],
-    &[Prop("oneOf"), AllItems],
-    &[Prop("properties"), AllProps],
-    &[Prop("additionalProperties")],
-    &[Prop("patternProperties"), AllProps],
-    &[Prop("items")],
-    &[Prop("items"), AllItems],
-    &[Prop("additionalItems")],
-    &[Prop("dependencies"), AllProps],
+const D4_KEYWORDS: &[(&str, Where)] = &[
+    ("definitions", EachMember),
+    ("not", Itself),
+    ("allOf", EachItem),
+    ("anyOf", EachItem),
+    ("oneOf", EachItem),
+    ("properties", EachMember),
+    ("additionalProperties", Itself),
+    ("patternProperties", EachMember),
+    ("items", Itself),
+    ("items", EachItem),
+    ("additionalItems", Itself),
+    ("dependencies", EachMember),
 ];
-const D6_PATHS: &[&[Step]] = &[&[Prop("propertyNames")], &[Prop("contains")]];
-const D7_PATHS: &[&[Step]] = &[&[Prop("if")], &[Prop("then")], &[Prop("else")]];
-const D2019_PATHS: &[&[Step]] = &[
-    &[Prop("$defs"), AllProps],
-    &[Prop("dependentSchemas"), AllProps],
-    &[Prop("unevaluatedProperties")],
-    &[Prop("unevaluatedItems")],
-    &[Prop("contentSchema")],
+const D6_KEYWORDS: &[(&str, Where)] = &[("propertyNames", Itself), ("contains", Itself)];
+const D7_KEYWORDS: &[(&str, Where)] = &[("if", Itself), ("then", Itself), ("else", Itself)];
+const D2019_KEYWORDS: &[(&str, Where)] = &[
+    ("$defs", EachMember),
+    ("dependentSchemas", EachMember),
+    ("unevaluatedProperties", Itself),
+    ("unevaluatedItems", Itself),
+    ("contentSchema", Itself),
 ];
-const D2020_PATHS: &[&[Step]] = &[&[Prop("prefixItems"), AllItems]];
+const D2020_KEYWORDS: &[(&str, Where)] = &[("prefixItems", EachItem)];
 
 impl Draft {
     /// The URL of its schema.
@@ -157,45 +157,35 @@ impl Draft {
         Ok(Some(vocabs))
     }
 
-    /// The subschemas directly in a schema, with their pointers.
-    pub fn subschemas<'j>(self, schema: &'j Json, ptr: &str) -> BTreeMap<String, &'j Json> {
-        let mut found = BTreeMap::new();
+    /// The subschemas directly in a schema, with their pointers and in the order of these.
+    pub fn subschemas<'j>(self, schema: &'j Json, ptr: &str) -> Vec<(Arc<str>, &'j Json)> {
         let sets = [
-            (Self::D4, D4_PATHS),
-            (Self::D6, D6_PATHS),
-            (Self::D7, D7_PATHS),
-            (Self::D2019, D2019_PATHS),
-            (Self::D2020, D2020_PATHS),
+            (Self::D4, D4_KEYWORDS),
+            (Self::D6, D6_KEYWORDS),
+            (Self::D7, D7_KEYWORDS),
+            (Self::D2019, D2019_KEYWORDS),
+            (Self::D2020, D2020_KEYWORDS),
         ];
-        for path in sets.iter().filter(|(since, _)| self >= *since).flat_map(|(_, paths)| *paths) {
-            collect(path, schema, ptr, &mut found);
+        let mut found: Vec<(Arc<str>, &Json)> = Vec::new();
+        for (name, v) in schema.as_object().into_iter().flat_map(Members::iter) {
+            let keywords = sets.iter().filter(|(since, _)| self >= *since).flat_map(|(_, keywords)| *keywords);
+            for (keyword, place) in keywords.filter(|(keyword, _)| **keyword == **name) {
+                match (place, v) {
+                    (Itself, v) => found.push(([ptr, "/", keyword].concat().into(), v)),
+                    (EachMember, Json::Object(o)) => {
+                        let below = |k: &str| [ptr, "/", keyword, "/", &escape(k)].concat().into();
+                        found.extend(o.iter().map(|(k, v)| (below(k), v)));
+                    }
+                    (EachItem, Json::Array(a)) => {
+                        let below = |i: usize| format!("{ptr}/{keyword}/{i}").into();
+                        found.extend(a.iter().enumerate().map(|(i, v)| (below(i), v)));
+                    }
+                    _ => {}
+                }
+            }
         }
+        found.sort_by(|(a, _), (b, _)| a.cmp(b));
         found
-    }
-}
-
-fn collect<'j>(path: &[Step], v: &'j Json, ptr: &str, found: &mut BTreeMap<String, &'j Json>) {
-    let Some((step, rest)) = path.split_first() else {
-        found.insert(ptr.to_owned(), v);
-        return;
-    };
-    match (step, v) {
-        (Prop(name), Json::Object(o)) => {
-            if let Some(v) = o.get(name) {
-                collect(rest, v, &[ptr, "/", name].concat(), found);
-            }
-        }
-        (AllProps, Json::Object(o)) => {
-            for (k, v) in o.iter() {
-                collect(rest, v, &[ptr, "/", &escape(k)].concat(), found);
-            }
-        }
-        (AllItems, Json::Array(a)) => {
-            for (i, v) in a.iter().enumerate() {
-                collect(rest, v, &format!("{ptr}/{i}"), found);
-            }
-        }
-        _ => {}
     }
 }
 

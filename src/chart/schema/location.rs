@@ -3,6 +3,7 @@
 //! A port of `util.go` of santhosh-tekuri/jsonschema 6.0.3.
 
 use std::borrow::Cow;
+use std::hash::{Hash, Hasher};
 use std::sync::Arc;
 
 use super::json::Json;
@@ -10,10 +11,17 @@ use crate::golang::strconv::quote;
 use crate::golang::url::{Mode, Url, escape as url_escape, unescape as url_unescape};
 
 /// A schema's place: a document and a JSON pointer into it.
-#[derive(Clone, Debug, PartialEq, Eq, Hash, PartialOrd, Ord)]
+#[derive(Clone, Debug, PartialEq, Eq)]
 pub(super) struct Place {
     pub url: Arc<str>,
     pub ptr: Arc<str>,
+}
+
+/// By the pointer alone: most places of a compilation are in one document.
+impl Hash for Place {
+    fn hash<H: Hasher>(&self, state: &mut H) {
+        self.ptr.hash(state);
+    }
 }
 
 impl Place {

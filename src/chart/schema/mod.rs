@@ -5,12 +5,14 @@
 //! read once, at the edge.
 
 mod compile;
+mod distinct;
 mod draft;
 mod error;
 mod format;
 mod json;
 mod location;
 mod members;
+mod plain;
 mod roots;
 mod rules;
 mod types;

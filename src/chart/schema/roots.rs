@@ -10,6 +10,7 @@ use super::compile::Compiler;
 use super::draft::{Dialect, Draft, metaschema};
 use super::json::Json;
 use super::location::{Place, encode, is_anchor, join, parse_url_error, q, split, split_fragment};
+use super::plain::is_plain;
 use super::rules::Id;
 use super::validate::validate_meta;
 use crate::diagnostic::LogLine;
@@ -277,7 +278,7 @@ impl<'s> Roots<'s> {
         let (above, dialect) = (of_base.ptr.clone(), of_base.dialect.clone());
         r.collect_anchors(schema, ptr, &above)?;
         for (ptr, v) in draft.subschemas(schema, ptr) {
-            self.collect_resources(r, v, &base, &ptr.into(), &dialect)?;
+            self.collect_resources(r, v, &base, &ptr, &dialect)?;
         }
         Ok(())
     }
@@ -331,6 +332,11 @@ impl Compiler<'_> {
     }
 
     fn validate_schema(&mut self, root: &Root, v: &Json, ptr: &str) -> Result<(), String> {
+        let draft = root.resource("").dialect.draft;
+        let one_draft = root.resources.values().all(|r| r.dialect.draft == draft && r.dialect.vocabs.is_none());
+        if one_draft && is_plain(v, draft) {
+            return Ok(());
+        }
         let metaschemas: HashMap<Arc<str>, Id> =
             root.resources.iter().map(|(ptr, r)| (ptr.clone(), self.metaschema(r))).collect();
         let meta = metaschemas.get(&root.resource(ptr).ptr).copied().unwrap_or(Id::FIRST);
