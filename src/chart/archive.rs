@@ -36,18 +36,32 @@ pub fn read(bytes: &[u8]) -> Result<Vec<File>, ArchiveError> {
 
 /// [`read`] for who only renders: what rendering does not ask for by itself stays packed. Each file is shown when it is there.
 pub(super) fn read_to_render(bytes: &Arc<Vec<u8>>, seen: &mut dyn FnMut(&File)) -> Result<Vec<File>, ArchiveError> {
-    read_with(bytes, MAX_CHART_SIZE, Some(&Packed::new(bytes)), seen)
+    read_with(bytes, MAX_CHART_SIZE, &Unpack::ToRender(Packed::new(bytes)), seen)
+}
+
+/// What [`read_to_render`] left packed, in its place among the files; the others are empty.
+pub(super) fn read_late(bytes: &[u8]) -> Result<Vec<File>, ArchiveError> {
+    read_with(bytes, MAX_CHART_SIZE, &Unpack::Late, &mut |_| {})
+}
+
+/// Which files are unpacked.
+enum Unpack {
+    All,
+    /// All but those that can wait.
+    ToRender(Arc<Packed>),
+    /// Those that could wait.
+    Late,
 }
 
 /// [`read`] with another limit than Helm's, in bytes; each file is shown when it is there.
 pub(super) fn read_limited(bytes: &[u8], limit: u64, seen: &mut dyn FnMut(&File)) -> Result<Vec<File>, ArchiveError> {
-    read_with(bytes, limit, None, seen)
+    read_with(bytes, limit, &Unpack::All, seen)
 }
 
 fn read_with(
     bytes: &[u8],
     limit: u64,
-    packed: Option<&Arc<Packed>>,
+    unpack: &Unpack,
     seen: &mut dyn FnMut(&File),
 ) -> Result<Vec<File>, ArchiveError> {
     check_gzip_header(bytes).map_err(|e| ArchiveError(e.into()))?;
@@ -63,9 +77,12 @@ fn read_with(
         if header.size > remaining || files.len() >= MAX_FILES {
             return too_large();
         }
-        let (data, len) = match packed.filter(|_| can_wait(&name)) {
-            Some(packed) => (Contents::packed(packed.clone(), files.len()), tar.skip().map_err(io_text)?),
-            None => {
+        let (data, len) = match unpack {
+            Unpack::ToRender(packed) if can_wait(&name) => {
+                (Contents::packed(packed.clone(), files.len()), tar.skip().map_err(io_text)?)
+            }
+            Unpack::Late if !can_wait(&name) => (Contents::default(), tar.skip().map_err(io_text)?),
+            _ => {
                 let data = read_file(&mut tar, header.size, remaining).map_err(io_text)?;
                 let len = data.len() as u64;
                 (data.strip_prefix(b"\xef\xbb\xbf").map(Arc::from).unwrap_or(data).into(), len)
@@ -351,7 +368,7 @@ mod tests {
         for limit in [2999, 3000, 3010, 3018, 3019, 4000] {
             let packed = Packed::new(&bytes);
             let names = |files: Vec<File>| files.into_iter().map(|f| f.name).collect::<Vec<_>>();
-            let late = read_with(&bytes, limit, Some(&packed), &mut |_| {}).map(names);
+            let late = read_with(&bytes, limit, &Unpack::ToRender(packed), &mut |_| {}).map(names);
             assert_eq!(late, read_limited(&bytes, limit, &mut |_| {}).map(names), "{limit}");
         }
     }

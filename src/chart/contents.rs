@@ -35,9 +35,8 @@ impl Packed {
     fn files(&self) -> &[Arc<[u8]>] {
         self.files.get_or_init(|| {
             // It could be read before, so it can be read again.
-            let files = archive::read(&self.archive).unwrap_or_default();
-            let kept = |f: super::File| if can_wait(&f.name) { f.data.shared().clone() } else { Arc::default() };
-            files.into_iter().map(kept).collect()
+            let files = archive::read_late(&self.archive).unwrap_or_default();
+            files.iter().map(|f| f.data.shared().clone()).collect()
         })
     }
 }

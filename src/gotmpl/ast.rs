@@ -116,8 +116,23 @@ pub struct Command {
 /// `$x.a.b` is idents `["$x", "a", "b"]`; `$` alone is `["$"]`.
 #[derive(Debug)]
 pub struct Variable {
-    pub pos: Pos,
     pub idents: Box<[Name]>,
+}
+
+impl Variable {
+    pub fn pos(&self) -> Pos {
+        place(&self.idents, 0)
+    }
+}
+
+/// Where Go says that a chain of fields is: at the dot of what follows its first name, if anything does. `dot` is how much longer than
+/// its name the first one is.
+fn place(idents: &[Name], dot: Pos) -> Pos {
+    match idents {
+        [_, second, ..] => second.pos.saturating_sub(1),
+        [only] => only.pos.saturating_sub(dot),
+        [] => 0,
+    }
 }
 
 #[derive(Debug)]
@@ -142,7 +157,6 @@ pub enum Expr {
     },
     /// `.a.b`: idents without dots.
     Field {
-        pos: Pos,
         idents: Box<[Name]>,
     },
     Variable(Variable),
@@ -183,17 +197,14 @@ pub struct Number {
 const _: () = assert!(size_of::<Node>() == 16 && size_of::<Expr>() == 24, "a chart has a hundred thousand of them");
 
 impl Expr {
-    pub const fn pos(&self) -> Pos {
+    pub fn pos(&self) -> Pos {
         match self {
-            Self::Dot { pos }
-            | Self::Nil { pos }
-            | Self::Bool { pos, .. }
-            | Self::String { pos, .. }
-            | Self::Field { pos, .. } => *pos,
+            Self::Dot { pos } | Self::Nil { pos } | Self::Bool { pos, .. } | Self::String { pos, .. } => *pos,
+            Self::Field { idents } => place(idents, 1),
             Self::Function { name, .. } => name.pos,
             Self::Chain(c) => c.pos,
             Self::Number(n) => n.pos,
-            Self::Variable(v) => v.pos,
+            Self::Variable(v) => v.pos(),
             Self::Pipe(p) => p.pos,
         }
     }

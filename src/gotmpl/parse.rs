@@ -597,19 +597,15 @@ impl<'s, 't> Parser<'s, 't> {
                 }
             }
         }
-        let mut pos = token.pos();
-        let next = self.peek();
-        if next.kind == Kind::Field {
-            pos = next.pos();
-            while self.peek().kind == Kind::Field {
-                let next = self.next();
-                self.sh.names.push(field(next));
-            }
+        let pos = self.peek().pos();
+        while self.peek().kind == Kind::Field {
+            let next = self.next();
+            self.sh.names.push(field(next));
         }
         let names = moved(&mut self.sh.names, mark);
         let operand = match token.kind {
-            Kind::Field => Expr::Field { pos, idents: names },
-            Kind::Variable => Expr::Variable(Variable { pos, idents: names }),
+            Kind::Field => Expr::Field { idents: names },
+            Kind::Variable => Expr::Variable(Variable { idents: names }),
             _ => match self.sh.operands.pop() {
                 Some(node) if !is_literal(&node) => Expr::Chain(Box::new(Chain { pos, node, fields: names })),
                 literal => {

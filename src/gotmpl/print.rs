@@ -51,7 +51,7 @@ impl Printed for Variable {
     }
 
     fn position(&self) -> Pos {
-        self.pos
+        self.pos()
     }
 }
 
