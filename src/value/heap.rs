@@ -2,6 +2,7 @@
 
 use std::collections::HashMap;
 
+use super::text::head_of;
 use super::{Str, Value, capacity};
 
 /// Reference to a map of a [`Heap`].
@@ -146,12 +147,14 @@ impl Map {
 
     fn find(&self, key: &[u8]) -> Result<usize, usize> {
         // Keys mostly arrive in order: look at the end first.
+        let head = head_of(key);
+        let order = |k: &Str| k.head().cmp(&head).then_with(|| k.as_bytes().cmp(key));
         if let Some((last, _)) = self.entries.last()
-            && last.as_bytes() < key
+            && order(last).is_lt()
         {
             return Err(self.entries.len());
         }
-        self.entries.binary_search_by(|(k, _)| k.as_bytes().cmp(key))
+        self.entries.binary_search_by(|(k, _)| order(k))
     }
 
     pub fn get(&self, key: impl AsRef<[u8]>) -> Option<&Value> {

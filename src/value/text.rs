@@ -44,6 +44,16 @@ impl Str {
         }
     }
 
+    /// The first eight bytes as a number that orders as they do, with zeros behind a shorter text: most texts differ there, and to
+    /// compare numbers takes no call. Where they are equal the rest decides.
+    #[inline]
+    pub(super) fn head(&self) -> u64 {
+        match &self.0 {
+            Repr::Short { bytes, .. } => bytes.first_chunk().map_or(0, |first| u64::from_be_bytes(*first)),
+            Repr::Long(s) => head_of(s),
+        }
+    }
+
     /// The text, with U+FFFD where the bytes are not UTF-8. For messages; never for data.
     pub fn to_text(&self) -> Cow<'_, str> {
         String::from_utf8_lossy(self)
@@ -58,6 +68,22 @@ impl Clone for Str {
             Repr::Long(s) => Repr::Long(s.clone()),
         })
     }
+}
+
+/// [`Str::head`] of bytes.
+#[inline]
+pub(super) fn head_of(s: &[u8]) -> u64 {
+    if let Some(first) = s.first_chunk() {
+        return u64::from_be_bytes(*first);
+    }
+    // Put together in registers, of pieces that may overlap: through memory they would have to be waited for.
+    let n = s.len();
+    let last = 8 * (8 - n as u32);
+    if let (Some(first), Some(end)) = (s.first_chunk(), s.last_chunk()) {
+        return u64::from(u32::from_be_bytes(*first)) << 32 | u64::from(u32::from_be_bytes(*end)) << last;
+    }
+    let at = |i: usize| u64::from(s.get(i).copied().unwrap_or(0)) << (56 - 8 * i as u32);
+    at(0) | at(1) | at(2)
 }
 
 /// A copy made of pieces that registers hold. Left to itself the compiler moves the bytes beside the tag in two halves that overlap,
@@ -95,7 +121,7 @@ impl PartialOrd for Str {
 }
 impl Ord for Str {
     fn cmp(&self, other: &Self) -> Ordering {
-        self.as_bytes().cmp(other.as_bytes())
+        self.head().cmp(&other.head()).then_with(|| self.as_bytes().cmp(other.as_bytes()))
     }
 }
 impl Hash for Str {
@@ -177,5 +203,27 @@ mod tests {
             assert_eq!(s.clone().cmp(&Str::new([&text[..], b"y"].concat())), Ordering::Less);
         }
         assert_eq!(Str::default(), Str::from(""));
+    }
+
+    #[test]
+    fn texts_are_ordered_by_their_bytes() {
+        let mut texts: Vec<Vec<u8>> = vec![b"a\xff".to_vec(), vec![0xff; 9], b"bcdefgh".to_vec(), b"bcdefgha".to_vec()];
+        for len in [0, 1, 2, 3, 4, 5, 6, 7, 8, 9, 15, INLINE, INLINE + 1, 40] {
+            for (at, byte) in [(0, b'b'), (2, 0), (3, 1), (6, b'z'), (7, 0), (8, b'c'), (21, 0x80)] {
+                let mut text = vec![b'a'; len];
+                if let Some(b) = text.get_mut(at) {
+                    *b = byte;
+                }
+                texts.push(text);
+            }
+        }
+        for a in &texts {
+            let padded = [a.as_slice(), &[0; 8]].concat();
+            assert_eq!(Str::new(a).head(), u64::from_be_bytes(*padded.first_chunk().unwrap()), "{a:?}");
+            assert_eq!(Str::new(a).head(), head_of(a));
+            for b in &texts {
+                assert_eq!(Str::new(a).cmp(&Str::new(b)), a.cmp(b), "{a:?} {b:?}");
+            }
+        }
     }
 }
