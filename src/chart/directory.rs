@@ -14,7 +14,7 @@ use crate::golang::errno;
 use super::ignore::Rules;
 use super::limits::{MAX_CHART_SIZE, MAX_FILES};
 use super::listing::Found;
-use super::load::{self, LoadError};
+use super::load::{self, Early, LoadError};
 use super::{Chart, File};
 
 /// The most that is read of one file, in bytes: 512 MiB. A device can have no end.
@@ -49,19 +49,18 @@ pub fn load(path: &Path, log: &mut Vec<LogLine>) -> Result<Chart, LoadError> {
     load::archive_file(&name, &bytes, log)
 }
 
-/// As [`load()`], for who only renders: what rendering does not read by itself stays in its archive until it is asked for. Each of
-/// the chart's files is shown as soon as it was come by.
+/// As [`load()`], for who only renders: what rendering does not read by itself stays in its archive until it is asked for.
 ///
 /// # Errors
 /// As [`load()`]'s.
-pub fn load_to_render(path: &Path, log: &mut Vec<LogLine>, seen: &mut dyn FnMut(&File)) -> Result<Chart, LoadError> {
+pub fn load_to_render(path: &Path, log: &mut Vec<LogLine>, early: &mut dyn Early) -> Result<Chart, LoadError> {
     let name = path.display().to_string();
     let meta = fs::metadata(path).map_err(|e| errno::path_error("stat", &name, &e))?;
     if meta.is_dir() {
-        return load_directory_seen(path, log, seen);
+        return load_directory_early(path, log, early);
     }
     let bytes = read_file(path).map_err(|e| errno::read_error(&name, &e))?;
-    load::archive_file_to_render(&name, &Arc::new(bytes), log, seen)
+    load::archive_file_to_render(&name, &Arc::new(bytes), log, early)
 }
 
 /// Loads as [`load()`] does, but without looking at the chart's API version first: what `helm show` and `helm dependency` do.
@@ -96,10 +95,10 @@ pub fn vendored(chart: &Path) -> Vec<Found> {
 /// # Errors
 /// Helm's text.
 pub fn load_directory(dir: &Path, log: &mut Vec<LogLine>) -> Result<Chart, LoadError> {
-    load_directory_seen(dir, log, &mut |_| {})
+    load_directory_early(dir, log, &mut ())
 }
 
-fn load_directory_seen(dir: &Path, log: &mut Vec<LogLine>, seen: &mut dyn FnMut(&File)) -> Result<Chart, LoadError> {
+fn load_directory_early(dir: &Path, log: &mut Vec<LogLine>, early: &mut dyn Early) -> Result<Chart, LoadError> {
     let top = absolute(dir).map_err(|e| errno::text(&e))?;
     let chart_yaml = top.join("Chart.yaml");
     let shown = chart_yaml.display().to_string();
@@ -108,8 +107,8 @@ fn load_directory_seen(dir: &Path, log: &mut Vec<LogLine>, seen: &mut dyn FnMut(
         .map_err(|e| format!("unable to detect chart at {shown}: {}", errno::path_error("open", &shown, &e)))?;
     load::check_api_version(&text)?;
     let files = read_files(&top, log)?;
-    files.iter().for_each(seen);
-    Ok(load::files(files, log)?)
+    files.iter().for_each(|file| early.file(file));
+    Ok(load::files_early(files, log, early)?)
 }
 
 /// The files of a chart's directory, without the ignored ones.

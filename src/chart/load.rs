@@ -10,7 +10,22 @@ use crate::diagnostic::LogLine;
 
 use super::limits::{Budget, CHART_COST, FILE_COST, MAX_CHART_DEPTH, MAX_CHART_SIZE};
 use super::metadata::{API_VERSION_V1, API_VERSION_V2, Metadata, Nulls};
-use super::{Chart, File, archive, decode, values_file};
+use super::{Chart, File, Table, archive, decode, values_file};
+
+/// Somebody who works ahead: is shown files as soon as they were come by, while others are still unpacked, and may have read one before
+/// it is wanted.
+pub trait Early {
+    /// A file of the chart, its path relative to the chart.
+    fn file(&mut self, _file: &File) {}
+
+    /// What [`values_file::read`] makes of a `values.yaml` that was shown, if that was done already.
+    fn values(&mut self, _text: &Arc<[u8]>) -> Option<Result<Table, String>> {
+        None
+    }
+}
+
+/// Nobody.
+impl Early for () {}
 
 /// Why a chart could not be loaded.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
@@ -39,11 +54,10 @@ impl From<&str> for LoadError {
 /// Helm's text; for archives that cannot be unpacked Helm says only `unable to load chart archive`, and the reason is the detail.
 pub fn archive_file(name: &str, bytes: &[u8], log: &mut Vec<LogLine>) -> Result<Chart, LoadError> {
     archive::ensure(name, bytes).map_err(|e| e.0)?;
-    unpacked(name, archive::read(bytes), log)
+    unpacked(name, archive::read(bytes), log, &mut ())
 }
 
-/// As [`archive_file`], for who only renders: what rendering does not read by itself is unpacked when it is asked for. Each file
-/// of the chart is shown as soon as it was come by, its path relative to the chart.
+/// As [`archive_file`], for who only renders: what rendering does not read by itself is unpacked when it is asked for.
 ///
 /// # Errors
 /// As [`archive_file`]'s.
@@ -51,16 +65,18 @@ pub fn archive_file_to_render(
     name: &str,
     bytes: &Arc<Vec<u8>>,
     log: &mut Vec<LogLine>,
-    seen: &mut dyn FnMut(&File),
+    early: &mut dyn Early,
 ) -> Result<Chart, LoadError> {
     archive::ensure(name, bytes).map_err(|e| e.0)?;
-    unpacked(name, archive::read_to_render(bytes, seen), log)
+    let files = archive::read_to_render(bytes, &mut |file| early.file(file));
+    unpacked(name, files, log, early)
 }
 
 fn unpacked(
     name: &str,
     files: Result<Vec<File>, archive::ArchiveError>,
     log: &mut Vec<LogLine>,
+    early: &mut dyn Early,
 ) -> Result<Chart, LoadError> {
     let files = files.map_err(|e| {
         if e.0 == archive::NOT_GZIP {
@@ -69,7 +85,7 @@ fn unpacked(
             LoadError { message: "unable to load chart archive".into(), detail: Some(e.0) }
         }
     })?;
-    detected(files, log).map_err(|e| wrap_invalid_header(name, e))
+    detected(files, log, early).map_err(|e| wrap_invalid_header(name, e))
 }
 
 /// Helm takes an archive in `charts/` that is no gzip for the whole file's fault.
@@ -105,16 +121,16 @@ pub fn archive_bytes(bytes: &[u8], log: &mut Vec<LogLine>) -> Result<Chart, Load
             format!("unable to load chart archive: {e}")
         }
     })?;
-    detected(files, log)
+    detected(files, log, &mut ())
 }
 
 /// Looks at the first Chart.yaml's `apiVersion`, then loads.
-fn detected(files: Vec<File>, log: &mut Vec<LogLine>) -> Result<Chart, LoadError> {
+fn detected(files: Vec<File>, log: &mut Vec<LogLine>, early: &mut dyn Early) -> Result<Chart, LoadError> {
     let Some(chart_yaml) = files.iter().find(|f| f.name == "Chart.yaml") else {
         return Err("unable to detect chart version, no Chart.yaml found".into());
     };
     check_api_version(&chart_yaml.data)?;
-    Ok(files_at(files, log, &mut Budget::default())?)
+    Ok(files_at(files, log, &mut Budget::default(), early)?)
 }
 
 /// Refuses the versions that Helm's releases refuse. An empty one means `v1`.
@@ -133,7 +149,12 @@ pub fn check_api_version(chart_yaml: &[u8]) -> Result<(), String> {
 /// # Errors
 /// Helm's text: `Chart.yaml file is missing`, `cannot load Chart.yaml: …`, `validation: …`, `error unpacking subchart …`.
 pub fn files(files: Vec<File>, log: &mut Vec<LogLine>) -> Result<Chart, String> {
-    files_at(files, log, &mut Budget::default())
+    files_at(files, log, &mut Budget::default(), &mut ())
+}
+
+/// As [`files`], with somebody who was shown them.
+pub(super) fn files_early(files: Vec<File>, log: &mut Vec<LogLine>, early: &mut dyn Early) -> Result<Chart, String> {
+    files_at(files, log, &mut Budget::default(), early)
 }
 
 /// A chart while its files are sorted into it.
@@ -146,7 +167,12 @@ struct Loading {
     subcharts: BTreeMap<String, Vec<File>>,
 }
 
-fn files_at(files: Vec<File>, log: &mut Vec<LogLine>, budget: &mut Budget) -> Result<Chart, String> {
+fn files_at(
+    files: Vec<File>,
+    log: &mut Vec<LogLine>,
+    budget: &mut Budget,
+    early: &mut dyn Early,
+) -> Result<Chart, String> {
     let mut l = Loading::default();
     l.chart.metadata.dependencies_nil = true;
     for f in files.iter().filter(|f| f.name == "Chart.yaml") {
@@ -160,7 +186,7 @@ fn files_at(files: Vec<File>, log: &mut Vec<LogLine>, budget: &mut Budget) -> Re
     }
     l.chart.raw = files.clone();
     for f in files {
-        l.take(f, log)?;
+        l.take(f, log, early)?;
     }
     if !l.has_metadata {
         return Err("Chart.yaml file is missing".into());
@@ -172,14 +198,14 @@ fn files_at(files: Vec<File>, log: &mut Vec<LogLine>, budget: &mut Budget) -> Re
             continue;
         }
         let parent = chart.name().to_string();
-        let sub = subchart(&name, &parent, files, log, budget)?;
+        let sub = subchart(&name, &parent, files, log, budget, early)?;
         chart.dependencies.push(sub);
     }
     Ok(chart)
 }
 
 impl Loading {
-    fn take(&mut self, f: File, log: &mut Vec<LogLine>) -> Result<(), String> {
+    fn take(&mut self, f: File, log: &mut Vec<LogLine>, early: &mut dyn Early) -> Result<(), String> {
         let chart = &mut self.chart;
         let is_v1 = |m: &Metadata| m.api_version == API_VERSION_V1;
         match f.name.as_str() {
@@ -188,7 +214,8 @@ impl Loading {
                 chart.lock = decode::lock(&f.data).map_err(|e| format!("cannot load Chart.lock: {e}"))?;
             }
             "values.yaml" => {
-                let values = values_file::read(&f.data).map_err(|e| format!("cannot load values.yaml: {e}"))?;
+                let values = early.values(f.data.shared()).unwrap_or_else(|| values_file::read(&f.data));
+                let values = values.map_err(|e| format!("cannot load values.yaml: {e}"))?;
                 chart.values = Some(Arc::new(values));
             }
             "values.schema.json" => {
@@ -244,6 +271,7 @@ fn subchart(
     files: Vec<File>,
     log: &mut Vec<LogLine>,
     budget: &mut Budget,
+    early: &mut dyn Early,
 ) -> Result<Chart, String> {
     budget.depth += 1;
     let loaded = if budget.depth > MAX_CHART_DEPTH {
@@ -254,14 +282,14 @@ fn subchart(
             let found = first.0;
             return Err(format!("error unpacking subchart tar in {parent}: expected {name}, got {found}"));
         }
-        unpack(&first.1, budget).and_then(|files| files_at(files, log, budget))
+        unpack(&first.1, budget).and_then(|files| files_at(files, log, budget, early))
     } else {
         // What lies in charts/ itself without being a chart has no second part and is left out.
         let inner = files.into_iter().filter_map(|f| {
             let (_, rest) = f.name.split_once('/')?;
             Some(File { name: rest.to_string(), ..f })
         });
-        files_at(inner.collect(), log, budget)
+        files_at(inner.collect(), log, budget, early)
     };
     budget.depth -= 1;
     loaded.map_err(|e| format!("error unpacking subchart {name} in {parent}: {e}"))

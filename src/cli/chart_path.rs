@@ -7,8 +7,9 @@ use std::time::Duration;
 
 use clap::Args;
 
+use crate::chart::load::Early;
 use crate::chart::load::{self, LoadError};
-use crate::chart::{Chart, File, directory, tree};
+use crate::chart::{Chart, directory, tree};
 use crate::diagnostic::LogLine;
 use crate::golang::{duration, errno, strconv};
 use crate::source::{
@@ -235,13 +236,12 @@ impl Located {
     }
 
     /// As [`Located::load`], for who only renders: what rendering does not read by itself stays in its archive until it is asked for.
-    /// Of charts on disk each file is shown as soon as it was come by.
     ///
     /// # Errors
     /// Helm's text.
-    pub fn load_to_render(&self, log: &mut Vec<LogLine>, seen: &mut dyn FnMut(&File)) -> Result<Chart, LoadError> {
+    pub fn load_to_render(&self, log: &mut Vec<LogLine>, early: &mut dyn Early) -> Result<Chart, LoadError> {
         match self {
-            Self::Path(path) => directory::load_to_render(path, log, seen),
+            Self::Path(path) => directory::load_to_render(path, log, early),
             Self::Fetched(_) => self.load(log),
         }
     }

@@ -1,20 +1,24 @@
 //! Parsing ahead: while the rest of a large chart is still being unpacked, its values merged and its schemas compiled, another core
-//! parses the templates that are there already.
+//! parses the templates that are there already, and reads large values files.
 //!
 //! The chart's own templates are offered when they are unpacked, as they are parsed whatever the values say; those of subcharts when it
-//! is settled which are on.
+//! is settled which are on. Values files are wanted first, so they go before templates.
 //! Nothing is decided here: a text that does not parse is left alone and parsed again in its turn, for the error.
 
 use std::collections::{HashMap, VecDeque};
 use std::sync::{Arc, Condvar, Mutex, MutexGuard, PoisonError};
 
 use super::program::functions;
-use crate::chart::{Chart, File};
+use crate::chart::load::Early;
+use crate::chart::{Chart, File, Table, values_file};
 use crate::gotmpl::{Template, parse_shared, start_large};
 use crate::value::Str;
 
 /// Of so many bytes of text a thread is worth its start.
 const FROM: usize = 64 << 10;
+
+/// A values file of so many bytes is worth passing on.
+const LARGE_VALUES: usize = 8 << 10;
 
 /// The name of a text whose file's full path is not known yet. No template can have it by chance.
 const UNNAMED: &str = "\0 parsed ahead \0";
@@ -22,11 +26,14 @@ const UNNAMED: &str = "\0 parsed ahead \0";
 /// What was parsed, by the address of the text: it is kept beside the trees, so no other text can come to lie there.
 type Done = HashMap<usize, (Arc<[u8]>, Vec<Template>)>;
 
+/// What was read of values files, in the same way.
+type Read = HashMap<usize, (Arc<[u8]>, Result<Table, String>)>;
+
 /// Texts offered to be parsed, and what became of them.
 #[derive(Debug, Default)]
 pub struct Ahead {
     /// Not yet offered to the other thread: there are too few.
-    first: Vec<Arc<[u8]>>,
+    first: Vec<Task>,
     bytes: usize,
     /// Whether there is another core and a thread on it; asked when there is enough to do.
     other: Option<Option<Arc<Shared>>>,
@@ -38,10 +45,21 @@ struct Shared {
     changed: Condvar,
 }
 
+/// What there is to do with a text.
+#[derive(Debug)]
+enum Task {
+    Template(Arc<[u8]>),
+    Values(Arc<[u8]>),
+}
+
 #[derive(Debug, Default)]
 struct Work {
-    waiting: VecDeque<Arc<[u8]>>,
+    waiting: VecDeque<Task>,
     done: Done,
+    /// Values files that were read, as `done`.
+    values: Read,
+    /// The values file that is being read.
+    reading: Option<usize>,
     /// No more texts come, and those that wait are not wanted.
     closed: bool,
     /// The thread has gone.
@@ -56,17 +74,38 @@ impl Shared {
     fn work(&self) {
         let mut work = self.lock();
         while !work.closed {
-            let Some(text) = work.waiting.pop_front() else {
-                work = self.changed.wait(work).unwrap_or_else(PoisonError::into_inner);
-                continue;
-            };
-            drop(work);
-            let parsed = parse_shared(UNNAMED, &Str::from(text.clone()), functions());
-            work = self.lock();
-            if let Ok(templates) = parsed {
-                work.done.insert(address(&text), (text, templates));
+            match work.waiting.pop_front() {
+                None => work = self.changed.wait(work).unwrap_or_else(PoisonError::into_inner),
+                Some(Task::Template(text)) => {
+                    drop(work);
+                    let parsed = parse_shared(UNNAMED, &Str::from(text.clone()), functions());
+                    work = self.lock();
+                    if let Ok(templates) = parsed {
+                        work.done.insert(address(&text), (text, templates));
+                    }
+                }
+                Some(Task::Values(text)) => {
+                    work.reading = Some(address(&text));
+                    drop(work);
+                    let values = values_file::read(&text);
+                    work = self.lock();
+                    work.reading = None;
+                    work.values.insert(address(&text), (text, values));
+                    self.changed.notify_all();
+                }
             }
         }
+    }
+
+    /// What a values file says, if it was read or is being read; what still waits is left to who asks.
+    fn values(&self, text: &Arc<[u8]>) -> Option<Result<Table, String>> {
+        let address = address(text);
+        let mut work = self.lock();
+        work.waiting.retain(|task| !matches!(task, Task::Values(other) if Arc::ptr_eq(other, text)));
+        while work.reading == Some(address) && !work.ended {
+            work = self.changed.wait(work).unwrap_or_else(PoisonError::into_inner);
+        }
+        work.values.remove(&address).map(|(_, values)| values)
     }
 }
 
@@ -85,21 +124,33 @@ fn address(text: &Arc<[u8]>) -> usize {
 }
 
 impl Ahead {
-    /// Takes a file of the chart itself, its path relative to the chart.
+    /// Takes a file, its path relative to the chart that is rendered: templates of the chart itself, and all values files that are large.
     pub fn offer(&mut self, file: &File) {
-        if !file.name.starts_with("templates/") || file.name.ends_with(super::tera::SUFFIX) {
+        let task: fn(Arc<[u8]>) -> Task = if file.name.starts_with("templates/") {
+            if file.name.ends_with(super::tera::SUFFIX) {
+                return;
+            }
+            Task::Template
+        } else if is_values_file(&file.name) && file.data.len() >= LARGE_VALUES {
+            Task::Values
+        } else {
             return;
-        }
+        };
+        let (bytes, task) = (file.data.len(), task(file.data.shared().clone()));
         match &self.other {
             Some(Some(shared)) => {
-                shared.lock().waiting.push_back(file.data.shared().clone());
+                let mut work = shared.lock();
+                match task {
+                    Task::Values(_) => work.waiting.push_front(task),
+                    Task::Template(_) => work.waiting.push_back(task),
+                }
                 shared.changed.notify_all();
             }
-            // Without another thread all is parsed in its turn.
+            // Without another thread all is done in its turn.
             Some(None) => {}
             None => {
-                self.bytes += file.data.len();
-                self.first.push(file.data.shared().clone());
+                self.bytes += bytes;
+                self.first.push(task);
                 if self.bytes >= FROM {
                     self.other = Some(start(std::mem::take(&mut self.first)));
                 }
@@ -132,8 +183,27 @@ impl Ahead {
     }
 }
 
+impl Early for Ahead {
+    fn file(&mut self, file: &File) {
+        self.offer(file);
+    }
+
+    fn values(&mut self, text: &Arc<[u8]>) -> Option<Result<Table, String>> {
+        self.other.as_ref()?.as_ref()?.values(text)
+    }
+}
+
+/// Whether it is the `values.yaml` of the chart or of one in its `charts/`, at any depth.
+fn is_values_file(path: &str) -> bool {
+    let mut own = path;
+    while let Some((_, inner)) = own.strip_prefix("charts/").and_then(|rest| rest.split_once('/')) {
+        own = inner;
+    }
+    own == "values.yaml"
+}
+
 /// Begins to parse these on another core, if there is one.
-fn start(first: Vec<Arc<[u8]>>) -> Option<Arc<Shared>> {
+fn start(first: Vec<Task>) -> Option<Arc<Shared>> {
     if crate::gotmpl::cores() < 2 {
         return None;
     }
@@ -221,6 +291,40 @@ mod tests {
         let [alone, helped] = both(&texts).map(Result::unwrap_err);
         assert_eq!(alone, helped);
         assert!(helped.contains("chart/templates/b.yaml:2"), "{helped}");
+    }
+
+    #[test]
+    fn values_are_the_same_as_in_their_turn() {
+        let file = |name: &str, text: &str| File { name: name.into(), data: text.as_bytes().into(), modified: None };
+        let large = "# large\n".repeat(LARGE_VALUES);
+        for (text, want) in [("a: {b: 1}", true), ("a: [", false), ("a: 1\n---\nb: 2", true)] {
+            let values = file("charts/sub/values.yaml", &format!("{large}{text}"));
+            let mut ahead = Ahead::default();
+            let threads = crate::gotmpl::cores() > 1;
+            ahead.file(&file("templates/a.yaml", &"x".repeat(FROM)));
+            ahead.file(&values);
+            if let Some(Some(shared)) = &ahead.other {
+                while !shared.lock().waiting.is_empty() {
+                    std::thread::yield_now();
+                }
+            }
+            let read = ahead.values(values.data.shared());
+            assert_eq!(read.is_some(), threads);
+            let alone = values_file::read(&values.data);
+            assert_eq!(alone.is_ok(), want, "{text}");
+            assert!(read.is_none_or(|read| read == alone), "{text}");
+            assert!(ahead.values(values.data.shared()).is_none(), "given once");
+        }
+        for (path, want) in [
+            ("values.yaml", true),
+            ("charts/a/values.yaml", true),
+            ("charts/a/charts/b/values.yaml", true),
+            ("charts/values.yaml", false),
+            ("files/values.yaml", false),
+            ("charts/a/values.yml", false),
+        ] {
+            assert_eq!(is_values_file(path), want, "{path}");
+        }
     }
 
     #[test]
