@@ -96,7 +96,8 @@ fn get_ready() {
     };
     if gotmpl::cores() > 1 {
         // Without a thread it is made when it is needed.
-        let _ = std::thread::Builder::new().name("tables".into()).spawn(work);
+        let _ = std::thread::Builder::new().name("tables".into()).spawn(gotmpl::apart(work));
+        gotmpl::let_go();
     }
 }
 

@@ -3,6 +3,7 @@
 //! Nothing here knows Helm. What a template can call comes in as a [`FuncTable`]; what differs from run to run (clock, chance,
 //! name service) comes through a [`Host`]. The reference is Go 1.26 `text/template` and `text/template/parse`.
 
+mod apart;
 pub mod ast;
 pub mod builtins;
 mod error;
@@ -19,6 +20,7 @@ pub mod trace;
 mod unquote;
 mod watch;
 
+pub use apart::{apart, let_go};
 pub use ast::Template;
 pub use error::{ExecCause, ExecError};
 pub use exec::{cores, execute, on_large_stack, spawn_large, start_large, with_large_stack};

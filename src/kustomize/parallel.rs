@@ -6,6 +6,8 @@
 use std::sync::atomic::{AtomicUsize, Ordering};
 use std::sync::{Mutex, OnceLock, PoisonError};
 
+use crate::gotmpl::{apart, let_go};
+
 fn spare() -> &'static AtomicUsize {
     static SPARE: OnceLock<AtomicUsize> = OnceLock::new();
     SPARE.get_or_init(|| AtomicUsize::new(crate::gotmpl::cores().clamp(1, 16) - 1))
@@ -51,8 +53,9 @@ pub fn map<T: Send, R: Send>(items: Vec<T>, least: usize, f: impl Fn(T) -> R + S
         }
     };
     let mut done: Vec<(usize, R)> = std::thread::scope(|scope| {
-        let spawn = || std::thread::Builder::new().stack_size(STACK).spawn_scoped(scope, work);
+        let spawn = || std::thread::Builder::new().stack_size(STACK).spawn_scoped(scope, apart(work));
         let others: Vec<_> = (0..extra.0).filter_map(|_| spawn().ok()).collect();
+        let_go();
         let mut done = work();
         for thread in others {
             done.extend(thread.join().unwrap_or_else(|panic| std::panic::resume_unwind(panic)));

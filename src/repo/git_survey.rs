@@ -16,6 +16,7 @@ use gix::objs::tree::EntryKind;
 
 use super::git_items::Items;
 use super::git_tree::{GitTree, Store};
+use crate::gotmpl::{apart, let_go};
 
 /// A file that is longer than this is not read in bulk.
 pub const LONGEST: usize = 1 << 20;
@@ -92,7 +93,8 @@ impl Links {
                 Ok(links)
             })
         };
-        let started = std::thread::Builder::new().name("git links".into()).spawn(work);
+        let started = std::thread::Builder::new().name("git links".into()).spawn(apart(work));
+        let_go();
         started.map(Self::Sought).map_err(|e| format!("no thread to read Git objects with: {e}"))
     }
 
@@ -410,9 +412,11 @@ where
             })
         };
         std::thread::scope(|scope| {
-            let Ok(beside) = std::thread::Builder::new().name("git files".into()).spawn_scoped(scope, theirs) else {
+            let Ok(beside) = std::thread::Builder::new().name("git files".into()).spawn_scoped(scope, apart(theirs))
+            else {
                 return self.directories(list, path, depth);
             };
+            let_go();
             self.directories(mine, path, depth)?;
             let found = beside.join().unwrap_or_else(|panic| std::panic::resume_unwind(panic))?;
             self.found.files.extend(found.files);

@@ -23,6 +23,7 @@ mod walk;
 use std::cell::Cell;
 use std::sync::Arc;
 
+use super::apart::{apart, let_go};
 use super::ast::{Command, Expr, Node, Pipe, Template, Variable};
 use super::set::TemplateSet;
 use super::{CallError, ExecCause, ExecError, FuncTable, Printed, Rest, State, line_col, pure};
@@ -48,7 +49,7 @@ thread_local! {
 /// The system's, if it has no such thread to give.
 pub fn with_large_stack<T: Send>(work: impl FnOnce() -> T + Send) -> std::io::Result<T> {
     std::thread::scope(|scope| {
-        let thread = spawn_large(scope, work)?;
+        let thread = spawn_here(scope, work)?;
         Ok(thread.join().unwrap_or_else(|panic| std::panic::resume_unwind(panic)))
     })
 }
@@ -59,11 +60,20 @@ pub fn cores() -> usize {
     *CORES.get_or_init(|| std::thread::available_parallelism().map_or(1, usize::from))
 }
 
-/// Starts such a thread in a scope, for whoever has several things to do at a time.
+/// Starts such a thread in a scope, on another core if there is one, for whoever has several things to do at a time.
 ///
 /// # Errors
 /// The system's, if it has no such thread to give.
 pub fn spawn_large<'scope, T: Send + 'scope>(
+    scope: &'scope std::thread::Scope<'scope, '_>,
+    work: impl FnOnce() -> T + Send + 'scope,
+) -> std::io::Result<std::thread::ScopedJoinHandle<'scope, T>> {
+    let thread = spawn_here(scope, apart(work));
+    let_go();
+    thread
+}
+
+fn spawn_here<'scope, T: Send + 'scope>(
     scope: &'scope std::thread::Scope<'scope, '_>,
     work: impl FnOnce() -> T + Send + 'scope,
 ) -> std::io::Result<std::thread::ScopedJoinHandle<'scope, T>> {
@@ -74,16 +84,19 @@ pub fn spawn_large<'scope, T: Send + 'scope>(
     std::thread::Builder::new().stack_size(STACK_SIZE).spawn_scoped(scope, marked)
 }
 
-/// Starts such a thread that nobody waits for.
+/// Starts such a thread that nobody waits for, on another core if there is one.
 ///
 /// # Errors
 /// The system's, if it has no such thread to give.
 pub fn start_large(work: impl FnOnce() + Send + 'static) -> std::io::Result<()> {
+    let work = apart(work);
     let marked = || {
         BUDGET.set(LARGE_BUDGET);
         work();
     };
-    std::thread::Builder::new().stack_size(STACK_SIZE).spawn(marked).map(drop)
+    let started = std::thread::Builder::new().stack_size(STACK_SIZE).spawn(marked).map(drop);
+    let_go();
+    started
 }
 
 /// Whether this thread is one of [`with_large_stack`]'s.

@@ -7,7 +7,7 @@ use crypto_primes::{Flavor, is_prime};
 use rand::{RngCore, SeedableRng, rngs::StdRng};
 use rsa::BoxedUint;
 
-use crate::gotmpl::Host;
+use crate::gotmpl::{Host, apart, let_go};
 
 /// Two primes whose product has exactly so many bits; `None` for sizes that are not made here.
 ///
@@ -24,7 +24,8 @@ pub fn pair(host: &dyn Host, key_bits: usize) -> Option<[BoxedUint; 2]> {
             seed
         });
         let [p, q] = std::thread::scope(|scope| {
-            let other = std::thread::Builder::new().spawn_scoped(scope, || prime(bits, second));
+            let other = std::thread::Builder::new().spawn_scoped(scope, apart(|| prime(bits, second)));
+            let_go();
             let p = prime(bits, first);
             // Where no thread can be had this one finds both.
             let q = other.map_or_else(
