@@ -10,7 +10,7 @@ use crate::golang::{path, strconv};
 
 use super::limits::{MAX_CHART_SIZE, MAX_FILES, MAX_NESTED_SIZE};
 
-use super::contents::{Contents, Packed, can_wait};
+use super::contents::{Contents, Packed, Shared, can_wait};
 use super::{File, tarball};
 
 /// Why an archive was refused.
@@ -35,8 +35,8 @@ pub fn read(bytes: &[u8]) -> Result<Vec<File>, ArchiveError> {
 }
 
 /// [`read`] for who only renders: what rendering does not ask for by itself stays packed. Each file is shown when it is there.
-pub(super) fn read_to_render(bytes: &Arc<Vec<u8>>, seen: &mut dyn FnMut(&File)) -> Result<Vec<File>, ArchiveError> {
-    read_with(bytes, MAX_CHART_SIZE, &Unpack::ToRender(Packed::new(bytes)), seen)
+pub(super) fn read_to_render(bytes: &Shared, seen: &mut dyn FnMut(&File)) -> Result<Vec<File>, ArchiveError> {
+    read_with((**bytes).as_ref(), MAX_CHART_SIZE, &Unpack::ToRender(Packed::new(bytes)), seen)
 }
 
 /// What [`read_to_render`] left packed, in its place among the files; the others are empty.
@@ -355,10 +355,11 @@ mod tests {
         put("c/link", tar::EntryType::Symlink, b"");
         put("c/templates/t.yaml", file, b"t");
         put("c/charts/s/LICENSE", file, b"");
-        let bytes = Arc::new(gzip(&tar.into_inner().unwrap()));
+        let bytes = gzip(&tar.into_inner().unwrap());
+        let shared: Shared = Arc::new(bytes.clone());
         let at_once = read(&bytes).unwrap();
         let mut seen = Vec::new();
-        let late = read_to_render(&bytes, &mut |f| seen.push(f.name.clone())).unwrap();
+        let late = read_to_render(&shared, &mut |f| seen.push(f.name.clone())).unwrap();
         let waiting = late.iter().filter(|f| format!("{f:?}").contains("(packed)")).map(|f| f.name.as_str());
         assert_eq!(waiting.collect::<Vec<_>>(), ["README.md", "crds/a.yaml", "link", "charts/s/LICENSE"]);
         assert_eq!(seen, at_once.iter().map(|f| f.name.clone()).collect::<Vec<_>>());
@@ -366,7 +367,7 @@ mod tests {
         assert_eq!(&*late[1].data, b"read me");
         // The bounds hold for what is passed over, too.
         for limit in [2999, 3000, 3010, 3018, 3019, 4000] {
-            let packed = Packed::new(&bytes);
+            let packed = Packed::new(&shared);
             let names = |files: Vec<File>| files.into_iter().map(|f| f.name).collect::<Vec<_>>();
             let late = read_with(&bytes, limit, &Unpack::ToRender(packed), &mut |_| {}).map(names);
             assert_eq!(late, read_limited(&bytes, limit, &mut |_| {}).map(names), "{limit}");

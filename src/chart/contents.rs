@@ -20,22 +20,25 @@ enum Repr {
     Packed(Arc<Packed>, usize),
 }
 
+/// The bytes of an archive, by whomever they are held.
+pub type Shared = Arc<dyn AsRef<[u8]> + Send + Sync>;
+
 /// An archive that was read to its end, with files that were passed over.
 pub(super) struct Packed {
-    archive: Arc<Vec<u8>>,
+    archive: Shared,
     /// All files of the archive; those that were not passed over are empty here.
     files: OnceLock<Vec<Arc<[u8]>>>,
 }
 
 impl Packed {
-    pub(super) fn new(archive: &Arc<Vec<u8>>) -> Arc<Self> {
+    pub(super) fn new(archive: &Shared) -> Arc<Self> {
         Arc::new(Self { archive: archive.clone(), files: OnceLock::new() })
     }
 
     fn files(&self) -> &[Arc<[u8]>] {
         self.files.get_or_init(|| {
             // It could be read before, so it can be read again.
-            let files = archive::read_late(&self.archive).unwrap_or_default();
+            let files = archive::read_late((*self.archive).as_ref()).unwrap_or_default();
             files.iter().map(|f| f.data.shared().clone()).collect()
         })
     }
@@ -43,17 +46,22 @@ impl Packed {
 
 /// Whether neither loading nor rendering reads such a file unasked. The path is relative to the chart.
 pub(super) fn can_wait(path: &str) -> bool {
-    let mut own = path;
-    while let Some(rest) = own.strip_prefix("charts/") {
+    match own_path(path) {
         // What lies in charts/ itself may be an archive, or be missed for being no chart.
-        let Some((_, inner)) = rest.split_once('/') else { return false };
-        own = inner;
-    }
-    match own {
+        own if own.starts_with("charts/") => false,
         "Chart.yaml" | "Chart.lock" | "values.yaml" | "values.schema.json" | "requirements.yaml"
         | "requirements.lock" => false,
-        _ => !own.starts_with("templates/"),
+        own => !own.starts_with("templates/"),
     }
+}
+
+/// The path within the chart of `charts/`, at any depth, that a file belongs to; its own if that is the outermost.
+pub fn own_path(path: &str) -> &str {
+    let mut own = path;
+    while let Some((_, inner)) = own.strip_prefix("charts/").and_then(|rest| rest.split_once('/')) {
+        own = inner;
+    }
+    own
 }
 
 impl Contents {

@@ -11,6 +11,7 @@ use std::sync::Arc;
 use crate::diagnostic::LogLine;
 use crate::golang::errno;
 
+use super::contents::Shared;
 use super::ignore::Rules;
 use super::limits::{MAX_CHART_SIZE, MAX_FILES};
 use super::listing::Found;
@@ -40,13 +41,20 @@ pub fn read_file(path: impl AsRef<Path>) -> io::Result<Vec<u8>> {
 /// # Errors
 /// Helm's text; `stat x: no such file or directory` if there is nothing.
 pub fn load(path: &Path, log: &mut Vec<LogLine>) -> Result<Chart, LoadError> {
+    match archive_at(path)? {
+        (_, None) => load_directory(path, log),
+        (name, Some(bytes)) => load::archive_file(&name, &bytes, log),
+    }
+}
+
+/// What is told of a path, and the archive that lies there; without one if it is a directory.
+fn archive_at(path: &Path) -> Result<(String, Option<Vec<u8>>), String> {
     let name = path.display().to_string();
-    let meta = fs::metadata(path).map_err(|e| errno::path_error("stat", &name, &e))?;
-    if meta.is_dir() {
-        return load_directory(path, log);
+    if fs::metadata(path).map_err(|e| errno::path_error("stat", &name, &e))?.is_dir() {
+        return Ok((name, None));
     }
     let bytes = read_file(path).map_err(|e| errno::read_error(&name, &e))?;
-    load::archive_file(&name, &bytes, log)
+    Ok((name, Some(bytes)))
 }
 
 /// As [`load()`], for who only renders: what rendering does not read by itself stays in its archive until it is asked for.
@@ -54,13 +62,10 @@ pub fn load(path: &Path, log: &mut Vec<LogLine>) -> Result<Chart, LoadError> {
 /// # Errors
 /// As [`load()`]'s.
 pub fn load_to_render(path: &Path, log: &mut Vec<LogLine>, early: &mut dyn Early) -> Result<Chart, LoadError> {
-    let name = path.display().to_string();
-    let meta = fs::metadata(path).map_err(|e| errno::path_error("stat", &name, &e))?;
-    if meta.is_dir() {
-        return load_directory_early(path, log, early);
+    match archive_at(path)? {
+        (_, None) => load_directory_early(path, log, early),
+        (name, Some(bytes)) => load::archive_file_to_render(&name, &(Arc::new(bytes) as Shared), log, early),
     }
-    let bytes = read_file(path).map_err(|e| errno::read_error(&name, &e))?;
-    load::archive_file_to_render(&name, &Arc::new(bytes), log, early)
 }
 
 /// Loads as [`load()`] does, but without looking at the chart's API version first: what `helm show` and `helm dependency` do.
@@ -68,13 +73,10 @@ pub fn load_to_render(path: &Path, log: &mut Vec<LogLine>, early: &mut dyn Early
 /// # Errors
 /// Helm's text.
 pub fn load_unchecked(path: &Path, log: &mut Vec<LogLine>) -> Result<Chart, LoadError> {
-    let name = path.display().to_string();
-    let meta = fs::metadata(path).map_err(|e| errno::path_error("stat", &name, &e))?;
-    if meta.is_dir() {
-        return Ok(load::files(read_files(path, log)?, log)?);
+    match archive_at(path)? {
+        (_, None) => Ok(load::files(read_files(path, log)?, log)?),
+        (name, Some(bytes)) => load::archive_unchecked(&name, &bytes, log),
     }
-    let bytes = read_file(path).map_err(|e| errno::read_error(&name, &e))?;
-    load::archive_unchecked(&name, &bytes, log)
 }
 
 /// The directories and `.tgz` files in a chart's `charts/`, by name, with their charts where they can be loaded.

@@ -10,7 +10,7 @@ use crate::diagnostic::LogLine;
 
 use super::limits::{Budget, CHART_COST, FILE_COST, MAX_CHART_DEPTH, MAX_CHART_SIZE};
 use super::metadata::{API_VERSION_V1, API_VERSION_V2, Metadata, Nulls};
-use super::{Chart, File, Table, archive, decode, values_file};
+use super::{Chart, File, Shared, Table, archive, decode, values_file};
 
 /// Somebody who works ahead: is shown files as soon as they were come by, while others are still unpacked, and may have read one before
 /// it is wanted.
@@ -63,11 +63,11 @@ pub fn archive_file(name: &str, bytes: &[u8], log: &mut Vec<LogLine>) -> Result<
 /// As [`archive_file`]'s.
 pub fn archive_file_to_render(
     name: &str,
-    bytes: &Arc<Vec<u8>>,
+    bytes: &Shared,
     log: &mut Vec<LogLine>,
     early: &mut dyn Early,
 ) -> Result<Chart, LoadError> {
-    archive::ensure(name, bytes).map_err(|e| e.0)?;
+    archive::ensure(name, (**bytes).as_ref()).map_err(|e| e.0)?;
     let files = archive::read_to_render(bytes, &mut |file| early.file(file));
     unpacked(name, files, log, early)
 }

@@ -24,7 +24,7 @@ pub mod values_file;
 
 use std::sync::Arc;
 
-pub use contents::Contents;
+pub use contents::{Contents, Shared, own_path};
 pub use data::{Data, Table};
 pub use load::LoadError;
 pub use metadata::{

@@ -3,13 +3,14 @@
 //! Source: Helm 4.3 `pkg/cmd/flags.go`, `addChartPathOptionsFlags`; `pkg/action/install.go`, `LocateChart`.
 
 use std::path::{Path, PathBuf};
+use std::sync::Arc;
 use std::time::Duration;
 
 use clap::Args;
 
 use crate::chart::load::Early;
 use crate::chart::load::{self, LoadError};
-use crate::chart::{Chart, directory, tree};
+use crate::chart::{Chart, Shared, directory, tree};
 use crate::diagnostic::LogLine;
 use crate::golang::{duration, errno, strconv};
 use crate::source::{
@@ -242,7 +243,11 @@ impl Located {
     pub fn load_to_render(&self, log: &mut Vec<LogLine>, early: &mut dyn Early) -> Result<Chart, LoadError> {
         match self {
             Self::Path(path) => directory::load_to_render(path, log, early),
-            Self::Fetched(_) => self.load(log),
+            Self::Fetched(f) if f.kind == Kind::Tree => tree::load(&f.bytes, log),
+            Self::Fetched(f) => {
+                let bytes = Arc::new(f.bytes.clone()) as Shared;
+                load::archive_file_to_render(&f.provenance.file_name, &bytes, log, early)
+            }
         }
     }
 

@@ -41,9 +41,7 @@ pub fn run(args: &Template, global: &Global, io: &mut Streams<'_>) -> Result<(),
     let values = merge_values(&mut st, &args.values, &args.source)?;
     let mut log = Vec::new();
     let mut ahead = Ahead::default();
-    let loaded =
-        if server || args.include_crds { located.load(&mut log) } else { located.load_to_render(&mut log, &mut ahead) };
-    let chart = loaded.map_err(|e| Failure::new(e.to_string()));
+    let chart = located.load_to_render(&mut log, &mut ahead).map_err(|e| Failure::new(e.to_string()));
     let update = args.dependency_update.then_some(&args.source);
     let outcome = chart.and_then(|chart| installable(chart, &located, update, &mut log, io));
     let chart = flush(outcome, &mut log, io)?;

@@ -26,13 +26,6 @@ pub struct Template {
     pub root: List,
 }
 
-impl Template {
-    /// A part of the text that it was parsed from.
-    pub fn slice(&self, pos: Pos, end: Pos) -> &[u8] {
-        slice(&self.source, pos, end)
-    }
-}
-
 /// A part of a template's text.
 pub(super) fn slice(source: &[u8], pos: Pos, end: Pos) -> &[u8] {
     source.get(pos as usize..end as usize).unwrap_or_default()

@@ -10,7 +10,7 @@ use std::sync::{Arc, Condvar, Mutex, MutexGuard, PoisonError};
 
 use super::program::functions;
 use crate::chart::load::Early;
-use crate::chart::{Chart, File, Table, values_file};
+use crate::chart::{Chart, File, Table, own_path, values_file};
 use crate::gotmpl::{Template, parse_shared, start_large};
 use crate::value::Str;
 
@@ -131,7 +131,7 @@ impl Ahead {
                 return;
             }
             Task::Template
-        } else if is_values_file(&file.name) && file.data.len() >= LARGE_VALUES {
+        } else if own_path(&file.name) == "values.yaml" && file.data.len() >= LARGE_VALUES {
             Task::Values
         } else {
             return;
@@ -191,15 +191,6 @@ impl Early for Ahead {
     fn values(&mut self, text: &Arc<[u8]>) -> Option<Result<Table, String>> {
         self.other.as_ref()?.as_ref()?.values(text)
     }
-}
-
-/// Whether it is the `values.yaml` of the chart or of one in its `charts/`, at any depth.
-fn is_values_file(path: &str) -> bool {
-    let mut own = path;
-    while let Some((_, inner)) = own.strip_prefix("charts/").and_then(|rest| rest.split_once('/')) {
-        own = inner;
-    }
-    own == "values.yaml"
 }
 
 /// Begins to parse these on another core, if there is one.
@@ -323,7 +314,7 @@ mod tests {
             ("files/values.yaml", false),
             ("charts/a/values.yml", false),
         ] {
-            assert_eq!(is_values_file(path), want, "{path}");
+            assert_eq!(own_path(path) == "values.yaml", want, "{path}");
         }
     }
 

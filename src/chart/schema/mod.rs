@@ -13,6 +13,7 @@ mod json;
 mod location;
 mod members;
 mod plain;
+mod rest;
 mod roots;
 mod rules;
 mod types;

@@ -4,7 +4,7 @@
 //! this goes in the order of the names.
 
 use std::cell::Cell;
-use std::collections::{BTreeSet, HashMap};
+use std::collections::HashMap;
 use std::sync::Arc;
 
 use super::compile::Arena;
@@ -15,6 +15,7 @@ use super::format;
 use super::json::{Decimal, Json};
 use super::location::{pointer, q, single_quote};
 use super::members::Members;
+use super::rest::Rest;
 use super::rules::{
     Additional, ArrayRules, Choice, Dependency, Dynamic, Id, Items, Logic, NumberRules, ObjectRules, Schema,
     StringRules,
@@ -119,49 +120,6 @@ impl Scope<'_> {
             scope = parent;
         }
         parts.into_iter().rev().collect()
-    }
-}
-
-/// What `unevaluated…` would see: properties and items that no schema has looked at yet.
-#[derive(Default)]
-struct Rest {
-    props: BTreeSet<Arc<str>>,
-    items: BTreeSet<usize>,
-}
-
-impl Rest {
-    fn of(v: &Json, s: &Schema, caller_needs: bool) -> Self {
-        let mut rest = Self::default();
-        match v {
-            Json::Object(o) => {
-                let (own, all) = s.object.as_ref().map_or((false, false), |rules| {
-                    (rules.unevaluated_properties.is_some(), rules.additional_properties.is_some())
-                });
-                if (caller_needs || own) && !all {
-                    rest.props = o.keys().cloned().collect();
-                }
-            }
-            Json::Array(a) => {
-                let (own, evaluated) = s
-                    .array
-                    .as_ref()
-                    .map_or((false, Some(0)), |rules| (rules.unevaluated_items.is_some(), rules.evaluated(s.draft)));
-                if let Some(evaluated) = evaluated.filter(|_| caller_needs || own) {
-                    rest.items = (evaluated..a.len()).collect();
-                }
-            }
-            _ => {}
-        }
-        rest
-    }
-
-    fn merge(&mut self, other: &Self) {
-        self.props.retain(|p| other.props.contains(p));
-        self.items.retain(|i| other.items.contains(i));
-    }
-
-    fn is_empty(&self) -> bool {
-        self.props.is_empty() && self.items.is_empty()
     }
 }
 
