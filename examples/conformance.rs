@@ -137,7 +137,7 @@ fn as_json_has_it(text: &[u8]) -> String {
     out
 }
 
-/// JSON as Helm has it in values: every number a float64.
+/// JSON as Helm has it in values: every number a float64, every list with the room that appending leaves.
 fn from_json(heap: &mut Heap, v: &Value) -> Val {
     match v {
         Value::Null => Val::Nil,
@@ -146,7 +146,7 @@ fn from_json(heap: &mut Heap, v: &Value) -> Val {
         Value::String(s) => Val::str(s),
         Value::Array(a) => {
             let items = a.iter().map(|v| from_json(heap, v)).collect();
-            Val::List(heap.list_of(items))
+            Val::List(heap.grown_list_of(items))
         }
         Value::Object(o) => {
             let entries: Vec<(&str, Val)> = o.iter().map(|(k, v)| (k.as_str(), from_json(heap, v))).collect();
