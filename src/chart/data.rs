@@ -5,10 +5,8 @@
 
 use std::collections::BTreeMap;
 
+pub use super::table::Table;
 use crate::value::{Heap, Map, MapId, MapType, Str, Value};
-
-/// A table with its keys in byte order.
-pub type Table = BTreeMap<Str, Data>;
 
 /// One plain value. Read from YAML through JSON all numbers are [`Data::Float`]; read for a struct (Chart.yaml) integers are kept.
 #[derive(Clone, Debug, Default, PartialEq)]
@@ -57,7 +55,7 @@ impl Data {
     /// # Errors
     /// [`TooDeep`].
     pub fn from_value(heap: &Heap, value: &Value) -> Result<Self, TooDeep> {
-        from_value(heap, value, 0)
+        from_value(heap, value, 0, &mut { MAX_CONTAINERS })
     }
 
     pub const fn as_table(&self) -> Option<&Table> {
@@ -78,6 +76,10 @@ impl Data {
 /// How deep tables and lists of values may be nested. Go's JSON reader stops at 10 000; nobody writes the half of this.
 pub const MAX_DEPTH: usize = 1000;
 
+/// How many tables and lists values may have. Those that several others share count for each: a few of them can make a tree without
+/// end.
+pub const MAX_CONTAINERS: usize = 5_000_000;
+
 /// Values are nested deeper than [`MAX_DEPTH`], or contain themselves: `import-values` can bring that about.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
 #[error("values are nested more than {MAX_DEPTH} deep, or contain themselves")]
@@ -89,9 +91,12 @@ impl From<TooDeep> for String {
     }
 }
 
-fn from_value(heap: &Heap, value: &Value, depth: usize) -> Result<Data, TooDeep> {
+fn from_value(heap: &Heap, value: &Value, depth: usize, left: &mut usize) -> Result<Data, TooDeep> {
     if depth > MAX_DEPTH {
         return Err(TooDeep);
+    }
+    if matches!(value, Value::Map(_) | Value::List(_)) {
+        *left = left.checked_sub(1).ok_or(TooDeep)?;
     }
     Ok(match value {
         Value::Nil | Value::Object(_) => Data::Nil,
@@ -104,22 +109,18 @@ fn from_value(heap: &Heap, value: &Value, depth: usize) -> Result<Data, TooDeep>
         Value::Float(f) => Data::Float(*f),
         Value::Str(s) => Data::Str(s.clone()),
         Value::Bytes(b) => Data::Str(Str::new(b)),
-        Value::Map(m) => Data::Table(map_to_table_at(heap, *m, depth)?),
+        Value::Map(m) => Data::Table(map_to_table_at(heap, *m, depth, left)?),
         Value::List(l) => {
             let items = heap.list(*l).items.iter();
-            Data::List(items.map(|v| from_value(heap, v, depth + 1)).collect::<Result<_, _>>()?)
+            Data::List(items.map(|v| from_value(heap, v, depth + 1, left)).collect::<Result<_, _>>()?)
         }
     })
 }
 
 /// The table as a new `map[string]interface {}`.
 pub fn table_to_map(heap: &mut Heap, table: &Table) -> MapId {
-    let mut map = Map::default();
-    for (k, v) in table {
-        let v = v.to_value(heap);
-        map.insert(k.clone(), v);
-    }
-    heap.add_map(map)
+    let entries = table.iter().map(|(k, v)| (k.clone(), v.to_value(heap))).collect();
+    heap.add_map(Map::in_order(entries))
 }
 
 /// The map as a plain table.
@@ -127,9 +128,14 @@ pub fn table_to_map(heap: &mut Heap, table: &Table) -> MapId {
 /// # Errors
 /// [`TooDeep`].
 pub fn map_to_table(heap: &Heap, map: MapId) -> Result<Table, TooDeep> {
-    map_to_table_at(heap, map, 0)
+    map_to_table_at(heap, map, 0, &mut { MAX_CONTAINERS })
 }
 
-fn map_to_table_at(heap: &Heap, map: MapId, depth: usize) -> Result<Table, TooDeep> {
-    heap.map(map).iter().map(|(k, v)| Ok((k.clone(), from_value(heap, v, depth + 1)?))).collect()
+fn map_to_table_at(heap: &Heap, map: MapId, depth: usize, left: &mut usize) -> Result<Table, TooDeep> {
+    let map = heap.map(map);
+    let mut entries = Vec::with_capacity(map.len());
+    for (k, v) in map.iter() {
+        entries.push((k.clone(), from_value(heap, v, depth + 1, left)?));
+    }
+    Ok(Table::in_order(entries))
 }

@@ -18,6 +18,7 @@ pub mod package;
 pub mod schema;
 pub mod show;
 mod sniff;
+mod table;
 pub mod tarball;
 pub mod tree;
 pub mod values_file;

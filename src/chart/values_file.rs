@@ -5,7 +5,7 @@
 
 use std::borrow::Cow;
 
-use super::data::{Data, Table};
+use super::data::Table;
 use super::native;
 
 /// Reads values.yaml or a file of `-f`.
@@ -19,7 +19,7 @@ pub fn read(text: &[u8]) -> Result<Table, String> {
         if values.is_empty() {
             values = table;
         } else {
-            merge(&mut values, table);
+            values.merge(table);
         }
     }
     Ok(values)
@@ -31,19 +31,6 @@ pub fn read(text: &[u8]) -> Result<Table, String> {
 /// The YAML reader's text.
 pub fn read_one(text: &[u8]) -> Result<Table, String> {
     native::table(text)
-}
-
-/// Lays `over` on top: tables are merged, everything else is replaced, a null too.
-pub fn merge(base: &mut Table, over: Table) {
-    for (key, value) in over {
-        match (base.get_mut(&key), value) {
-            (Some(Data::Table(below)), Data::Table(above)) => merge(below, above),
-            (Some(slot), value) => *slot = value,
-            (None, value) => {
-                base.insert(key, value);
-            }
-        }
-    }
 }
 
 /// The documents of a text, each with its lines ended by `\n`.

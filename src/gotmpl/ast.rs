@@ -14,8 +14,8 @@ use crate::value::{Str, Value};
 /// Byte offset into [`Template::source`].
 pub type Pos = u32;
 
-/// A parsed template: a file's main body or one `define`.
-#[derive(Debug)]
+/// A parsed template: a file's main body or one `define`. Files of one text can share the trees.
+#[derive(Clone, Debug)]
 pub struct Template {
     /// Its name: the file's path or the name in `define`.
     pub name: Arc<str>,
@@ -23,7 +23,7 @@ pub struct Template {
     pub parse_name: Arc<str>,
     /// The whole text that it was parsed from.
     pub source: Str,
-    pub root: List,
+    pub root: Arc<List>,
 }
 
 /// A part of a template's text.
@@ -43,6 +43,83 @@ impl Name {
     #[inline]
     pub fn of(self, source: &[u8]) -> &[u8] {
         slice(source, self.pos, self.end)
+    }
+}
+
+/// Names behind dots, `.a.b`, as they stand in the template's text: no name has a dot in it, and nothing stands between them.
+#[derive(Clone, Copy, Debug)]
+pub struct Fields {
+    pub pos: Pos,
+    pub end: Pos,
+}
+
+impl Fields {
+    pub const fn is_empty(self) -> bool {
+        self.pos >= self.end
+    }
+
+    /// The first name, and the fields behind it. `source` is the text that they were parsed from.
+    #[inline]
+    pub fn split_first(self, source: &[u8]) -> Option<(Name, Self)> {
+        if self.is_empty() {
+            return None;
+        }
+        let pos = self.pos + 1;
+        let len = slice(source, pos, self.end).iter().position(|b| *b == b'.');
+        // A text has less than 4 GiB.
+        let end = len.map_or(self.end, |len| pos + len as Pos);
+        Some((Name { pos, end }, Self { pos: end, end: self.end }))
+    }
+
+    pub fn names(self, source: &[u8]) -> impl Iterator<Item = Name> {
+        std::iter::successors(self.split_first(source), |(_, behind)| behind.split_first(source)).map(|(name, _)| name)
+    }
+}
+
+impl From<Name> for Fields {
+    /// The name with its dot.
+    fn from(name: Name) -> Self {
+        Self { pos: name.pos.saturating_sub(1), end: name.end }
+    }
+}
+
+/// One, as mostly, which needs no memory of its own; or none or several.
+#[derive(Debug)]
+pub enum Few<T> {
+    One(T),
+    Many(Box<[T]>),
+}
+
+impl<T> Few<T> {
+    /// What was put to `all` from `mark` on.
+    pub fn moved(all: &mut Vec<T>, mark: usize) -> Self {
+        if all.len() == mark + 1
+            && let Some(one) = all.pop()
+        {
+            return Self::One(one);
+        }
+        Self::Many(all.split_off(mark).into_boxed_slice())
+    }
+}
+
+impl<T> std::ops::Deref for Few<T> {
+    type Target = [T];
+
+    #[inline]
+    fn deref(&self) -> &[T] {
+        match self {
+            Self::One(one) => std::slice::from_ref(one),
+            Self::Many(many) => many,
+        }
+    }
+}
+
+impl<T> std::ops::DerefMut for Few<T> {
+    fn deref_mut(&mut self) -> &mut [T] {
+        match self {
+            Self::One(one) => std::slice::from_mut(one),
+            Self::Many(many) => many,
+        }
     }
 }
 
@@ -84,7 +161,7 @@ pub struct Call {
 #[derive(Debug)]
 pub struct Branch {
     pub pos: Pos,
-    pub pipe: Box<Pipe>,
+    pub pipe: Pipe,
     pub list: List,
     pub else_list: Option<List>,
 }
@@ -92,39 +169,42 @@ pub struct Branch {
 #[derive(Debug)]
 pub struct Pipe {
     pub pos: Pos,
+    pub decl: Option<Box<Decl>>,
+    pub cmds: Few<Command>,
+}
+
+/// `$x :=`, `$x =`, `$k, $v :=`.
+#[derive(Debug)]
+pub struct Decl {
     /// `=` and not `:=`.
     pub is_assign: bool,
-    /// At most two, in order: `$k, $v`.
-    pub decl: Box<[Name]>,
-    pub cmds: Box<[Command]>,
+    pub first: Name,
+    pub second: Option<Name>,
+}
+
+impl Decl {
+    pub fn names(&self) -> impl Iterator<Item = Name> {
+        std::iter::once(self.first).chain(self.second)
+    }
 }
 
 #[derive(Debug)]
 pub struct Command {
     pub pos: Pos,
     /// Never empty.
-    pub args: Box<[Expr]>,
+    pub args: Few<Expr>,
 }
 
-/// `$x.a.b` is idents `["$x", "a", "b"]`; `$` alone is `["$"]`.
-#[derive(Debug)]
+/// `$x.a.b`: its name with the `$`, and where its fields end.
+#[derive(Clone, Copy, Debug)]
 pub struct Variable {
-    pub idents: Box<[Name]>,
+    pub name: Name,
+    pub end: Pos,
 }
 
 impl Variable {
-    pub fn pos(&self) -> Pos {
-        place(&self.idents, 0)
-    }
-}
-
-/// Where Go says that a chain of fields is: at the dot of what follows its first name, if anything does. `dot` is how much longer than
-/// its name the first one is.
-fn place(idents: &[Name], dot: Pos) -> Pos {
-    match idents {
-        [_, second, ..] => second.pos.saturating_sub(1),
-        [only] => only.pos.saturating_sub(dot),
-        [] => 0,
+    pub const fn fields(self) -> Fields {
+        Fields { pos: self.name.end, end: self.end }
     }
 }
 
@@ -141,17 +221,14 @@ pub enum Expr {
         value: bool,
     },
     Number(Box<Number>),
-    /// The template's text from `pos` to `end` is the literal with its quotes. `text` is what it means, unless it is short and
-    /// stands for itself: then that is what lies between the quotes.
+    /// A literal that means what lies between its quotes; the template's text from `pos` to `end` is it with them.
     String {
         pos: Pos,
         end: Pos,
-        text: Option<Box<Str>>,
     },
-    /// `.a.b`: idents without dots.
-    Field {
-        idents: Box<[Name]>,
-    },
+    /// Another, or a long one.
+    Text(Box<Text>),
+    Field(Fields),
     Variable(Variable),
     /// A function: `id` is its place in the [`super::FuncTable`] that the parser was given.
     Function {
@@ -164,11 +241,19 @@ pub enum Expr {
     Pipe(Box<Pipe>),
 }
 
+/// A string literal with what it means.
+#[derive(Debug)]
+pub struct Text {
+    pub pos: Pos,
+    pub end: Pos,
+    pub text: Str,
+}
+
 #[derive(Debug)]
 pub struct Chain {
     pub pos: Pos,
     pub node: Expr,
-    pub fields: Box<[Name]>,
+    pub fields: Fields,
 }
 
 /// A number literal: Go keeps every type that it could be.
@@ -187,17 +272,31 @@ pub struct Number {
     pub ideal: Result<Value, String>,
 }
 
-const _: () = assert!(size_of::<Node>() == 16 && size_of::<Expr>() == 24, "a chart has a hundred thousand of them");
+const _: () = assert!(
+    size_of::<Node>() == 16 && size_of::<Expr>() == 16 && size_of::<Pipe>() <= 48,
+    "a chart has a hundred thousand of them"
+);
 
 impl Expr {
-    pub fn pos(&self) -> Pos {
+    /// Where Go says that it is: a chain of fields is at the dot of what follows its first name, if anything does.
+    pub fn pos(&self, source: &[u8]) -> Pos {
         match self {
             Self::Dot { pos } | Self::Nil { pos } | Self::Bool { pos, .. } | Self::String { pos, .. } => *pos,
-            Self::Field { idents } => place(idents, 1),
+            Self::Field(fields) => match fields.split_first(source) {
+                Some((_, behind)) if !behind.is_empty() => behind.pos,
+                _ => fields.pos,
+            },
             Self::Function { name, .. } => name.pos,
             Self::Chain(c) => c.pos,
             Self::Number(n) => n.pos,
-            Self::Variable(v) => v.pos(),
+            Self::Text(t) => t.pos,
+            Self::Variable(v) => {
+                if v.fields().is_empty() {
+                    v.name.pos
+                } else {
+                    v.name.end
+                }
+            }
             Self::Pipe(p) => p.pos,
         }
     }
@@ -208,7 +307,7 @@ impl Expr {
 impl Pipe {
     /// Moves the pipelines directly inside to `into`.
     fn unnest(&mut self, into: &mut Vec<Self>) {
-        for arg in self.cmds.iter_mut().flat_map(|c| &mut c.args) {
+        for arg in self.cmds.iter_mut().flat_map(|c| &mut *c.args) {
             let inner = match arg {
                 Expr::Chain(chain) => &mut chain.node,
                 other => other,

@@ -32,3 +32,7 @@ pub use print::{Printed, error_context, line_col};
 pub use set::{Parsed, TemplateSet};
 pub use state::{Limits, State};
 pub use watch::Watch;
+
+/// What is found by names and texts of templates, which are hashed all the time. Each map has a seed by chance, as those of the standard
+/// library: texts come from strangers.
+pub type Names<K, V> = std::collections::HashMap<K, V, foldhash::fast::RandomState>;

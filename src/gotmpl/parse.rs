@@ -6,16 +6,17 @@
 //! Nesting is bounded as Go bounds parentheses; control structures, which Go does not bound, have a limit of their own so that
 //! a hostile text cannot exhaust the stack. Deeply nested texts are parsed on a thread with a large stack.
 
-use std::collections::HashMap;
 use std::fmt;
 use std::sync::Arc;
 
-use super::FuncTable;
-use super::ast::{self, Branch, Call, Chain, Command, Expr, List, Name, Node, Pipe, Pos, Template, Variable};
+use super::ast::{
+    self, Branch, Call, Chain, Command, Decl, Expr, Few, Fields, List, Name, Node, Pipe, Pos, Template, Text, Variable,
+};
 use super::lex::{Item, Kind, Lexer};
 use super::number::number;
 use super::print::Printed;
 use super::unquote::unquote;
+use super::{FuncTable, Names};
 use crate::golang::strconv;
 use crate::value::Str;
 
@@ -88,12 +89,11 @@ fn parse_here(name: &str, text: &Str, funcs: &FuncTable) -> Result<Vec<Template>
         lex,
         funcs,
         trees: Vec::new(),
-        by_name: HashMap::new(),
+        by_name: Names::default(),
         controls: 0,
         nodes: Vec::new(),
         commands: Vec::new(),
         operands: Vec::new(),
-        names: Vec::new(),
     };
     let mut parser = Parser::new(&mut shared);
     let root = parser.file().map_err(|e| *e)?;
@@ -103,7 +103,12 @@ fn parse_here(name: &str, text: &Str, funcs: &FuncTable) -> Result<Vec<Template>
     Ok(shared
         .trees
         .into_iter()
-        .map(|(name, root)| Template { name, parse_name: parse_name.clone(), source: source.clone(), root })
+        .map(|(name, root)| Template {
+            name,
+            parse_name: parse_name.clone(),
+            source: source.clone(),
+            root: Arc::new(root),
+        })
         .collect())
 }
 
@@ -125,14 +130,13 @@ struct Shared<'t> {
     lex: Lexer<'t>,
     funcs: &'t FuncTable,
     trees: Vec<(Arc<str>, List)>,
-    by_name: HashMap<Arc<str>, usize>,
+    by_name: Names<Arc<str>, usize>,
     /// How many control structures are open.
     controls: usize,
     // What is being put together, innermost last, until its number is known: then it moves to where it stays, once.
     nodes: Vec<Node>,
     commands: Vec<Command>,
     operands: Vec<Expr>,
-    names: Vec<Name>,
 }
 
 /// What ends a list.
@@ -359,7 +363,7 @@ impl<'s, 't> Parser<'s, 't> {
             _ => {
                 self.backup();
                 // Variables declared here last until the enclosing end.
-                Node::Action(self.pipeline("command", Kind::RightDelim)?)
+                Node::Action(Box::new(self.pipeline("command", Kind::RightDelim)?))
             }
         };
         self.sh.nodes.push(node);
@@ -377,17 +381,17 @@ impl<'s, 't> Parser<'s, 't> {
         Ok(())
     }
 
-    fn pipeline(&mut self, context: &str, end: Kind) -> Parse<Box<Pipe>> {
+    fn pipeline(&mut self, context: &str, end: Kind) -> Parse<Pipe> {
         let pos = self.peek_non_space().pos();
-        let (decl, is_assign) = self.declarations(context)?;
+        let decl = self.declarations(context)?.map(Box::new);
         let mark = self.sh.commands.len();
         loop {
             let token = self.next_non_space();
             match token.kind {
                 k if k == end => {
-                    let cmds = moved(&mut self.sh.commands, mark);
+                    let cmds = Few::moved(&mut self.sh.commands, mark);
                     self.check_pipeline(&cmds, context)?;
-                    return Ok(Box::new(Pipe { pos, is_assign, decl: decl.into(), cmds }));
+                    return Ok(Pipe { pos, decl, cmds });
                 }
                 Kind::Bool
                 | Kind::CharConstant
@@ -410,8 +414,8 @@ impl<'s, 't> Parser<'s, 't> {
     }
 
     /// `$x :=`, `$x =`, and in a range `$i, $x :=`.
-    fn declarations(&mut self, context: &str) -> Parse<(Vec<Name>, bool)> {
-        let mut decl = Vec::new();
+    fn declarations(&mut self, context: &str) -> Parse<Option<Decl>> {
+        let mut first = None;
         while self.peek_non_space().kind == Kind::Variable {
             let v = self.next();
             // Space is a token, so three tokens are needed: in "$x foo", "foo" (and not ":=") tells that $x is an argument.
@@ -420,13 +424,17 @@ impl<'s, 't> Parser<'s, 't> {
             match next.kind {
                 Kind::Assign | Kind::Declare => {
                     self.next_non_space();
-                    self.declare(&mut decl, v);
-                    return Ok((decl, next.kind == Kind::Assign));
+                    let name = self.declare(v);
+                    let is_assign = next.kind == Kind::Assign;
+                    return Ok(Some(match first {
+                        None => Decl { is_assign, first: name, second: None },
+                        Some(first) => Decl { is_assign, first, second: Some(name) },
+                    }));
                 }
                 Kind::Char if self.sh.lex.source(next) == b"," => {
                     self.next_non_space();
-                    self.declare(&mut decl, v);
-                    if context != "range" || decl.len() >= 2 {
+                    let name = self.declare(v);
+                    if context != "range" || first.replace(name).is_some() {
                         return self.error(format!("too many declarations in {context}"));
                     }
                     if !matches!(self.peek_non_space().kind, Kind::Variable | Kind::RightDelim | Kind::RightParen) {
@@ -443,12 +451,12 @@ impl<'s, 't> Parser<'s, 't> {
                 }
             }
         }
-        Ok((decl, false))
+        Ok(first.map(|first| Decl { is_assign: false, first, second: None }))
     }
 
-    fn declare(&mut self, decl: &mut Vec<Name>, v: Item) {
-        decl.push(Name { pos: v.pos(), end: v.end() });
+    fn declare(&mut self, v: Item) -> Name {
         self.vars.push(self.sh.lex.source(v));
+        Name { pos: v.pos(), end: v.end() }
     }
 
     fn check_pipeline(&self, commands: &[Command], context: &str) -> Parse<()> {
@@ -530,7 +538,7 @@ impl<'s, 't> Parser<'s, 't> {
         let pipe = self.pipeline(CONTEXT, Kind::RightDelim)?;
         Parser::new(self.sh).body(name.clone(), CONTEXT)?;
         self.sh.controls -= 1;
-        Ok(Node::Template(Box::new(Call { pos: token.pos(), name, pipe: Some(pipe) })))
+        Ok(Node::Template(Box::new(Call { pos: token.pos(), name, pipe: Some(Box::new(pipe)) })))
     }
 
     fn template(&mut self) -> Parse<Node> {
@@ -540,7 +548,7 @@ impl<'s, 't> Parser<'s, 't> {
         let mut pipe = None;
         if self.next_non_space().kind != Kind::RightDelim {
             self.backup();
-            pipe = Some(self.pipeline(CONTEXT, Kind::RightDelim)?);
+            pipe = Some(Box::new(self.pipeline(CONTEXT, Kind::RightDelim)?));
         }
         Ok(Node::Template(Box::new(Call { pos: token.pos(), name, pipe })))
     }
@@ -575,7 +583,7 @@ impl<'s, 't> Parser<'s, 't> {
         if self.sh.operands.len() == mark {
             return self.error("empty command");
         }
-        let args = moved(&mut self.sh.operands, mark);
+        let args = Few::moved(&mut self.sh.operands, mark);
         self.sh.commands.push(Command { pos, args });
         Ok(())
     }
@@ -583,14 +591,10 @@ impl<'s, 't> Parser<'s, 't> {
     /// A term with its fields, which goes to the other operands; nothing if what comes is none.
     fn operand(&mut self) -> Parse<()> {
         let token = self.next_non_space();
-        let mark = self.sh.names.len();
         match token.kind {
             // More fields go to a field or variable itself.
-            Kind::Field => self.sh.names.push(field(token)),
-            Kind::Variable => {
-                self.declared(token)?;
-                self.sh.names.push(Name { pos: token.pos(), end: token.end() });
-            }
+            Kind::Field => {}
+            Kind::Variable => self.declared(token)?,
             _ => {
                 if !self.term(token)? || self.peek().kind != Kind::Field {
                     return Ok(());
@@ -598,16 +602,17 @@ impl<'s, 't> Parser<'s, 't> {
             }
         }
         let pos = self.peek().pos();
+        let mut end = token.end();
         while self.peek().kind == Kind::Field {
-            let next = self.next();
-            self.sh.names.push(field(next));
+            end = self.next().end();
         }
-        let names = moved(&mut self.sh.names, mark);
         let operand = match token.kind {
-            Kind::Field => Expr::Field { idents: names },
-            Kind::Variable => Expr::Variable(Variable { idents: names }),
+            Kind::Field => Expr::Field(Fields { pos: token.pos(), end }),
+            Kind::Variable => Expr::Variable(Variable { name: Name { pos: token.pos(), end: token.end() }, end }),
             _ => match self.sh.operands.pop() {
-                Some(node) if !is_literal(&node) => Expr::Chain(Box::new(Chain { pos, node, fields: names })),
+                Some(node) if !is_literal(&node) => {
+                    Expr::Chain(Box::new(Chain { pos, node, fields: Fields { pos, end } }))
+                }
                 literal => {
                     let text = literal.map_or_else(String::new, |node| node.text(self.sh.lex.text()));
                     let quoted = strconv::quote(text.as_bytes());
@@ -646,9 +651,9 @@ impl<'s, 't> Parser<'s, 't> {
                 self.parens += 1;
                 let pipe = self.pipeline("parenthesized pipeline", Kind::RightParen)?;
                 self.parens -= 1;
-                Expr::Pipe(pipe)
+                Expr::Pipe(Box::new(pipe))
             }
-            Kind::String | Kind::RawString => Expr::String { pos, end: token.end(), text: self.meant(token)? },
+            Kind::String | Kind::RawString => self.string(token)?,
             _ => {
                 self.backup();
                 return Ok(false);
@@ -666,14 +671,15 @@ impl<'s, 't> Parser<'s, 't> {
         Ok(())
     }
 
-    /// What a literal means, if that is not just what lies between its quotes, or is too long to be copied each time.
-    fn meant(&self, token: Item) -> Parse<Option<Box<Str>>> {
+    /// A string literal. What it means is kept if that is not just what lies between its quotes, or is too long to be copied each time.
+    fn string(&self, token: Item) -> Parse<Expr> {
+        let (pos, end) = (token.pos(), token.end());
         let source = self.sh.lex.source(token);
         let is_short = source.len() <= Str::INLINE + QUOTES;
         if is_short && source.iter().all(|b| b.is_ascii() && !matches!(b, b'\\' | b'\r')) {
-            return Ok(None);
+            return Ok(Expr::String { pos, end });
         }
-        Ok(Some(Box::new(self.unquoted(token)?)))
+        Ok(Expr::Text(Box::new(Text { pos, end, text: self.unquoted(token)? })))
     }
 }
 
@@ -696,12 +702,10 @@ impl Control {
 
 /// What cannot be executed and has no fields.
 const fn is_literal(e: &Expr) -> bool {
-    matches!(e, Expr::Bool { .. } | Expr::Dot { .. } | Expr::Nil { .. } | Expr::Number(_) | Expr::String { .. })
-}
-
-/// A field's name, without its dot.
-const fn field(token: Item) -> Name {
-    Name { pos: token.pos() + 1, end: token.end() }
+    matches!(
+        e,
+        Expr::Bool { .. } | Expr::Dot { .. } | Expr::Nil { .. } | Expr::Number(_) | Expr::String { .. } | Expr::Text(_)
+    )
 }
 
 /// What was put together from `mark` on, in a list of just its size.

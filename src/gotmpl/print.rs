@@ -1,6 +1,6 @@
 //! Nodes as Go prints them (`Node.String()` of Go 1.26 `text/template/parse/node.go`), and where they are: error texts show both.
 
-use super::ast::{Branch, Command, Expr, List, Name, Node, Pipe, Pos, Variable, slice};
+use super::ast::{Branch, Command, Expr, Fields, List, Node, Pipe, Pos, slice};
 use crate::golang::strconv;
 
 /// A node that errors can show.
@@ -8,8 +8,8 @@ pub trait Printed {
     /// Appends the node as Go's `String()` gives it. `source` is the text that it was parsed from.
     fn write_to(&self, source: &[u8], out: &mut Vec<u8>);
 
-    /// Its byte offset in the text.
-    fn position(&self) -> Pos;
+    /// Its byte offset in the text that it was parsed from.
+    fn position(&self, source: &[u8]) -> Pos;
 
     /// The node as text, with U+FFFD where its bytes are not UTF-8.
     fn text(&self, source: &[u8]) -> String {
@@ -21,7 +21,7 @@ pub trait Printed {
 
 /// Where a node is, as `NAME:LINE:COL` (1-based line, 0-based byte column), and the node's text (Go's `Tree.ErrorContext`).
 pub fn error_context(parse_name: &str, source: &[u8], node: &impl Printed) -> (String, String) {
-    let (line, col) = line_col(source, node.position());
+    let (line, col) = line_col(source, node.position(source));
     (format!("{parse_name}:{line}:{col}"), node.text(source))
 }
 
@@ -33,26 +33,8 @@ pub fn line_col(source: &[u8], pos: Pos) -> (usize, usize) {
     (line, col)
 }
 
-fn write_fields(fields: &[Name], source: &[u8], out: &mut Vec<u8>) {
-    for f in fields {
-        out.push(b'.');
-        out.extend_from_slice(f.of(source));
-    }
-}
-
-impl Printed for Variable {
-    fn write_to(&self, source: &[u8], out: &mut Vec<u8>) {
-        for (i, ident) in self.idents.iter().enumerate() {
-            if i > 0 {
-                out.push(b'.');
-            }
-            out.extend_from_slice(ident.of(source));
-        }
-    }
-
-    fn position(&self) -> Pos {
-        self.pos()
-    }
+fn write_fields(fields: Fields, source: &[u8], out: &mut Vec<u8>) {
+    out.extend_from_slice(slice(source, fields.pos, fields.end));
 }
 
 impl Printed for Expr {
@@ -63,19 +45,20 @@ impl Printed for Expr {
             Self::Bool { value, .. } => out.extend_from_slice(if *value { b"true" } else { b"false" }),
             Self::Number(n) => out.extend_from_slice(&n.text),
             Self::String { pos, end, .. } => out.extend_from_slice(slice(source, *pos, *end)),
-            Self::Field { idents, .. } => write_fields(idents, source, out),
-            Self::Variable(v) => v.write_to(source, out),
+            Self::Text(t) => out.extend_from_slice(slice(source, t.pos, t.end)),
+            Self::Field(fields) => write_fields(*fields, source, out),
+            Self::Variable(v) => out.extend_from_slice(slice(source, v.name.pos, v.end)),
             Self::Function { name, .. } => out.extend_from_slice(name.of(source)),
             Self::Chain(chain) => {
                 chain.node.write_operand(source, out);
-                write_fields(&chain.fields, source, out);
+                write_fields(chain.fields, source, out);
             }
             Self::Pipe(p) => p.write_to(source, out),
         }
     }
 
-    fn position(&self) -> Pos {
-        self.pos()
+    fn position(&self, source: &[u8]) -> Pos {
+        self.pos(source)
     }
 }
 
@@ -102,21 +85,21 @@ impl Printed for Command {
         }
     }
 
-    fn position(&self) -> Pos {
+    fn position(&self, _: &[u8]) -> Pos {
         self.pos
     }
 }
 
 impl Printed for Pipe {
     fn write_to(&self, source: &[u8], out: &mut Vec<u8>) {
-        for (i, v) in self.decl.iter().enumerate() {
-            if i > 0 {
-                out.extend_from_slice(b", ");
+        if let Some(decl) = &self.decl {
+            for (i, v) in decl.names().enumerate() {
+                if i > 0 {
+                    out.extend_from_slice(b", ");
+                }
+                out.extend_from_slice(v.of(source));
             }
-            out.extend_from_slice(v.of(source));
-        }
-        if !self.decl.is_empty() {
-            out.extend_from_slice(if self.is_assign { b" = " } else { b" := " });
+            out.extend_from_slice(if decl.is_assign { b" = " } else { b" := " });
         }
         for (i, c) in self.cmds.iter().enumerate() {
             if i > 0 {
@@ -126,7 +109,7 @@ impl Printed for Pipe {
         }
     }
 
-    fn position(&self) -> Pos {
+    fn position(&self, _: &[u8]) -> Pos {
         self.pos
     }
 }
@@ -154,7 +137,7 @@ impl Printed for List {
         }
     }
 
-    fn position(&self) -> Pos {
+    fn position(&self, _: &[u8]) -> Pos {
         self.pos
     }
 }
@@ -185,7 +168,7 @@ impl Printed for Node {
         }
     }
 
-    fn position(&self) -> Pos {
+    fn position(&self, _: &[u8]) -> Pos {
         match self {
             Self::Text { pos, .. } | Self::Break { pos } | Self::Continue { pos } => *pos,
             Self::Template(call) => call.pos,

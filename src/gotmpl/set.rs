@@ -4,11 +4,10 @@
 //! own text defines, and what it defines is gone afterwards; Helm clones the whole set for that. Here an overlay holds the new
 //! names and points at the set below, so that the cost of `tpl` does not grow with the number of templates.
 
-use std::collections::HashMap;
 use std::sync::Arc;
 
 use super::ast::Template;
-use super::{CallError, FuncTable, ParseError, State, is_empty_tree, parse, parse_shared};
+use super::{CallError, FuncTable, Names, ParseError, State, is_empty_tree, parse, parse_shared};
 use crate::value::Str;
 
 /// What one text defines: its main template (named as the text) and its `define`s.
@@ -38,7 +37,7 @@ pub struct TemplateSet {
     pub(super) special: Special,
     /// Of an overlay: the set below.
     base: Option<Arc<Self>>,
-    own: HashMap<Arc<str>, Arc<Template>>,
+    own: Names<Arc<str>, Arc<Template>>,
     /// How many sets lie below.
     layers: u32,
 }
@@ -46,7 +45,7 @@ pub struct TemplateSet {
 impl TemplateSet {
     /// An empty set. The functions are those that its texts are parsed and executed with.
     pub fn new(root: &str, funcs: Arc<FuncTable>) -> Self {
-        Self { root: root.into(), special: Special::of(&funcs), funcs, base: None, own: HashMap::new(), layers: 0 }
+        Self { root: root.into(), special: Special::of(&funcs), funcs, base: None, own: Names::default(), layers: 0 }
     }
 
     /// The name of the root template.
@@ -102,7 +101,7 @@ impl TemplateSet {
             funcs: base.funcs.clone(),
             special: base.special,
             base: Some(base.clone()),
-            own: HashMap::with_capacity(templates.len()),
+            own: Names::with_capacity_and_hasher(templates.len(), foldhash::fast::RandomState::default()),
             layers: 0,
         };
         for template in templates {

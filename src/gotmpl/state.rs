@@ -1,12 +1,11 @@
 //! What lives as long as one render: the heap, the host, the limits and what was used of them.
 
 use std::any::Any;
-use std::collections::HashMap;
 use std::sync::Arc;
 
 use super::set::{Parsed, TemplateSet};
 use super::trace::Trace;
-use super::{CallError, Host, Watch};
+use super::{CallError, Host, Names, Watch};
 use crate::value::{Heap, Str, Value};
 
 /// Bounds of a render. A template that reaches one ends with an error that names it.
@@ -42,9 +41,9 @@ pub struct State {
     /// Whatever the embedder's functions need of this render (Helm's `lookup`: the cluster).
     pub extension: Option<Arc<dyn Any + Send + Sync>>,
     /// Per template name, how many executions of it by `include` are under way.
-    pub nesting: HashMap<Str, u32>,
+    pub nesting: Names<Str, u32>,
     /// Texts parsed while rendering (`tpl`): each text once.
-    pub(super) parsed: HashMap<Str, Arc<Parsed>>,
+    pub(super) parsed: Names<Str, Arc<Parsed>>,
     /// How many executions (not counting `template`) are nested now.
     pub(super) depth: u32,
     /// Where the native stack stood when the outermost execution began; 0 outside.
@@ -72,8 +71,8 @@ impl State {
             steps: 0,
             set: None,
             extension: None,
-            nesting: HashMap::new(),
-            parsed: HashMap::new(),
+            nesting: Names::default(),
+            parsed: Names::default(),
             depth: 0,
             stack_base: 0,
             stack_budget: 0,

@@ -2,16 +2,17 @@
 //! parses the templates that are there already, and reads large values files.
 //!
 //! The chart's own templates are offered when they are unpacked, as they are parsed whatever the values say; those of subcharts when it
-//! is settled which are on. Values files are wanted first, so they go before templates.
+//! is settled which are on. Values files are wanted first, so they go before templates. Subcharts often bring the same library each:
+//! files of the same text share their trees.
 //! Nothing is decided here: a text that does not parse is left alone and parsed again in its turn, for the error.
 
-use std::collections::{HashMap, VecDeque};
+use std::collections::VecDeque;
 use std::sync::{Arc, Condvar, Mutex, MutexGuard, PoisonError};
 
 use super::program::functions;
 use crate::chart::load::Early;
 use crate::chart::{Chart, File, Table, own_path, values_file};
-use crate::gotmpl::{Template, parse_shared, start_large};
+use crate::gotmpl::{Names, Template, parse_shared, start_large};
 use crate::value::Str;
 
 /// Of so many bytes of text a thread is worth its start.
@@ -24,10 +25,10 @@ const LARGE_VALUES: usize = 8 << 10;
 const UNNAMED: &str = "\0 parsed ahead \0";
 
 /// What was parsed, by the address of the text: it is kept beside the trees, so no other text can come to lie there.
-type Done = HashMap<usize, (Arc<[u8]>, Vec<Template>)>;
+type Done = Names<usize, (Arc<[u8]>, Vec<Template>)>;
 
 /// What was read of values files, in the same way.
-type Read = HashMap<usize, (Arc<[u8]>, Result<Table, String>)>;
+type Read = Names<usize, (Arc<[u8]>, Result<Table, String>)>;
 
 /// Texts offered to be parsed, and what became of them.
 #[derive(Debug, Default)]
@@ -72,13 +73,18 @@ impl Shared {
     }
 
     fn work(&self) {
+        let mut known = Names::<Arc<[u8]>, Vec<Template>>::default();
         let mut work = self.lock();
         while !work.closed {
             match work.waiting.pop_front() {
                 None => work = self.changed.wait(work).unwrap_or_else(PoisonError::into_inner),
                 Some(Task::Template(text)) => {
                     drop(work);
-                    let parsed = parse_shared(UNNAMED, &Str::from(text.clone()), functions());
+                    let parsed = match known.get(&text) {
+                        Some(same) => Ok(same.clone()),
+                        None => parse_shared(UNNAMED, &Str::from(text.clone()), functions())
+                            .inspect(|new| _ = known.insert(text.clone(), new.clone())),
+                    };
                     work = self.lock();
                     if let Ok(templates) = parsed {
                         work.done.insert(address(&text), (text, templates));
@@ -274,6 +280,26 @@ mod tests {
         let [alone, helped] = both(&texts[..3]).map(|p| format!("{:?}", p.unwrap()));
         assert_eq!(alone, helped);
         assert!(!helped.contains("parsed ahead"));
+    }
+
+    #[test]
+    fn files_of_the_same_text_share_trees() {
+        let text = "{{ define \"d\" }}{{ .Values.a.b }}{{ end }}".to_string() + &" ".repeat(FROM);
+        let file = |name: &str| File { name: name.into(), data: text.as_bytes().into(), modified: None };
+        let files = [file("templates/a.yaml"), file("templates/b.yaml")];
+        let mut ahead = Ahead::default();
+        files.iter().for_each(|f| ahead.offer(f));
+        let Some(Some(shared)) = &ahead.other else { return };
+        while !shared.lock().waiting.is_empty() {
+            std::thread::yield_now();
+        }
+        let mut parsed = ahead.finish();
+        let [a, b] = files.map(|f| parsed.take(&format!("c/{}", f.name), f.data.shared()).unwrap());
+        for (a, b) in a.iter().zip(&b) {
+            assert!(Arc::ptr_eq(&a.root, &b.root));
+            assert_eq!((&*a.parse_name, &*b.parse_name), ("c/templates/a.yaml", "c/templates/b.yaml"));
+        }
+        assert_eq!(b.iter().map(|t| &*t.name).collect::<Vec<_>>(), ["d", "c/templates/b.yaml"]);
     }
 
     #[test]

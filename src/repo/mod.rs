@@ -17,6 +17,7 @@ pub mod explain;
 mod files;
 mod flux_kustomization;
 mod generated;
+mod git_index;
 mod git_items;
 mod git_survey;
 mod git_tree;

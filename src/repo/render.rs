@@ -143,7 +143,7 @@ impl Environment {
             let at = |message: String| Problem { place: Place { path: spec.place.path.clone(), line: *line }, message };
             let Some(text) = values_text(checkout, &chart, &location, file, &spec).map_err(at)? else { continue };
             let table = values_file::read_one(&text).map_err(|e| at(format!("valuesFiles: {file}: {e}")))?;
-            values_file::merge(&mut merged, table);
+            merged.merge(table);
         }
         chart.values = Some(Arc::new(merged));
         Ok(chart)

@@ -2,6 +2,8 @@
 
 use std::collections::HashMap;
 
+use foldhash::fast::RandomState;
+
 use super::text::head_of;
 use super::{Str, Value, capacity};
 
@@ -140,6 +142,16 @@ impl Map {
         Self { entries, ..Self::default() }
     }
 
+    /// A `map[string]interface {}` of entries that come in byte order of their keys, no key twice.
+    pub fn in_order(entries: Vec<(Str, Value)>) -> Self {
+        debug_assert!(entries.is_sorted_by(|a, b| a.0 < b.0), "keys in order");
+        Self { entries, ..Self::default() }
+    }
+
+    pub(crate) fn into_entries(self) -> Vec<(Str, Value)> {
+        self.entries
+    }
+
     /// About how many steps of a template one more entry is worth: larger maps take longer.
     pub const fn insert_steps(&self) -> u64 {
         self.entries.len() as u64 >> 8
@@ -232,9 +244,9 @@ pub struct Heap {
     maps: Vec<Map>,
     lists: Vec<List>,
     /// The capacities of lists that have more room than items.
-    roomy: HashMap<ListId, usize>,
+    roomy: HashMap<ListId, usize, RandomState>,
     /// What lies behind the end of a list that is part of another.
-    behind: HashMap<ListId, Vec<Value>>,
+    behind: HashMap<ListId, Vec<Value>, RandomState>,
 }
 
 impl Heap {

@@ -9,7 +9,7 @@ use crate::chart::data::{MAX_DEPTH, TooDeep};
 use crate::chart::{Chart, Data, Table};
 use crate::diagnostic::LogLine;
 use crate::golang::strconv;
-use crate::value::{Heap, MapId, Str, Value, print};
+use crate::value::{Heap, Map, MapId, Str, Value, print};
 
 use super::GLOBAL;
 use super::tables::{as_table, deep_copy_map, globals_of};
@@ -179,16 +179,16 @@ impl Coalescer<'_> {
 
     /// A copy of a table of defaults on the heap; without the nulls of its tables if `clean` (those in lists stay).
     fn put(&mut self, table: &Table, clean: bool) -> MapId {
-        let mut map = crate::value::Map::default();
+        let mut entries = Vec::with_capacity(table.len());
         for (k, v) in table {
             let v = match v {
                 Data::Nil if clean => continue,
                 Data::Table(t) => Value::Map(self.put(t, clean)),
                 other => other.to_value(self.heap),
             };
-            map.insert(k.clone(), v);
+            entries.push((k.clone(), v));
         }
-        self.heap.add_map(map)
+        self.heap.add_map(Map::in_order(entries))
     }
 
     /// `coalesceTablesFullKey`: `src` under `dst`.

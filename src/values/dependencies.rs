@@ -197,7 +197,7 @@ fn import(chart: &mut Chart, log: &mut Vec<LogLine>) -> Result<(), String> {
         d.import_values = done;
     }
     // The parent's own values win; the copy keeps what was imported apart from where it came from.
-    let values = deep_copy_map(heap, values)?;
+    let values = if heap.map(imported).is_empty() { values } else { deep_copy_map(heap, values)? };
     merge_tables(heap, values, imported, log)?;
     chart.values = Some(Arc::new(data::map_to_table(heap, values)?));
     Ok(())

@@ -36,7 +36,7 @@ impl ValueOptions {
         for path in &self.files {
             let text = read(path)?;
             let table = values_file::read(&text).map_err(|e| format!("failed to parse {path}: {e}"))?;
-            values_file::merge(&mut base, table);
+            base.merge(table);
         }
         let mut base = data::table_to_map(heap, &base);
         for text in &self.json {

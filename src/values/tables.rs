@@ -2,7 +2,7 @@
 //!
 //! Source: Helm 4.3 `pkg/chart/v2/loader/load.go` (`MergeMaps`), `pkg/chart/common/values.go`, `internal/copystructure`.
 
-use crate::chart::data::{MAX_DEPTH, TooDeep};
+use crate::chart::data::{MAX_CONTAINERS, MAX_DEPTH, TooDeep};
 use crate::value::{Heap, List, Map, MapId, MapType, Value};
 
 use super::GLOBAL;
@@ -14,9 +14,6 @@ pub fn as_table(heap: &Heap, value: &Value) -> Option<MapId> {
         _ => None,
     }
 }
-
-/// How many maps and lists may lie on a heap while values are put together.
-const MAX_CONTAINERS: usize = 5_000_000;
 
 /// A deep copy: no table or list of the result is shared with anything.
 ///
@@ -32,12 +29,13 @@ fn copy_map(heap: &mut Heap, map: MapId, depth: usize) -> Result<MapId, TooDeep>
         return Err(TooDeep);
     }
     let source = heap.map(map).clone();
-    let mut copy = Map::default();
-    (copy.ty, copy.nil) = (source.ty, source.nil);
-    for (k, v) in source.iter() {
-        let v = copy_value(heap, v, depth + 1)?;
-        copy.insert(k.clone(), v);
+    let (ty, nil) = (source.ty, source.nil);
+    let mut entries = source.into_entries();
+    for (_, v) in &mut entries {
+        *v = copy_value(heap, v, depth + 1)?;
     }
+    let mut copy = Map::in_order(entries);
+    (copy.ty, copy.nil) = (ty, nil);
     Ok(heap.add_map(copy))
 }
 
@@ -69,12 +67,12 @@ fn copy_map_to(from: &Heap, map: MapId, to: &mut Heap, depth: usize) -> Result<M
         return Err(TooDeep);
     }
     let source = from.map(map);
-    let mut copy = Map::default();
-    (copy.ty, copy.nil) = (source.ty, source.nil);
+    let mut entries = Vec::with_capacity(source.len());
     for (k, v) in source.iter() {
-        let v = copy_value_to(from, v, to, depth + 1)?;
-        copy.insert(k.clone(), v);
+        entries.push((k.clone(), copy_value_to(from, v, to, depth + 1)?));
     }
+    let mut copy = Map::in_order(entries);
+    (copy.ty, copy.nil) = (source.ty, source.nil);
     Ok(to.add_map(copy))
 }
 

@@ -62,14 +62,7 @@ impl<'a> Build<'a> for HeapBuild<'_> {
             sorted &= keyed.last().is_none_or(|(last, _)| *last < key);
             keyed.push((key, v));
         }
-        if !sorted {
-            keyed.sort_by(|a, b| a.0.cmp(&b.0));
-        }
-        let mut map = Map::default();
-        // Stable order: the last of equal keys is inserted last.
-        for (k, v) in keyed {
-            map.insert(k, v);
-        }
+        let map = if sorted { Map::in_order(keyed) } else { Map::from_entries(keyed) };
         Value::Map(self.heap.add_map(map))
     }
 }

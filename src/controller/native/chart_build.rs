@@ -91,7 +91,7 @@ fn merge(
             return Err(wrong(format!("no values file found at path '{path}'")));
         };
         let table = values_file::read(&text).map_err(|e| wrong(format!("failed to read values from '{path}': {e}")))?;
-        values_file::merge(&mut merged, table);
+        merged.merge(table);
         found.push(path.clone());
     }
     if found.is_empty() {

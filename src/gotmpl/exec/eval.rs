@@ -1,10 +1,13 @@
 //! Pipelines, commands, and arguments with their types.
 
 use super::super::Ty;
-use super::super::ast::{Command, Expr, Name, Number, Pipe, Pos, slice};
+use super::super::ast::{Command, Expr, Fields, Name, Number, Pipe, Pos, slice};
 use super::{At, Exec, Res, Val, copied};
 use crate::golang::strconv;
 use crate::value::{Elem, Kind, List, Map, MapType, Str, Value};
+
+/// Of a dot alone.
+const NO_FIELDS: Fields = Fields { pos: 0, end: 0 };
 
 impl<'t> Exec<'t, '_> {
     /// Evaluates a pipeline and declares or sets its variables. The result is never in an `interface {}`.
@@ -20,20 +23,16 @@ impl<'t> Exec<'t, '_> {
             value = self.eval_command(dot, command, Some(value))?;
             value.iface = false;
         }
-        if pipe.decl.is_empty() {
-            if let Some(trace) = &mut self.st.trace {
-                trace.pipe_end();
-            }
-            return Ok(value);
-        }
-        for variable in &*pipe.decl {
-            if self.traced() {
-                self.trace_declaration(*variable, pipe.is_assign);
-            }
-            if pipe.is_assign {
-                self.set_var(*variable, value.clone())?;
-            } else {
-                self.push_var(*variable, value.clone());
+        if let Some(decl) = &pipe.decl {
+            for variable in decl.names() {
+                if self.traced() {
+                    self.trace_declaration(variable, decl.is_assign);
+                }
+                if decl.is_assign {
+                    self.set_var(variable, value.clone())?;
+                } else {
+                    self.push_var(variable, value.clone());
+                }
             }
         }
         if let Some(trace) = &mut self.st.trace {
@@ -48,10 +47,10 @@ impl<'t> Exec<'t, '_> {
             return Ok(Val::INVALID);
         };
         match first {
-            Expr::Field { idents, .. } => {
+            Expr::Field(fields) => {
                 self.at = At::Expr(first);
-                self.trace_dot(dot, idents);
-                self.eval_field_chain(dot, dot, first, idents, args, fin)
+                self.trace_dot(dot, *fields);
+                self.eval_field_chain(dot, dot, first, *fields, args, fin)
             }
             Expr::Chain(chain) => self.eval_chain(dot, first, chain, args, fin),
             Expr::Function { id, .. } => {
@@ -64,13 +63,13 @@ impl<'t> Exec<'t, '_> {
                 self.check_depth()?;
                 self.eval_pipeline(dot, pipe)
             }
-            Expr::Variable(variable) => self.eval_variable(dot, variable, first, args, fin),
+            Expr::Variable(variable) => self.eval_variable(dot, *variable, first, args, fin),
             _ => {
                 self.at = At::Expr(first);
                 self.not_a_function(first, args, fin.as_ref())?;
                 match first {
                     Expr::Dot { .. } => {
-                        self.trace_dot(dot, &[]);
+                        self.trace_dot(dot, NO_FIELDS);
                         Ok(dot.clone())
                     }
                     Expr::Nil { .. } => Err(self.errorf("nil is not a command")),
@@ -92,7 +91,8 @@ impl<'t> Exec<'t, '_> {
         self.at = At::Expr(expr);
         Ok(Val::plain(match expr {
             Expr::Bool { value, .. } => Value::Bool(*value),
-            Expr::String { pos, end, text } => Value::Str(self.string(*pos, *end, text.as_deref())),
+            Expr::String { pos, end } => Value::Str(self.string(*pos, *end)),
+            Expr::Text(literal) => Value::Str(literal.text.clone()),
             Expr::Number(number) => match &number.ideal {
                 Ok(v) => v.clone(),
                 Err(msg) => return Err(self.errorf(msg.as_str())),
@@ -105,9 +105,9 @@ impl<'t> Exec<'t, '_> {
         }))
     }
 
-    /// What a literal means: itself without its quotes, unless the parser kept another text.
-    fn string(&self, pos: Pos, end: Pos, text: Option<&Str>) -> Str {
-        text.cloned().unwrap_or_else(|| Str::new(slice(self.text, pos + 1, end.saturating_sub(1))))
+    /// What a short literal means: itself without its quotes.
+    fn string(&self, pos: Pos, end: Pos) -> Str {
+        Str::new(slice(self.text, pos + 1, end.saturating_sub(1)))
     }
 
     /// Evaluates an argument and makes it a value of the parameter's type.
@@ -118,7 +118,7 @@ impl<'t> Exec<'t, '_> {
                 Some(v) => Ok(Val::plain(v)),
                 None => Err(self.errorf(format!("cannot assign nil to {}", ty.go_type()))),
             },
-            Expr::Bool { .. } | Expr::String { .. } | Expr::Number(_) => self.eval_constant(ty, expr),
+            Expr::Bool { .. } | Expr::String { .. } | Expr::Text(_) | Expr::Number(_) => self.eval_constant(ty, expr),
             _ => {
                 let val = self.eval_operand(dot, expr)?;
                 self.validate(val, ty)
@@ -130,15 +130,15 @@ impl<'t> Exec<'t, '_> {
     pub(super) fn eval_operand(&mut self, dot: &Val, expr: &'t Expr) -> Res<Val> {
         match expr {
             Expr::Dot { .. } => {
-                self.trace_dot(dot, &[]);
+                self.trace_dot(dot, NO_FIELDS);
                 Ok(dot.clone())
             }
-            Expr::Field { idents, .. } => {
+            Expr::Field(fields) => {
                 self.at = At::Expr(expr);
-                self.trace_dot(dot, idents);
-                self.eval_field_chain(dot, dot, expr, idents, &[], None)
+                self.trace_dot(dot, *fields);
+                self.eval_field_chain(dot, dot, expr, *fields, &[], None)
             }
-            Expr::Variable(variable) => self.eval_variable(dot, variable, expr, &[], None),
+            Expr::Variable(variable) => self.eval_variable(dot, *variable, expr, &[], None),
             Expr::Pipe(pipe) => {
                 self.check_depth()?;
                 self.eval_pipeline(dot, pipe)
@@ -149,7 +149,7 @@ impl<'t> Exec<'t, '_> {
             }
             Expr::Chain(chain) => self.eval_chain(dot, expr, chain, &[], None),
             Expr::Nil { .. } => Ok(Val::INVALID),
-            Expr::Bool { .. } | Expr::String { .. } | Expr::Number(_) => self.literal(expr),
+            Expr::Bool { .. } | Expr::String { .. } | Expr::Text(_) | Expr::Number(_) => self.literal(expr),
         }
     }
 
@@ -158,7 +158,8 @@ impl<'t> Exec<'t, '_> {
         let v = match (ty, expr) {
             (Ty::Any, _) => return self.literal(expr),
             (Ty::Bool, Expr::Bool { value, .. }) => Value::Bool(*value),
-            (Ty::Str, Expr::String { pos, end, text }) => Value::Str(self.string(*pos, *end, text.as_deref())),
+            (Ty::Str, Expr::String { pos, end }) => Value::Str(self.string(*pos, *end)),
+            (Ty::Str, Expr::Text(literal)) => Value::Str(literal.text.clone()),
             (Ty::Int, Expr::Number(number)) if let Number { int: Some(n), .. } = **number => Value::Int(n),
             (Ty::Int64, Expr::Number(number)) if let Number { int: Some(n), .. } = **number => Value::Int64(n),
             (Ty::Uint32, Expr::Number(number)) if let Number { uint: Some(n), .. } = **number => {

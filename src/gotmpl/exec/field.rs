@@ -1,6 +1,6 @@
 //! Fields, map keys, methods and variables: `.a.b`, `$x.a`, `(expr).a`.
 
-use super::super::ast::{Chain, Expr, Name, Variable};
+use super::super::ast::{Chain, Expr, Fields, Name, Variable};
 use super::super::{CallError, Ty};
 use super::traced::texts;
 use super::{At, Exec, Res, Stop, Val};
@@ -12,16 +12,13 @@ impl<'t> Exec<'t, '_> {
     pub(super) fn eval_variable(
         &mut self,
         dot: &Val,
-        variable: &'t Variable,
+        variable: Variable,
         expr: &'t Expr,
         args: &'t [Expr],
         fin: Option<Val>,
     ) -> Res<Val> {
-        self.at = At::Variable(variable);
-        let [name, fields @ ..] = &variable.idents[..] else {
-            return Ok(Val::INVALID);
-        };
-        let name = name.of(self.text);
+        self.at = At::Expr(expr);
+        let (name, fields) = (variable.name.of(self.text), variable.fields());
         // As in Go, the variables are a stack that is searched from its top: a declaration inside an argument that was not
         // evaluated must not be seen, so places cannot be fixed beforehand.
         let found = self.vars[self.vars_base..].iter().rev().find(|var| var.name == name);
@@ -52,6 +49,7 @@ impl<'t> Exec<'t, '_> {
         fin: Option<Val>,
     ) -> Res<Val> {
         let Chain { node, fields, .. } = chain;
+        let fields = *fields;
         self.at = At::Expr(expr);
         if matches!(node, Expr::Nil { .. }) {
             return Err(self.errorf(format!("indirection through explicit nil in {}", self.shown(expr))));
@@ -71,7 +69,7 @@ impl<'t> Exec<'t, '_> {
         dot: &Val,
         receiver: &Val,
         node: &'t Expr,
-        idents: &'t [Name],
+        fields: Fields,
         args: &'t [Expr],
         fin: Option<Val>,
     ) -> Res<Val> {
@@ -79,8 +77,8 @@ impl<'t> Exec<'t, '_> {
         // Most chains go through maps only: follow them by reference.
         let mut at = &receiver.v;
         let mut iface = receiver.iface;
-        let mut rest = idents;
-        while let [ident, behind @ ..] = rest {
+        let mut rest = fields;
+        while let Some((ident, behind)) = rest.split_first(self.text) {
             let name = ident.of(self.text);
             match at {
                 Value::Map(m) if !m.is_values() || self.funcs.values_method(name).is_none() => {
@@ -103,7 +101,7 @@ impl<'t> Exec<'t, '_> {
                     }
                 }
                 Value::Nil if !iface => return Ok(Val::INVALID),
-                Value::Nil => return Err(self.nil_pointer(*ident)),
+                Value::Nil => return Err(self.nil_pointer(ident)),
                 _ => {
                     let owned = Val { v: at.clone(), iface };
                     return self.eval_fields(dot, owned, node, rest, args, fin);
@@ -119,7 +117,7 @@ impl<'t> Exec<'t, '_> {
         &mut self,
         dot: &Val,
         node: &'t Expr,
-        behind: &'t [Name],
+        behind: Fields,
         args: &'t [Expr],
         fin: Option<Val>,
     ) -> Res<Val> {
@@ -133,12 +131,12 @@ impl<'t> Exec<'t, '_> {
         dot: &Val,
         mut receiver: Val,
         node: &'t Expr,
-        idents: &'t [Name],
+        fields: Fields,
         args: &'t [Expr],
         mut fin: Option<Val>,
     ) -> Res<Val> {
-        let mut rest = idents;
-        while let [name, behind @ ..] = rest {
+        let mut rest = fields;
+        while let Some((name, behind)) = rest.split_first(self.text) {
             if matches!(&receiver.v, Value::Map(m) if !m.is_values()) {
                 return self.eval_field_chain(dot, &receiver, node, rest, args, fin);
             }
@@ -156,7 +154,7 @@ impl<'t> Exec<'t, '_> {
     fn eval_field(
         &mut self,
         dot: &Val,
-        ident: &'t Name,
+        ident: Name,
         node: &'t Expr,
         args: &'t [Expr],
         fin: Option<Val>,
@@ -164,7 +162,7 @@ impl<'t> Exec<'t, '_> {
     ) -> Res<Val> {
         match &receiver.v {
             Value::Nil if !receiver.iface => Ok(Val::INVALID),
-            Value::Nil => Err(self.nil_pointer(*ident)),
+            Value::Nil => Err(self.nil_pointer(ident)),
             Value::Map(m) => {
                 let funcs = self.funcs;
                 if m.is_values()
@@ -174,10 +172,10 @@ impl<'t> Exec<'t, '_> {
                 }
                 // `eval_fields` gives the plain maps back, and those come out with one field only.
                 let one = Val { v: Value::Map(*m), iface: receiver.iface };
-                self.eval_field_chain(dot, &one, node, std::slice::from_ref(ident), args, fin)
+                self.eval_field_chain(dot, &one, node, ident.into(), args, fin)
             }
-            Value::Object(o) => self.eval_object(dot, &o.clone(), *ident, node, args, fin, receiver.iface),
-            _ => Err(self.no_field(*ident, receiver)),
+            Value::Object(o) => self.eval_object(dot, &o.clone(), ident, node, args, fin, receiver.iface),
+            _ => Err(self.no_field(ident, receiver)),
         }
     }
 

@@ -24,7 +24,7 @@ use std::cell::Cell;
 use std::sync::Arc;
 
 use super::apart::{apart, let_go};
-use super::ast::{Command, Expr, Node, Pipe, Template, Variable};
+use super::ast::{Command, Expr, Node, Pipe, Template};
 use super::set::TemplateSet;
 use super::{CallError, ExecCause, ExecError, FuncTable, Printed, Rest, State, line_col, pure};
 use crate::golang::strconv;
@@ -148,7 +148,6 @@ enum At<'t> {
     Pipe(&'t Pipe),
     Command(&'t Command),
     Expr(&'t Expr),
-    Variable(&'t Variable),
     Start,
 }
 
@@ -159,7 +158,6 @@ impl<'t> At<'t> {
             At::Pipe(p) => Some(p),
             At::Command(c) => Some(c),
             At::Expr(e) => Some(e),
-            At::Variable(v) => Some(v),
             At::Start => None,
         }
     }
@@ -314,7 +312,7 @@ impl Exec<'_, '_> {
 
     /// Where the current node is: line (from 1) and byte column (from 0).
     fn line_col(&self) -> (usize, usize) {
-        line_col(&self.tmpl.source, self.at.node().map_or(0, Printed::position))
+        line_col(&self.tmpl.source, self.at.node().map_or(0, |node| node.position(&self.tmpl.source)))
     }
 
     /// A node as errors show it.

@@ -1,6 +1,6 @@
 //! `range`: over lists, maps in key order, and numbers.
 
-use super::super::ast::Branch;
+use super::super::ast::{Branch, Decl};
 use super::{Exec, Flow, Res, Val};
 use crate::value::{Elem, Kind, MapType, Value, print};
 
@@ -112,7 +112,7 @@ impl<'t> Exec<'t, '_> {
         mark: usize,
         make: impl Fn(i128) -> Value,
     ) -> Res<bool> {
-        if branch.pipe.decl.len() > 1 {
+        if branch.pipe.decl.as_ref().is_some_and(|decl| decl.second.is_some()) {
             return Err(self.cannot_range("can't use ", val, " to iterate over more than one variable"));
         }
         let mut i = 0;
@@ -135,30 +135,28 @@ impl<'t> Exec<'t, '_> {
         elem: Val,
     ) -> Res<bool> {
         self.step()?;
-        match &branch.pipe.decl[..] {
-            [] => {}
-            [one] => {
-                if branch.pipe.is_assign {
-                    self.set_var(*one, elem.clone())?;
-                } else {
-                    self.set_top_var(1, elem.clone());
-                }
+        match branch.pipe.decl.as_deref() {
+            None => {}
+            Some(Decl { is_assign: true, first, second: None }) => self.set_var(*first, elem.clone())?,
+            Some(Decl { is_assign: true, first, second: Some(second) }) => {
+                self.set_var(*first, Val::plain(index()))?;
+                self.set_var(*second, elem.clone())?;
             }
-            [first, second, ..] => {
-                if branch.pipe.is_assign {
-                    self.set_var(*first, Val::plain(index()))?;
-                    self.set_var(*second, elem.clone())?;
-                } else {
-                    self.set_top_var(1, elem.clone());
+            Some(Decl { second, .. }) => {
+                self.set_top_var(1, elem.clone());
+                if second.is_some() {
                     self.set_top_var(2, Val::plain(index()));
                 }
             }
         }
-        if let Some(trace) = &mut self.st.trace
-            && !branch.pipe.is_assign
-        {
-            let count = branch.pipe.decl.len();
-            trace.element_vars(self.vars.len().saturating_sub(count), count);
+        if let Some(trace) = &mut self.st.trace {
+            let count = match branch.pipe.decl.as_deref() {
+                Some(Decl { is_assign: true, .. }) => None,
+                decl => Some(decl.map_or(0, |decl| decl.names().count())),
+            };
+            if let Some(count) = count {
+                trace.element_vars(self.vars.len().saturating_sub(count), count);
+            }
         }
         let flow = self.walk_list(&elem, &branch.list)?;
         self.vars.truncate(mark);

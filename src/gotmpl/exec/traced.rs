@@ -1,7 +1,7 @@
 //! What the executor tells a [`Trace`](crate::gotmpl::trace::Trace), if there is one.
 
 use super::super::Printed;
-use super::super::ast::{Branch, Name, Node};
+use super::super::ast::{Branch, Fields, Name, Node};
 use super::{At, Exec, Flow, Res, Val};
 use crate::value::Str;
 
@@ -16,7 +16,7 @@ impl<'t> Exec<'t, '_> {
         let template = self.tmpl;
         let pos = match node {
             Node::Text { pos, .. } => *pos,
-            other => other.position(),
+            other => other.position(self.text),
         };
         let saved = self.st.trace.as_mut().map(|trace| trace.enter(template, pos, self.out.len()));
         let flow = self.walk_node(dot, node)?;
@@ -34,7 +34,7 @@ impl<'t> Exec<'t, '_> {
     #[cold]
     pub(super) fn trace_block(&mut self, branch: &Branch, with: bool, val: &Val) {
         let holds = val.v.truth(&self.st.heap);
-        let head = format!("{} {}", if with { "with" } else { "if" }, self.shown(&*branch.pipe));
+        let head = format!("{} {}", if with { "with" } else { "if" }, self.shown(&branch.pipe));
         if let Some(trace) = &mut self.st.trace {
             trace.block(self.tmpl, branch.pos, head, !holds, with && holds);
         }
@@ -42,7 +42,7 @@ impl<'t> Exec<'t, '_> {
 
     #[cold]
     pub(super) fn trace_range(&mut self, branch: &Branch) {
-        let head = format!("range {}", self.shown(&*branch.pipe));
+        let head = format!("range {}", self.shown(&branch.pipe));
         if let Some(trace) = &mut self.st.trace {
             // An `else` part would have the outer dot; nothing is lost by taking the range's for it.
             trace.block(self.tmpl, branch.pos, head, false, true);
@@ -64,7 +64,7 @@ impl<'t> Exec<'t, '_> {
     }
 
     #[inline]
-    pub(super) fn trace_dot(&mut self, dot: &Val, keys: &[Name]) {
+    pub(super) fn trace_dot(&mut self, dot: &Val, keys: Fields) {
         let text = self.text;
         if let Some(trace) = &mut self.st.trace {
             trace.dot(&self.st.heap, &dot.v, &texts(keys, text));
@@ -80,7 +80,7 @@ impl<'t> Exec<'t, '_> {
 
     #[cold]
     pub(super) fn trace_runs(&mut self, func: &str, at: At<'t>) {
-        let pos = at.node().map_or(0, Printed::position);
+        let pos = at.node().map_or(0, |node| node.position(self.text));
         if let Some(trace) = &mut self.st.trace {
             trace.call_runs(self.tmpl, pos, func);
         }
@@ -89,6 +89,6 @@ impl<'t> Exec<'t, '_> {
 
 /// The names as a trace keeps them.
 #[cold]
-pub(super) fn texts(names: &[Name], source: &[u8]) -> Vec<Str> {
-    names.iter().map(|name| Str::new(name.of(source))).collect()
+pub(super) fn texts(fields: Fields, source: &[u8]) -> Vec<Str> {
+    fields.names(source).map(|name| Str::new(name.of(source))).collect()
 }

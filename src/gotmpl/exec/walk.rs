@@ -1,7 +1,7 @@
 //! The nodes that make output and control it: text, actions, `if`, `with`, `template`.
 
 use super::super::FuncTable;
-use super::super::ast::{Branch, Expr, List, Node, Pipe, slice};
+use super::super::ast::{Branch, Expr, Few, List, Node, Pipe, slice};
 use super::{At, Exec, Flow, MAX_EXEC_DEPTH, Res, Val, Var};
 use crate::golang::strconv;
 use crate::value::print::{self, Unprintable};
@@ -38,7 +38,7 @@ impl<'t> Exec<'t, '_> {
                 }
                 // Variables stay declared until the surrounding `end`, so nothing is popped here.
                 let val = self.eval_pipeline(dot, pipe)?;
-                if pipe.decl.is_empty() {
+                if pipe.decl.is_none() {
                     self.at = At::Node(node);
                     self.print_value(&val.v)?;
                 }
@@ -182,27 +182,31 @@ fn peek<'a>(
     dot: &'a Val,
     pipe: &Pipe,
 ) -> Option<&'a Value> {
-    let ([], [command]) = (&pipe.decl[..], &pipe.cmds[..]) else { return None };
-    let [operand] = &command.args[..] else { return None };
-    let (start, fields) = match operand {
-        Expr::Field { idents, .. } => (&dot.v, &idents[..]),
+    let (None, Few::One(command)) = (&pipe.decl, &pipe.cmds) else { return None };
+    let Few::One(operand) = &command.args else { return None };
+    let (mut at, mut rest) = match operand {
+        Expr::Field(fields) => (&dot.v, *fields),
         Expr::Variable(variable) => {
-            let (name, fields) = variable.idents.split_first()?;
-            let name = name.of(text);
+            let name = variable.name.of(text);
             let start = match vars.iter().rev().find(|var| var.name == name) {
                 Some(var) => &var.val.v,
                 None if name == b"$" => &root.v,
                 None => return None,
             };
-            (start, fields)
+            (start, variable.fields())
         }
-        Expr::Dot { .. } => (&dot.v, &[][..]),
+        Expr::Dot { .. } => return Some(&dot.v),
         _ => return None,
     };
-    fields.iter().map(|name| name.of(text)).try_fold(start, |at, name| match at {
-        Value::Map(m) if !m.is_values() || funcs.values_method(name).is_none() => heap.map(*m).get(name),
-        _ => None,
-    })
+    while let Some((name, behind)) = rest.split_first(text) {
+        let name = name.of(text);
+        at = match at {
+            Value::Map(m) if !m.is_values() || funcs.values_method(name).is_none() => heap.map(*m).get(name)?,
+            _ => return None,
+        };
+        rest = behind;
+    }
+    Some(at)
 }
 
 /// The decimal digits of a number, written to the end of the buffer.

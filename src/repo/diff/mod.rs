@@ -12,6 +12,7 @@ mod range;
 pub(super) mod risks;
 mod sides;
 pub mod touched;
+mod working;
 
 use std::collections::{BTreeMap, BTreeSet};
 

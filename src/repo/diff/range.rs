@@ -7,6 +7,7 @@ use std::sync::{Mutex, OnceLock, PoisonError};
 use gix::ObjectId;
 
 use super::concerned;
+use super::working::Working;
 use crate::repo::git_survey::{Link, Links};
 use crate::repo::{Checkout, Store};
 
@@ -58,14 +59,12 @@ impl Range {
         let base_name = name(base);
         // The links, where they are known already or looked for.
         let (mut known, mut search) = (None, None);
-        let mut links_changed = false;
         let (head_checkout, head_name, changed) = match head {
             Some(id) => {
                 let tree = store.tree(id, &below)?;
                 let changes = base_tree.changed(&tree)?;
                 let changed = changes.paths;
-                links_changed = changes.links;
-                if !links_changed {
+                if !changes.links {
                     search = Some(Links::of([&base_tree, &tree], &below)?);
                 }
                 (Checkout::of_commit(path, tree), name(id), changed)
@@ -74,37 +73,17 @@ impl Range {
                 if store.work_tree().is_none() {
                     return Err("a bare repository has no working tree: name a range as BASE..HEAD".into());
                 }
-                let mut left = base_tree.all()?;
-                let mut files = Vec::new();
-                walk(path, "", &mut files)?;
-                // What Git ignores is nobody's change, unless it is tracked all the same.
-                let from_root = |file: &str| if below.is_empty() { file.to_owned() } else { format!("{below}/{file}") };
-                let unknown = files.iter().filter(|f| !left.contains_key(*f)).map(|f| from_root(f)).collect();
-                let ignored = store.ignored(unknown)?;
-                let ignored: BTreeSet<String> =
-                    files.iter().filter(|f| ignored.contains(&from_root(f))).cloned().collect();
-                let (mut changed, mut on_disk) = (BTreeSet::new(), Vec::new());
-                for file in files.into_iter().filter(|f| !ignored.contains(f)) {
-                    let content = content(path, &file)?;
-                    let is_link = path.join(&file).is_symlink();
-                    if is_link {
-                        let target = String::from_utf8_lossy(&content).into_owned();
-                        on_disk.push(Link { path: file.clone(), target });
-                    }
-                    let hash = gix::objs::compute_hash(base.kind(), gix::objs::Kind::Blob, &content).ok();
-                    if left.remove(&file) != hash {
-                        links_changed |= is_link;
-                        changed.insert(file);
-                    }
+                let working = Working::of(&base_tree, &store, path, &below)?;
+                let changed = working.changed;
+                let is_link = |path: &String| base_tree.is_link(path) || working.links.iter().any(|l| l.path == *path);
+                if !changed.iter().any(is_link) {
+                    known = Some(working.links);
                 }
-                changed.extend(left.into_keys());
-                links_changed |= changed.iter().any(|path| base_tree.is_link(path));
-                known = Some(on_disk);
-                let checkout = Checkout::new(path)?.without(ignored);
+                let checkout = Checkout::new(path)?.without(working.ignored);
                 (checkout, "working tree".to_owned(), changed)
             }
         };
-        let links = if search.is_some() { OnceLock::new() } else { OnceLock::from(known.filter(|_| !links_changed)) };
+        let links = if search.is_some() { OnceLock::new() } else { OnceLock::from(known) };
         Ok(Self {
             base: Checkout::of_commit(path, base_tree),
             head: head_checkout,
@@ -133,35 +112,4 @@ impl Range {
 
 fn or_head(name: &str) -> &str {
     if name.is_empty() { "HEAD" } else { name }
-}
-
-/// Every file and link of a working tree.
-fn walk(root: &Path, below: &str, files: &mut Vec<String>) -> Result<(), String> {
-    let dir = root.join(below);
-    let failed = |e: std::io::Error| format!("{}: {e}", dir.display());
-    for entry in std::fs::read_dir(&dir).map_err(failed)? {
-        let entry = entry.map_err(failed)?;
-        let Ok(name) = entry.file_name().into_string() else { continue };
-        if name == ".git" {
-            continue;
-        }
-        let path = if below.is_empty() { name } else { format!("{below}/{name}") };
-        let kind = entry.file_type().map_err(failed)?;
-        if kind.is_dir() {
-            walk(root, &path, files)?;
-        } else if kind.is_symlink() || kind.is_file() {
-            files.push(path);
-        }
-    }
-    Ok(())
-}
-
-/// A file's or link's content as Git keeps it. Line endings are taken as they are.
-fn content(root: &Path, path: &str) -> Result<Vec<u8>, String> {
-    let full = root.join(path);
-    let failed = |e: std::io::Error| format!("{path}: {e}");
-    if full.symlink_metadata().map_err(failed)?.is_symlink() {
-        return Ok(std::fs::read_link(full).map_err(failed)?.to_string_lossy().into_owned().into_bytes());
-    }
-    std::fs::read(full).map_err(failed)
 }
