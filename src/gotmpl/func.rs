@@ -72,7 +72,7 @@ impl Ty {
 }
 
 /// The closure behind a [`Func`].
-type Call = Box<dyn Fn(&mut State, &[Value]) -> Result<Value, CallError> + Send + Sync>;
+type Call = Box<dyn Fn(&mut State, &mut [Value]) -> Result<Value, CallError> + Send + Sync>;
 
 /// A function that templates can call.
 pub struct Func {
@@ -81,7 +81,7 @@ pub struct Func {
     pub params: &'static [Ty],
     pub variadic: bool,
     pub ret: Ty,
-    /// The arguments have been checked and converted to `params` already.
+    /// The arguments have been checked and converted to `params` already; the function takes what it wants of them.
     pub call: Call,
 }
 
@@ -177,7 +177,7 @@ pub trait Arg: Sized {
     const TY: Ty;
     const VARIADIC: bool = false;
     /// Takes what the executor has checked. `rest` is only used by [`Rest`].
-    fn take(args: &mut std::slice::Iter<'_, Value>) -> Result<Self, CallError>;
+    fn take(args: &mut std::slice::IterMut<'_, Value>) -> Result<Self, CallError>;
 }
 
 /// A Rust type that stands for a Go result type.
@@ -207,17 +207,17 @@ macro_rules! arg {
     ($t:ty, $ty:expr, $pat:pat => $out:expr) => {
         impl Arg for $t {
             const TY: Ty = $ty;
-            fn take(args: &mut std::slice::Iter<'_, Value>) -> Result<Self, CallError> {
+            fn take(args: &mut std::slice::IterMut<'_, Value>) -> Result<Self, CallError> {
                 match args.next() {
                     Some($pat) => Ok($out),
-                    other => Err(mismatch($ty, other)),
+                    other => Err(mismatch($ty, other.as_deref())),
                 }
             }
         }
     };
 }
-arg!(Value, Ty::Any, v => v.clone());
-arg!(Str, Ty::Str, Value::Str(s) => s.clone());
+arg!(Value, Ty::Any, v => std::mem::take(v));
+arg!(Str, Ty::Str, Value::Str(s) => std::mem::take(s));
 arg!(Int, Ty::Int, Value::Int(n) => Self(*n));
 arg!(i64, Ty::Int64, Value::Int64(n) => *n);
 arg!(u32, Ty::Uint32, Value::OtherInt(Kind::Uint32, n) => n.get(Kind::Uint32) as Self);
@@ -230,7 +230,7 @@ arg!(ListId, Ty::List, Value::List(l) => *l);
 impl<T: Arg> Arg for Rest<T> {
     const TY: Ty = T::TY;
     const VARIADIC: bool = true;
-    fn take(args: &mut std::slice::Iter<'_, Value>) -> Result<Self, CallError> {
+    fn take(args: &mut std::slice::IterMut<'_, Value>) -> Result<Self, CallError> {
         let mut all = Vec::with_capacity(args.len());
         while args.len() > 0 {
             all.push(T::take(args)?);
@@ -273,7 +273,7 @@ impl<R: Ret> Ret for Result<R, CallError> {
 pub trait IntoFunc<M>: Send + Sync + 'static {
     fn params() -> (&'static [Ty], bool);
     const RET: Ty;
-    fn invoke(&self, st: &mut State, args: &[Value]) -> Result<Value, CallError>;
+    fn invoke(&self, st: &mut State, args: &mut [Value]) -> Result<Value, CallError>;
 }
 
 /// Marks functions that take the [`State`] first.
@@ -286,8 +286,8 @@ macro_rules! into_func {
             const RET: Ty = R::TY;
             fn params() -> (&'static [Ty], bool) { (const { &[$($a::TY),*] }, false $(|| $a::VARIADIC)*) }
             #[allow(non_snake_case, unused_mut, unused_variables)]
-            fn invoke(&self, _st: &mut State, args: &[Value]) -> Result<Value, CallError> {
-                let mut it = args.iter();
+            fn invoke(&self, _st: &mut State, args: &mut [Value]) -> Result<Value, CallError> {
+                let mut it = args.iter_mut();
                 $(let $a = $a::take(&mut it)?;)*
                 self($($a),*).give()
             }
@@ -297,8 +297,8 @@ macro_rules! into_func {
             const RET: Ty = R::TY;
             fn params() -> (&'static [Ty], bool) { (const { &[$($a::TY),*] }, false $(|| $a::VARIADIC)*) }
             #[allow(non_snake_case, unused_mut, unused_variables)]
-            fn invoke(&self, st: &mut State, args: &[Value]) -> Result<Value, CallError> {
-                let mut it = args.iter();
+            fn invoke(&self, st: &mut State, args: &mut [Value]) -> Result<Value, CallError> {
+                let mut it = args.iter_mut();
                 $(let $a = $a::take(&mut it)?;)*
                 self(st, $($a),*).give()
             }

@@ -363,8 +363,8 @@ impl Object for Time {
 
 impl Arg for Time {
     const TY: Ty = Ty::Object("time.Time");
-    fn take(args: &mut std::slice::Iter<'_, Value>) -> Result<Self, CallError> {
-        let v = args.next().unwrap_or(&Value::Nil);
+    fn take(args: &mut std::slice::IterMut<'_, Value>) -> Result<Self, CallError> {
+        let v = args.next().map_or(&Value::Nil, |v| &*v);
         time(v).cloned().map_err(CallError::Msg)
     }
 }

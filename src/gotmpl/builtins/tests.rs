@@ -14,7 +14,7 @@ fn call(st: &mut State, name: &str, args: &[Value]) -> Result<Value, String> {
     let mut table = FuncTable::new();
     register(&mut table);
     let id = table.id(name).unwrap();
-    (table.get(id).call)(st, args).map_err(|e| match e {
+    (table.get(id).call)(st, &mut args.to_vec()).map_err(|e| match e {
         CallError::Msg(m) | CallError::Limit(m) => m,
         CallError::Exec(_) => unreachable!(),
     })

@@ -26,7 +26,11 @@ impl<'t> Exec<'t, '_> {
         let base = self.args.len();
         let mut last = Val::INVALID;
         let only_len = id == special.len;
+        let in_place = !only_len && !self.traced();
         for (i, expr) in args.iter().enumerate() {
+            if in_place && self.push_in_place(dot, param(func, i), expr) {
+                continue;
+            }
             let arg = self.eval_arg(dot, param(func, i), expr)?;
             if only_len {
                 last = arg.clone();
@@ -93,12 +97,14 @@ impl<'t> Exec<'t, '_> {
         if self.traced() {
             self.trace_runs(func.name, node);
         }
-        let result = (func.call)(self.st, &self.args[base..]);
+        // The function takes its arguments; who looks on wants to see them afterwards.
+        let shown = if self.traced() || self.st.watch.is_some() { self.args[base..].to_vec() } else { Vec::new() };
+        let result = (func.call)(self.st, &mut self.args[base..]);
         if let (Some(trace), Ok(value)) = (&mut self.st.trace, &result) {
-            trace.call_end(&self.st.heap, func.name, base, &self.args[base..], value);
+            trace.call_end(&self.st.heap, func.name, base, &shown, value);
         }
         if let (Some(watch), Ok(value)) = (&self.st.watch, &result) {
-            watch.call(&self.st.heap, func.name, &self.args[base..], value);
+            watch.call(&self.st.heap, func.name, &shown, value);
         }
         self.args.truncate(base);
         match result {
@@ -131,9 +137,19 @@ impl<'t> Exec<'t, '_> {
     /// `and` and `or` evaluate only as many arguments as they need.
     fn eval_and_or(&mut self, dot: &Val, is_or: bool, args: &'t [Expr], fin: Option<Val>) -> Res<Val> {
         let mut val = Val::INVALID;
-        for expr in args {
+        for (i, expr) in args.iter().enumerate() {
             // Their parameters are `reflect.Value`s: nothing is copied on the way.
             self.at = At::Expr(expr);
+            if !self.traced()
+                && let Some((v, iface)) = self.peek_operand(dot, expr)
+            {
+                // Only what comes out is taken hold of.
+                let is_last = i + 1 == args.len() && fin.is_none();
+                if is_last || v.truth(&self.st.heap) == is_or {
+                    return Ok(Val { v: v.clone(), iface });
+                }
+                continue;
+            }
             val = self.eval_operand(dot, expr)?;
             if val.v.truth(&self.st.heap) == is_or {
                 return Ok(val);

@@ -106,7 +106,7 @@ impl<'t> Exec<'t, '_> {
     }
 
     /// What a short literal means: itself without its quotes.
-    fn string(&self, pos: Pos, end: Pos) -> Str {
+    pub(super) fn string(&self, pos: Pos, end: Pos) -> Str {
         Str::new(slice(self.text, pos + 1, end.saturating_sub(1)))
     }
 

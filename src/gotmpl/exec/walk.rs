@@ -1,11 +1,11 @@
 //! The nodes that make output and control it: text, actions, `if`, `with`, `template`.
 
-use super::super::FuncTable;
-use super::super::ast::{Branch, Expr, Few, List, Node, Pipe, slice};
+use super::super::ast::{Branch, Command, Expr, Few, List, Node, Pipe, slice};
+use super::super::{FuncTable, Ty};
 use super::{At, Exec, Flow, MAX_EXEC_DEPTH, Res, Val, Var};
 use crate::golang::strconv;
 use crate::value::print::{self, Unprintable};
-use crate::value::{Heap, Value};
+use crate::value::{Heap, MapType, Value};
 
 impl<'t> Exec<'t, '_> {
     pub(super) fn walk_list(&mut self, dot: &Val, list: &'t List) -> Res<Flow> {
@@ -123,7 +123,9 @@ impl<'t> Exec<'t, '_> {
     #[inline]
     fn print_in_place(&mut self, dot: &Val, pipe: &'t Pipe) -> Res<bool> {
         // As `peek`, written out so that the heap is borrowed alone.
-        let found = peek(&self.st.heap, self.funcs, self.text, &self.vars[self.vars_base..], &self.root, dot, pipe);
+        let Some(operand) = only_operand(pipe) else { return Ok(false) };
+        let found = peek(&self.st.heap, self.funcs, self.text, &self.vars[self.vars_base..], &self.root, dot, operand)
+            .map(|(v, _)| v);
         let mut digits = [0u8; 20];
         let text: &[u8] = match found {
             Some(Value::Str(text)) => text,
@@ -144,7 +146,29 @@ impl<'t> Exec<'t, '_> {
     /// The value of a pipeline that only names one: `.a.b`, `$x.a`, `.`. `None` if it does more than that, or fails.
     #[inline]
     fn peek<'a>(&'a self, dot: &'a Val, pipe: &'t Pipe) -> Option<&'a Value> {
-        peek(&self.st.heap, self.funcs, self.text, &self.vars[self.vars_base..], &self.root, dot, pipe)
+        self.peek_operand(dot, only_operand(pipe)?).map(|(v, _)| v)
+    }
+
+    /// The value that an operand names, and whether Go holds it in an `interface {}`.
+    #[inline]
+    pub(super) fn peek_operand<'a>(&'a self, dot: &'a Val, operand: &'t Expr) -> Option<(&'a Value, bool)> {
+        peek(&self.st.heap, self.funcs, self.text, &self.vars[self.vars_base..], &self.root, dot, operand)
+    }
+
+    /// Puts what an operand says to the arguments without taking hold of it before. False if that needs more than this.
+    #[inline]
+    pub(super) fn push_in_place(&mut self, dot: &Val, ty: Ty, operand: &'t Expr) -> bool {
+        let arg = match operand {
+            Expr::String { pos, end } if matches!(ty, Ty::Any | Ty::Str) => Value::Str(self.string(*pos, *end)),
+            Expr::Field(_) | Expr::Variable(_) | Expr::Dot { .. } => match self.peek_operand(dot, operand) {
+                Some((v @ Value::Str(_), _)) if matches!(ty, Ty::Any | Ty::Str) => v.clone(),
+                Some((v, _)) if matches!(ty, Ty::Any) && !matches!(v, Value::Object(_)) => v.clone(),
+                _ => return false,
+            },
+            _ => return false,
+        };
+        self.args.push(arg);
+        true
     }
 
     /// Go's `printValue`, fast for what is printed most.
@@ -173,6 +197,14 @@ impl<'t> Exec<'t, '_> {
     }
 }
 
+/// What a pipeline is, if it is one operand.
+fn only_operand(pipe: &Pipe) -> Option<&Expr> {
+    match (&pipe.decl, &pipe.cmds) {
+        (None, Few::One(Command { args: Few::One(operand), .. })) => Some(operand),
+        _ => None,
+    }
+}
+
 fn peek<'a>(
     heap: &'a Heap,
     funcs: &FuncTable,
@@ -180,33 +212,33 @@ fn peek<'a>(
     vars: &'a [Var<'_>],
     root: &'a Val,
     dot: &'a Val,
-    pipe: &Pipe,
-) -> Option<&'a Value> {
-    let (None, Few::One(command)) = (&pipe.decl, &pipe.cmds) else { return None };
-    let Few::One(operand) = &command.args else { return None };
-    let (mut at, mut rest) = match operand {
-        Expr::Field(fields) => (&dot.v, *fields),
+    operand: &Expr,
+) -> Option<(&'a Value, bool)> {
+    let (start, mut rest) = match operand {
+        Expr::Field(fields) => (dot, *fields),
         Expr::Variable(variable) => {
             let name = variable.name.of(text);
             let start = match vars.iter().rev().find(|var| var.name == name) {
-                Some(var) => &var.val.v,
-                None if name == b"$" => &root.v,
+                Some(var) => &var.val,
+                None if name == b"$" => root,
                 None => return None,
             };
             (start, variable.fields())
         }
-        Expr::Dot { .. } => return Some(&dot.v),
+        Expr::Dot { .. } => return Some((&dot.v, dot.iface)),
         _ => return None,
     };
+    let (mut at, mut iface) = (&start.v, start.iface);
     while let Some((name, behind)) = rest.split_first(text) {
         let name = name.of(text);
-        at = match at {
-            Value::Map(m) if !m.is_values() || funcs.values_method(name).is_none() => heap.map(*m).get(name)?,
+        let map = match at {
+            Value::Map(m) if !m.is_values() || funcs.values_method(name).is_none() => heap.map(*m),
             _ => return None,
         };
+        (at, iface) = (map.get(name)?, map.ty == MapType::Any);
         rest = behind;
     }
-    Some(at)
+    Some((at, iface))
 }
 
 /// The decimal digits of a number, written to the end of the buffer.

@@ -135,7 +135,7 @@ fn call(filter: &str, func: &Func, names: &[&str], it: &TeraValue, kwargs: &Kwar
         let ty = func.params.get(i).or(func.params.last()).copied().unwrap_or(Ty::Any);
         args.push(argument(&mut st, filter, name, ty, given)?);
     }
-    match (func.call)(&mut st, &args) {
+    match (func.call)(&mut st, &mut args) {
         Ok(v) => to_tera(&mut st.heap, &v).map_err(|e| Error::message(format!("{filter}: {e}"))),
         Err(CallError::Msg(e) | CallError::Limit(e)) => Err(Error::message(format!("{filter}: {e}"))),
         Err(e @ CallError::Exec(_)) => Err(Error::message(format!("{filter}: {e}"))),

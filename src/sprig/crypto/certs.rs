@@ -100,7 +100,7 @@ impl Object for Certificate {
 
 impl Arg for Certificate {
     const TY: Ty = Ty::Object("sprig.certificate");
-    fn take(args: &mut std::slice::Iter<'_, Value>) -> Result<Self, CallError> {
+    fn take(args: &mut std::slice::IterMut<'_, Value>) -> Result<Self, CallError> {
         let found = match args.next() {
             Some(Value::Object(o)) => o.as_any().downcast_ref::<Self>().cloned(),
             _ => None,

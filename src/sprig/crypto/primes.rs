@@ -1,6 +1,10 @@
-//! The two primes of an RSA key, which are nearly all of the work of making one, found side by side on two threads.
+//! The two primes of an RSA key, which are nearly all of the work of making one, found on two threads.
+//!
+//! How many numbers have to be tried for a prime is chance: were each thread to look for one prime, the lucky one would wait for half of
+//! the time. So both look for the same, every other number each.
 
 use std::num::NonZeroU32;
+use std::sync::atomic::{AtomicUsize, Ordering};
 
 use crypto_primes::hazmat::SmallFactorsSieve;
 use crypto_primes::{Flavor, is_prime};
@@ -11,29 +15,30 @@ use crate::gotmpl::{Host, apart, let_go};
 
 /// Two primes whose product has exactly so many bits; `None` for sizes that are not made here.
 ///
-/// The host gives each thread a seed, in order: a host that repeats itself gets the same key again.
+/// The host gives a seed for each prime, in order: a host that repeats itself gets the same key again, on however many cores.
 pub fn pair(host: &dyn Host, key_bits: usize) -> Option<[BoxedUint; 2]> {
     let bits = u32::try_from(key_bits / 2)
         .ok()
         .filter(|_| key_bits.is_multiple_of(128) && (1024..=16_384).contains(&key_bits))?;
     let bits = NonZeroU32::new(bits)?;
     loop {
-        let [first, second] = [(); 2].map(|()| {
+        let searches = [(); 2].map(|()| {
             let mut seed = [0; 32];
             host.random(&mut seed);
-            seed
+            Search { seed, bits, rounds: (0..ROUNDS).map(|_| AtomicUsize::new(usize::MAX)).collect() }
         });
-        let [p, q] = std::thread::scope(|scope| {
-            let other = std::thread::Builder::new().spawn_scoped(scope, apart(|| prime(bits, second)));
+        let work = |turn| searches.each_ref().map(|search| search.turn(turn));
+        let [mine, others] = std::thread::scope(|scope| {
+            let other = std::thread::Builder::new().spawn_scoped(scope, apart(|| work(1)));
             let_go();
-            let p = prime(bits, first);
-            // Where no thread can be had this one finds both.
-            let q = other.map_or_else(
-                |_| prime(bits, second),
-                |thread| thread.join().unwrap_or_else(|panic| std::panic::resume_unwind(panic)),
-            );
-            [p, q]
+            let mine = work(0);
+            // Where no thread can be had this one looks at all numbers.
+            let others = other
+                .map_or_else(|_| work(1), |thread| thread.join().unwrap_or_else(|panic| std::panic::resume_unwind(panic)));
+            [mine, others]
         });
+        let mut primes = mine.into_iter().zip(others).map(|(a, b)| [a, b].into_iter().flatten().min_by_key(|(at, _)| *at));
+        let (Some(Some((_, p))), Some(Some((_, q)))) = (primes.next(), primes.next()) else { continue };
         // FIPS 186-5 wants a difference in the first 100 bits.
         if p.to_be_bytes().get(..12) != q.to_be_bytes().get(..12) {
             return Some([p, q]);
@@ -41,21 +46,42 @@ pub fn pair(host: &dyn Host, key_bits: usize) -> Option<[BoxedUint; 2]> {
     }
 }
 
-/// A prime with its first two bits set, so that the product of two has all its bits.
-fn prime(bits: NonZeroU32, seed: [u8; 32]) -> BoxedUint {
-    let mut rng = StdRng::from_seed(seed);
-    let mut bytes = vec![0; bits.get() as usize / 8];
-    loop {
-        rng.fill_bytes(&mut bytes);
-        if let [first, .., last] = &mut bytes[..] {
-            *first |= 0xc0;
-            *last |= 1;
+/// From how many random numbers on a prime is looked for. One is enough unless there is none up to the next power of two.
+const ROUNDS: usize = 4;
+
+/// The search for one prime.
+struct Search {
+    seed: [u8; 32],
+    bits: NonZeroU32,
+    /// For each start: the place of the first prime behind it, as far as is known.
+    rounds: Vec<AtomicUsize>,
+}
+
+impl Search {
+    /// The first prime among every other number, and where it is; nothing if the first of all cannot be among them. Its first two bits are
+    /// set, so that the product of two has all its bits.
+    fn turn(&self, turn: usize) -> Option<((usize, usize), BoxedUint)> {
+        let mut rng = StdRng::from_seed(self.seed);
+        let mut bytes = vec![0; self.bits.get() as usize / 8];
+        for (round, first) in self.rounds.iter().enumerate() {
+            rng.fill_bytes(&mut bytes);
+            if let [first, .., last] = &mut bytes[..] {
+                *first |= 0xc0;
+                *last |= 1;
+            }
+            let start = BoxedUint::from_be_slice_vartime(&bytes);
+            let numbers = SmallFactorsSieve::new(start, self.bits, false).ok()?;
+            for (at, n) in numbers.enumerate().filter(|(at, _)| at % 2 == turn) {
+                if at > first.load(Ordering::Relaxed) {
+                    return None;
+                }
+                if is_prime(Flavor::Any, &n) {
+                    first.fetch_min(at, Ordering::Relaxed);
+                    return Some(((round, at), n));
+                }
+            }
         }
-        let start = BoxedUint::from_be_slice_vartime(&bytes);
-        let sieve = SmallFactorsSieve::new(start, bits, false);
-        if let Some(prime) = sieve.ok().and_then(|mut s| s.find(|n| is_prime(Flavor::Any, n))) {
-            return prime;
-        }
+        None
     }
 }
 
