@@ -114,12 +114,14 @@ pub fn run(args: &CheckArgs, global: &Global, io: &mut Streams<'_>) -> Result<()
         if args.update {
             writeln!(io.out, "{written} snapshot{} written, {removed} removed", plural(written))?;
         }
-        writeln!(
-            io.out,
-            "{releases} release{} in {environments} environment{} checked{ignored}",
-            plural(releases),
-            plural(environments),
-        )?;
+        let what = match outcome.charts {
+            // A chart alone, or a folder of them.
+            charts if charts > 0 && environments == 0 => format!("{charts} chart{}", plural(charts)),
+            _ => {
+                format!("{releases} release{} in {environments} environment{}", plural(releases), plural(environments))
+            }
+        };
+        writeln!(io.out, "{what} checked{ignored}")?;
     }
     if errors > 0 || (warnings > 0 && args.strict) {
         return Err(Failure { code: 1, ..Failure::new("") });

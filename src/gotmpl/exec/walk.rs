@@ -167,6 +167,8 @@ impl<'t> Exec<'t, '_> {
             },
             _ => return false,
         };
+        // A piped argument that does not fit is said to be here.
+        self.at = At::Expr(operand);
         self.args.push(arg);
         true
     }

@@ -72,6 +72,8 @@ pub struct Outcome {
     pub ignored: usize,
     pub environments: Vec<String>,
     pub releases: usize,
+    /// Those that lie there, not those inside others.
+    pub charts: usize,
     /// What `update` wrote.
     pub updates: Updates,
 }
@@ -128,6 +130,7 @@ pub fn check(checkout: &Checkout, options: &Options<'_>) -> Result<Outcome, Stri
     let mut outcome = Outcome {
         environments: built.iter().map(|e| e.name.clone()).collect(),
         releases: built.iter().map(|e| e.releases.len()).sum(),
+        charts: scan.charts.len(),
         updates,
         ..Outcome::default()
     };

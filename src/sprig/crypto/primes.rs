@@ -33,11 +33,14 @@ pub fn pair(host: &dyn Host, key_bits: usize) -> Option<[BoxedUint; 2]> {
             let_go();
             let mine = work(0);
             // Where no thread can be had this one looks at all numbers.
-            let others = other
-                .map_or_else(|_| work(1), |thread| thread.join().unwrap_or_else(|panic| std::panic::resume_unwind(panic)));
+            let others = other.map_or_else(
+                |_| work(1),
+                |thread| thread.join().unwrap_or_else(|panic| std::panic::resume_unwind(panic)),
+            );
             [mine, others]
         });
-        let mut primes = mine.into_iter().zip(others).map(|(a, b)| [a, b].into_iter().flatten().min_by_key(|(at, _)| *at));
+        let mut primes =
+            mine.into_iter().zip(others).map(|(a, b)| [a, b].into_iter().flatten().min_by_key(|(at, _)| *at));
         let (Some(Some((_, p))), Some(Some((_, q)))) = (primes.next(), primes.next()) else { continue };
         // FIPS 186-5 wants a difference in the first 100 bits.
         if p.to_be_bytes().get(..12) != q.to_be_bytes().get(..12) {
