@@ -466,3 +466,100 @@ fn completions_man_pages_and_versions_come_from_the_flags() {
     let o = pintle(&["tempalte"]);
     assert!(o.code == 1 && o.err.starts_with("Error: unknown command \"tempalte\" for \"pintle\"\n"), "{}", o.err);
 }
+
+/// A small chart that shows what it was given.
+fn shower() -> Scratch {
+    let s = Scratch::new();
+    s.write("c/Chart.yaml", "apiVersion: v2\nname: c\nversion: 1.0.0\n");
+    s.write(
+        "c/templates/a.yaml",
+        "v: {{ .Values | toJson }}\nupgrade: {{ .Release.IsUpgrade }}\nns: {{ .Release.Namespace }}\n\
+         foo: {{ .Capabilities.APIVersions.Has \"foo/v1\" }}\nnone: {{ .Capabilities.APIVersions.Has \"\" }}\n\
+         kube: {{ .Capabilities.KubeVersion.Version }}\n",
+    );
+    s.write("v.yaml", "a: 1\n");
+    s.write("w.yaml", "b: 2\n");
+    s.write("a,b.yaml", "c: 3\n");
+    s.write(" d.yaml", "d: 4\n");
+    s
+}
+
+// All answers below were given by helm 4.3.1.
+
+#[test]
+fn switches_take_values_and_the_last_of_a_flag_counts() {
+    let s = shower();
+    let c = s.path("c");
+    let shown = |args: &[&str]| {
+        let out = pintle(&[&["template", &c], args].concat());
+        assert_eq!(out.code, 0, "{args:?} {}", out.err);
+        out.out
+    };
+    assert!(shown(&["--is-upgrade=true"]).contains("upgrade: true"));
+    assert!(shown(&["--is-upgrade=1", "--is-upgrade"]).contains("upgrade: true"));
+    assert!(shown(&["--is-upgrade", "--is-upgrade=false"]).contains("upgrade: false"));
+    assert!(
+        shown(&["--is-upgrade=F", "--no-hooks=T", "--skip-tests=false", "--debug=false"]).contains("upgrade: false")
+    );
+    assert!(shown(&["-n", "x", "-n", "y"]).contains("ns: y"));
+    assert!(shown(&["--kube-version", "1.30.04"]).contains("kube: v1.30.4"));
+    for (args, want) in [
+        (
+            ["--is-upgrade=yes"],
+            "invalid argument \"yes\" for \"--is-upgrade\" flag: strconv.ParseBool: parsing \"yes\": invalid syntax",
+        ),
+        (["--timeout=5"], "invalid argument \"5\" for \"--timeout\" flag: time: missing unit in duration \"5\""),
+        (
+            ["--wait=bogus"],
+            "invalid argument \"bogus\" for \"--wait\" flag: invalid wait input \"bogus\". Valid inputs are watcher, hookOnly, and legacy",
+        ),
+        (["--kube-version=1"], "invalid kube version '1': illegal version string \"1\""),
+        (
+            ["--kube-version=01.2"],
+            "invalid kube version '01.2': illegal zero-prefixed version component \"01\" in \"01.2\"",
+        ),
+    ] {
+        let out = pintle(&[&["template", &c], &args[..]].concat());
+        assert_eq!((out.code, out.err.lines().next()), (1, Some(&*format!("Error: {want}"))), "{args:?}");
+    }
+}
+
+#[test]
+fn lists_of_flags_are_csv() {
+    let s = shower();
+    let c = s.path("c");
+    let path = |name: &str| s.path(name);
+    let v = path("v.yaml");
+    for (file, want) in [
+        (String::new(), "v: {}"),
+        (v.clone(), r#"v: {"a":1}"#),
+        (format!("{v},{}", path("w.yaml")), r#"v: {"a":1,"b":2}"#),
+        (format!("\"{}\"", path("a,b.yaml")), r#"v: {"c":3}"#),
+        (format!("{v}\n{}", path("w.yaml")), r#"v: {"a":1}"#),
+        (path(" d.yaml"), r#"v: {"d":4}"#),
+    ] {
+        let out = pintle(&["template", &c, "-f", &file]);
+        assert!(out.code == 0 && out.out.contains(want), "{file:?} {} {}", out.out, out.err);
+    }
+    let error = |file: &str| pintle(&["template", &c, "-f", file]).err.lines().next().unwrap().to_owned();
+    let flag = "for \"-f, --values\" flag: parse error on line 1,";
+    assert_eq!(
+        error("\"v"),
+        format!("Error: invalid argument \"\\\"v\" {flag} column 3: extraneous or missing \" in quoted-field")
+    );
+    assert_eq!(
+        error("v\"x"),
+        format!("Error: invalid argument \"v\\\"x\" {flag} column 2: bare \" in non-quoted-field")
+    );
+    let padded = format!("{v} ");
+    assert_eq!(error(&padded), format!("Error: open {padded}: no such file or directory"));
+    let apis = |list: &str| pintle(&["template", &c, "-a", list]).out;
+    assert!(apis("").contains("none: false") && apis("\"foo/v1\"").contains("foo: true"));
+}
+
+#[test]
+fn a_folder_for_a_release_has_a_clean_path() {
+    let s = shower();
+    let out = pintle(&["template", &s.path("c"), "--output-dir", &s.path("./o/"), "--release-name"]);
+    assert_eq!(out.out.trim_end(), format!("wrote {}", s.path("o/release-name/c/templates/a.yaml")));
+}

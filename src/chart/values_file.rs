@@ -3,8 +3,6 @@
 //! Source: Helm 4.3 `pkg/chart/v2/loader/load.go` (`LoadValues`, `MergeMaps`) and `k8s.io/apimachinery/pkg/util/yaml`'s
 //! `YAMLReader`, which cuts at lines that begin with `---`.
 
-use std::borrow::Cow;
-
 use super::data::Table;
 use super::native;
 
@@ -14,14 +12,16 @@ use super::native;
 /// Helm's text, without the file's name: `cannot unmarshal yaml document: …`.
 pub fn read(text: &[u8]) -> Result<Table, String> {
     let mut values = Table::new();
-    for document in documents(text)? {
-        let table = native::table(&document).map_err(|e| format!("cannot unmarshal yaml document: {e}"))?;
+    // Each is decoded before the next is looked at: the first error in the text is the one that is said.
+    documents(text, |document| {
+        let table = native::table(document).map_err(|e| format!("cannot unmarshal yaml document: {e}"))?;
         if values.is_empty() {
             values = table;
         } else {
             values.merge(table);
         }
-    }
+        Ok(())
+    })?;
     Ok(values)
 }
 
@@ -36,16 +36,15 @@ pub fn read_one(text: &[u8]) -> Result<Table, String> {
 /// The documents of a text, each with its lines ended by `\n`.
 ///
 /// A separator may be followed by blanks or a comment only. One that opens the text stays part of its document, as in the original.
-fn documents(text: &[u8]) -> Result<Vec<Cow<'_, [u8]>>, String> {
+fn documents(text: &[u8], mut each: impl FnMut(&[u8]) -> Result<(), String>) -> Result<(), String> {
     if text.is_empty() {
-        return Ok(Vec::new());
+        return Ok(());
     }
     let separated = text.starts_with(b"---") || memchr::memmem::find(text, b"\n---").is_some();
     let simple = !separated && memchr::memchr(b'\r', text).is_none();
     if simple {
-        return Ok(vec![Cow::Borrowed(text)]);
+        return each(text);
     }
-    let mut out = Vec::new();
     let mut current = Vec::new();
     let body = text.strip_suffix(b"\n").unwrap_or(text);
     for line in body.split(|b| *b == b'\n') {
@@ -57,17 +56,14 @@ fn documents(text: &[u8]) -> Result<Vec<Cow<'_, [u8]>>, String> {
                 return Err(format!("error reading yaml document: invalid Yaml document separator: {rest}"));
             }
             if !current.is_empty() {
-                out.push(Cow::Owned(std::mem::take(&mut current)));
+                each(&std::mem::take(&mut current))?;
                 continue;
             }
         }
         current.extend_from_slice(line);
         current.push(b'\n');
     }
-    if !current.is_empty() {
-        out.push(Cow::Owned(current));
-    }
-    Ok(out)
+    if current.is_empty() { Ok(()) } else { each(&current) }
 }
 
 #[cfg(test)]
@@ -83,13 +79,21 @@ mod tests {
             ("---\na: 1\n--- # x\r\nb: 2\n---\n", vec!["---\na: 1\n", "b: 2\n"]),
             ("---\n---\na: 1", vec!["---\n", "a: 1\n"]),
         ] {
-            let got = documents(text.as_bytes()).unwrap();
-            let got: Vec<_> = got.iter().map(|d| String::from_utf8_lossy(d)).collect();
+            let mut got = Vec::new();
+            documents(text.as_bytes(), |d| {
+                got.push(String::from_utf8_lossy(d).into_owned());
+                Ok(())
+            })
+            .unwrap();
             assert_eq!(got, want, "{text:?}");
         }
         assert_eq!(
-            documents(b"--- a: 1\n").unwrap_err(),
+            read(b"--- a: 1\n").unwrap_err(),
             "error reading yaml document: invalid Yaml document separator: a: 1"
+        );
+        assert_eq!(
+            read(b"{a: 1}: x\n---\n---b: 1\n").unwrap_err(),
+            "cannot unmarshal yaml document: error converting YAML to JSON: yaml: invalid map key: map[interface {}]interface {}{\"a\":1}"
         );
     }
 }

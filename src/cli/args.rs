@@ -6,12 +6,13 @@ use std::path::PathBuf;
 
 use clap::{Args, FromArgMatches, Parser, Subcommand, ValueEnum};
 
+use super::flags;
 use super::output::Streams;
 use super::post_renderer::PostRendererArgs;
 
 /// Renders Helm charts byte for byte as Helm does, and shows what a deployment repository would apply.
 #[derive(Debug, Parser)]
-#[command(name = "pintle", version, about, max_term_width = 110)]
+#[command(name = "pintle", version, about, max_term_width = 110, args_override_self = true)]
 pub struct Cli {
     #[command(flatten)]
     pub global: Global,
@@ -25,11 +26,22 @@ impl Cli {
     /// # Errors
     /// What clap says of it, help and version included.
     pub fn read(args: impl IntoIterator<Item = OsString>) -> Result<Self, clap::Error> {
-        let args: Vec<OsString> = args.into_iter().collect();
+        let mut args: Vec<OsString> = args.into_iter().collect();
+        loop {
+            let read = Self::read_once(args.clone());
+            match read.as_ref().err().and_then(|e| flags::switched(&args, e)) {
+                Some(Ok(again)) => args = again,
+                Some(Err(text)) => return Err(clap::Error::raw(clap::error::ErrorKind::TooManyValues, text)),
+                None => return read,
+            }
+        }
+    }
+
+    fn read_once(args: Vec<OsString>) -> Result<Self, clap::Error> {
         match args.get(1).and_then(|a| a.to_str()).and_then(Command::alone) {
             // The derived definition, with one command instead of all.
             Some(command) => {
-                let root = Global::augment_args(clap::Command::new("pintle"));
+                let root = Global::augment_args(clap::Command::new("pintle")).args_override_self(true);
                 let root = root.version(env!("CARGO_PKG_VERSION")).max_term_width(110).subcommand_required(true);
                 let mut matches = root.subcommand(command).try_get_matches_from(args)?;
                 Self::from_arg_matches_mut(&mut matches)
@@ -224,8 +236,8 @@ commands! {
 #[derive(Args, Debug, Clone, Default)]
 pub struct ValueArgs {
     /// Specify values in a YAML file (can specify multiple)
-    #[arg(short = 'f', long = "values", value_name = "FILE", value_delimiter = ',')]
-    pub values: Vec<String>,
+    #[arg(short = 'f', long = "values", value_name = "FILE", value_parser = flags::list)]
+    pub values: Vec<flags::List>,
     /// Set values on the command line (can specify multiple or separate values with commas: key1=val1,key2=val2)
     #[arg(long, value_name = "KEY=VALUE", allow_hyphen_values = true)]
     pub set: Vec<String>,
@@ -283,8 +295,8 @@ pub struct Template {
     #[arg(long, value_name = "VERSION")]
     pub kube_version: Option<String>,
     /// Kubernetes API versions used for Capabilities.APIVersions (multiple can be specified)
-    #[arg(short = 'a', long, value_name = "VERSION", value_delimiter = ',')]
-    pub api_versions: Vec<String>,
+    #[arg(short = 'a', long, value_name = "VERSION", value_parser = flags::list)]
+    pub api_versions: Vec<flags::List>,
     /// Generate the name (and omit the NAME parameter)
     #[arg(short = 'g', long)]
     pub generate_name: bool,
@@ -330,13 +342,13 @@ pub struct UnusedInstallFlags {
     pub force: bool,
     #[arg(long, hide = true)]
     pub force_conflicts: bool,
-    #[arg(long, hide = true, num_args = 0..=1, require_equals = true)]
+    #[arg(long, hide = true, num_args = 0..=1, require_equals = true, value_parser = flags::truth)]
     pub server_side: Option<Option<String>>,
     #[arg(long, hide = true)]
     pub replace: bool,
-    #[arg(long, hide = true)]
+    #[arg(long, hide = true, value_parser = flags::duration)]
     pub timeout: Option<String>,
-    #[arg(long, hide = true, num_args = 0..=1, require_equals = true)]
+    #[arg(long, hide = true, num_args = 0..=1, require_equals = true, value_parser = flags::wait)]
     pub wait: Option<Option<String>>,
     #[arg(long, hide = true)]
     pub wait_for_jobs: bool,
@@ -424,7 +436,8 @@ pub fn usage(e: &clap::Error, io: &mut Streams<'_>) -> u8 {
             1
         }
         _ => {
-            io.error(e.to_string().trim_start_matches("error: ").trim_end());
+            let text = flags::invalid(&<Cli as clap::CommandFactory>::command(), e);
+            io.error(&text.unwrap_or_else(|| e.to_string().trim_start_matches("error: ").trim_end().to_owned()));
             1
         }
     }

@@ -68,8 +68,8 @@ pub struct ChartArgs {
     #[arg(long, value_name = "VERSION", hide_short_help = true)]
     pub kube_version: Option<String>,
     /// Kubernetes API versions that a directory tells templates (can specify multiple)
-    #[arg(short = 'a', long, value_name = "VERSION", value_delimiter = ',', hide_short_help = true)]
-    pub api_versions: Vec<String>,
+    #[arg(short = 'a', long, value_name = "VERSION", value_parser = super::flags::list, hide_short_help = true)]
+    pub api_versions: Vec<super::flags::List>,
     #[command(flatten)]
     pub from: ChartPathArgs,
     #[command(flatten)]
@@ -163,13 +163,14 @@ pub(super) fn installable(
     let (Some(from), Located::Path(path), false) = (update, located, complete) else {
         return Ok(render::check_installable(&chart, log).map(|()| chart)?);
     };
+    render::check_kind(&chart, log)?;
     let context = Context::new(from.access.options()?);
     let mut print = |line: &str| drop(writeln!(io.out, "{line}"));
     let updated = super::dependency::dependencies(&context, path, false, true, &mut print);
     context.notes().iter().for_each(|line| io.log(line));
     updated?;
-    let chart = located.load(log).map_err(|e| format!("failed reloading chart after repo update: {e}"))?;
-    Ok(render::check_installable(&chart, log).map(|()| chart)?)
+    // What came need not be called what Chart.yaml calls it: Helm does not look again.
+    Ok(located.load(log).map_err(|e| format!("failed reloading chart after repo update: {e}"))?)
 }
 
 /// `-o`'s value.

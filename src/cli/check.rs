@@ -35,8 +35,8 @@ pub struct CheckArgs {
     #[arg(long, value_name = "VERSION")]
     pub kube_version: Option<String>,
     /// Kubernetes API versions used for Capabilities.APIVersions
-    #[arg(short = 'a', long, value_name = "VERSION", value_delimiter = ',')]
-    pub api_versions: Vec<String>,
+    #[arg(short = 'a', long, value_name = "VERSION", value_parser = super::flags::list)]
+    pub api_versions: Vec<super::flags::List>,
     /// Only these rules: ids, or themes as values/*
     #[arg(long, value_name = "RULE", value_delimiter = ',')]
     pub rules: Vec<String>,
@@ -91,7 +91,7 @@ pub fn run(args: &CheckArgs, global: &Global, io: &mut Streams<'_>) -> Result<()
         environments: args.env.clone(),
         service: args.service.clone(),
         kube_version: args.kube_version.clone(),
-        api_versions: args.api_versions.clone(),
+        api_versions: super::flags::all(&args.api_versions),
         keys: (!keys.is_empty()).then_some(&services),
         limits: global.limits.limits(),
         rules: args.rules.clone(),

@@ -31,8 +31,8 @@ pub struct DeploymentArgs {
     #[arg(long, value_name = "VERSION")]
     pub kube_version: Option<String>,
     /// Kubernetes API versions used for Capabilities.APIVersions
-    #[arg(short = 'a', long, value_name = "VERSION", value_delimiter = ',')]
-    pub api_versions: Vec<String>,
+    #[arg(short = 'a', long, value_name = "VERSION", value_parser = super::flags::list)]
+    pub api_versions: Vec<super::flags::List>,
     #[command(flatten)]
     pub keys: KeyArgs,
     #[command(flatten)]
@@ -55,7 +55,11 @@ impl<'a> Opener<'a> {
             None => None,
         };
         let settings = Settings {
-            capabilities: Arc::new(Capabilities::offline(Compat::default(), kube_version, &args.api_versions)),
+            capabilities: Arc::new(Capabilities::offline(
+                Compat::default(),
+                kube_version,
+                &super::flags::all(&args.api_versions),
+            )),
             limits: global.limits.limits(),
         };
         Ok(Self { args, keys: Keys::open(&args.keys)?, settings })

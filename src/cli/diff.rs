@@ -108,7 +108,11 @@ fn upgraded(args: &UpgradeDiff, global: &Global, io: &mut Streams<'_>) -> Result
     let loaded = args.chart.load(&args.chart_ref, global, None, io)?;
     let explainer = loaded.explainer();
     let kube_version = args.chart.kube_version()?;
-    let offline = Arc::new(Capabilities::offline(Compat::default(), kube_version.clone(), &args.chart.api_versions));
+    let offline = Arc::new(Capabilities::offline(
+        Compat::default(),
+        kube_version.clone(),
+        &super::flags::all(&args.chart.api_versions),
+    ));
     let what = upgrade::Upgrade {
         name: args.name.clone(),
         dry_run: DryRun::Server,
@@ -120,7 +124,8 @@ fn upgraded(args: &UpgradeDiff, global: &Global, io: &mut Streams<'_>) -> Result
         ..upgrade::Upgrade::default()
     };
     let (install, live) = (args.install, args.live);
-    let open = target::open_with(global, kube_version, &args.chart.api_versions);
+    let apis = super::flags::all(&args.chart.api_versions);
+    let open = target::open_with(global, kube_version, &apis);
     drive(&args.name, true, io, open, |ctx| async move {
         let said = |e: ActionError| explainer.failure(e, "");
         let (old, new) = upgrade::compared(&ctx, what, install, loaded.source).await.map_err(said)?;

@@ -144,7 +144,11 @@ fn of_chart(args: &ExplainArgs, chart: &str, global: &Global, io: &mut Streams<'
             is_install: true,
             is_upgrade: false,
         },
-        capabilities: Arc::new(Capabilities::offline(Compat::default(), kube_version, &args.deployment.api_versions)),
+        capabilities: Arc::new(Capabilities::offline(
+            Compat::default(),
+            kube_version,
+            &super::flags::all(&args.deployment.api_versions),
+        )),
         skip_schema_validation: false,
     };
     let rendered = render::release(&mut st, loaded, values, &request, &mut log);

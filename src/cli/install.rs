@@ -110,7 +110,8 @@ pub(super) fn perform(
     let loaded = chart.load(chart_ref, global, Some(state), io).map_err(prefixed)?;
     let kube_version = chart.kube_version()?;
     let explainer = loaded.explainer();
-    let offline = Capabilities::offline(Compat::default(), kube_version.clone(), &chart.api_versions);
+    let offline =
+        Capabilities::offline(Compat::default(), kube_version.clone(), &super::flags::all(&chart.api_versions));
     let what = Install {
         name: name.clone(),
         options,
@@ -127,7 +128,8 @@ pub(super) fn perform(
         offline: Some(Arc::new(offline)),
     };
     let quiet = apply.waiting.quiet;
-    let open = target::open_with(global, kube_version, &chart.api_versions);
+    let apis = super::flags::all(&chart.api_versions);
+    let open = target::open_with(global, kube_version, &apis);
     if apply.plan {
         let plan = drive(&name, quiet, io, open, |ctx| async move {
             let planned = plan::install(&ctx, &what, loaded.source, what.options.no_hooks).await;

@@ -21,6 +21,7 @@ mod driving;
 mod env;
 mod explain;
 mod explain_field;
+mod flags;
 mod get;
 mod helm_env;
 mod history;

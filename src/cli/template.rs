@@ -72,7 +72,11 @@ pub fn run(args: &Template, global: &Global, io: &mut Streams<'_>) -> Result<(),
             is_install: !args.is_upgrade,
             is_upgrade: args.is_upgrade,
         },
-        capabilities: Arc::new(Capabilities::offline(Compat::default(), kube_version, &args.api_versions)),
+        capabilities: Arc::new(Capabilities::offline(
+            Compat::default(),
+            kube_version,
+            &super::flags::all(&args.api_versions),
+        )),
         skip_schema_validation: args.skip_schema_validation,
     };
     let post_render = post_render.as_deref().map(|f| f as render::PostRender<'_>);
@@ -165,7 +169,8 @@ fn with_server(
     io: &mut Streams<'_>,
 ) -> Result<(), Failure> {
     let (name, values) = (what.name.clone(), source.values);
-    let open = target::open_with(global, kube_version, &args.api_versions);
+    let apis = super::flags::all(&args.api_versions);
+    let open = target::open_with(global, kube_version, &apis);
     let previewed = drive(&name, true, io, open, |ctx| async move { Ok(preview(&ctx, &what, source).await) })?;
     let mut output = Output { args, release_name: &name, io, written: HashSet::new() };
     match previewed {
@@ -181,7 +186,8 @@ fn with_server(
 pub(super) fn user_files(args: &ValueArgs) -> Vec<(String, Vec<u8>)> {
     // A pipe gives its bytes once; to wait for more would hang.
     let file = |f: &&String| std::fs::metadata(f).is_ok_and(|m| m.is_file());
-    args.values.iter().filter(file).filter_map(|f| Some((f.clone(), directory::read_file(f).ok()?))).collect()
+    let files = super::flags::all(&args.values);
+    files.iter().filter(file).filter_map(|f| Some((f.clone(), directory::read_file(f).ok()?))).collect()
 }
 
 /// Prints what was logged on the way, whatever came of it.
@@ -217,7 +223,7 @@ fn name_and_chart<'a>(args: &'a Template, st: &mut State) -> Result<(String, &'a
 /// The user's values in Helm's order.
 pub(super) fn merge_values(st: &mut State, args: &ValueArgs, from: &ChartPathArgs) -> Result<MapId, Failure> {
     let options = crate::values::ValueOptions {
-        files: args.values.clone(),
+        files: super::flags::all(&args.values),
         json: args.set_json.clone(),
         set: args.set.clone(),
         set_string: args.set_string.clone(),
@@ -230,8 +236,7 @@ pub(super) fn merge_values(st: &mut State, args: &ValueArgs, from: &ChartPathArg
 
 /// Reads a values file; `-` is standard input.
 fn read(path: &str) -> Result<Vec<u8>, String> {
-    let path = path.trim();
-    if path == "-" {
+    if path.trim() == "-" {
         let mut text = Vec::new();
         return std::io::Read::read_to_end(&mut std::io::stdin().lock(), &mut text)
             .map(|_| text)
@@ -295,7 +300,8 @@ impl Output<'_, '_> {
     /// `--output-dir`, and where the release's files go: there, or with `--release-name` into a folder of their own.
     fn folders(&self) -> Option<(String, String)> {
         let dir = self.args.output_dir.clone().filter(|d| !d.is_empty())?;
-        let own = if self.args.release_name { format!("{dir}/{}", self.release_name) } else { dir.clone() };
+        let clean = |path: String| String::from_utf8_lossy(&crate::golang::path::clean(path.as_bytes())).into_owned();
+        let own = if self.args.release_name { clean(format!("{dir}/{}", self.release_name)) } else { dir.clone() };
         Some((dir, own))
     }
 

@@ -142,10 +142,15 @@ fn perform(
         history_max: args.history_max,
         labels: labels(&chart.labels)?,
         provenance: loaded.provenance(),
-        offline: Some(Arc::new(Capabilities::offline(Compat::default(), kube_version.clone(), &chart.api_versions))),
+        offline: Some(Arc::new(Capabilities::offline(
+            Compat::default(),
+            kube_version.clone(),
+            &super::flags::all(&chart.api_versions),
+        ))),
     };
     let quiet = args.apply.waiting.quiet;
-    let open = target::open_with(global, kube_version, &chart.api_versions);
+    let apis = super::flags::all(&chart.api_versions);
+    let open = target::open_with(global, kube_version, &apis);
     if args.apply.plan {
         let plan = drive(name, quiet, io, open, |ctx| async move {
             plan::upgrade(&ctx, &what, loaded.source).await.map_err(|e| explainer.failure(e, prefix))

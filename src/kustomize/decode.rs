@@ -117,10 +117,13 @@ impl<'j> Fields<'j, '_> {
         self.value(name).is_some()
     }
 
-    /// Fields of an embedded struct, whose name appears in errors.
+    /// Fields of an embedded struct, whose name appears in errors. Numbers and truth values are no texts there: sigs.k8s.io/yaml looks at the
+    /// embedded struct where it should look at the field.
     pub fn embed<R>(&mut self, name: &str, f: &mut dyn FnMut(&mut Self) -> R) -> R {
         self.decoder.path.push(name.to_owned());
+        let lenient = std::mem::replace(&mut self.decoder.lenient, false);
         let out = f(self);
+        self.decoder.lenient = lenient;
         self.decoder.path.pop();
         out
     }

@@ -135,6 +135,8 @@ fn entries(node: &Node, top: bool) -> Result<Vec<(&str, &Node)>, String> {
 
 fn is_text_key(key: &Node) -> bool {
     match key.tag {
+        // Nothing at all is written as an empty text.
+        Tag::Null if key.value.is_empty() => true,
         Tag::Str | Tag::Merge => true,
         Tag::Empty => key.style != Style::Plain || resolve3(&key.value).0 == Tag::Str,
         _ => false,

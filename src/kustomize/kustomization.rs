@@ -111,9 +111,22 @@ pub struct GeneratorArgs {
     pub literals: Vec<String>,
     pub files: Vec<String>,
     pub envs: Vec<String>,
+    /// What `envs` was once.
+    pub env: String,
     pub options: Option<GeneratorOptions>,
     /// Of a Secret.
     pub secret_type: String,
+}
+
+impl GeneratorArgs {
+    /// With `env` among `envs`, as in kustomizations; a generator's own file is read without.
+    #[must_use]
+    fn with_env(mut self) -> Self {
+        if !self.env.is_empty() {
+            self.envs.push(std::mem::take(&mut self.env));
+        }
+        self
+    }
 }
 
 #[derive(Clone, Debug, Default, PartialEq)]
@@ -287,10 +300,10 @@ impl Kustomization {
         self.components = f.strings("components", "[]string", "string");
         self.crds = f.strings("crds", "[]string", "string");
         f.list("configMapGenerator", "[]types.ConfigMapArgs", "ConfigMapArgs", &mut |f| {
-            self.config_map_generator.push(generator_args(f, false));
+            self.config_map_generator.push(generator_args(f, false).with_env());
         });
         f.list("secretGenerator", "[]types.SecretArgs", "SecretArgs", &mut |f| {
-            self.secret_generator.push(generator_args(f, true));
+            self.secret_generator.push(generator_args(f, true).with_env());
         });
         self.other |= f.object("helmGlobals", "HelmGlobals", &mut |f| {
             for name in ["chartHome", "configHome"] {
@@ -484,10 +497,7 @@ pub fn generator_args(f: &mut Fields<'_, '_>, secret: bool) -> GeneratorArgs {
             args.literals = f.strings("literals", "[]string", "string");
             args.files = f.strings("files", "[]string", "string");
             args.envs = f.strings("envs", "[]string", "string");
-            let env = f.string("env");
-            if !env.is_empty() {
-                args.envs.push(env);
-            }
+            args.env = f.string("env");
         });
         let mut options = GeneratorOptions::default();
         if f.object("options", "GeneratorOptions", &mut |f| options = generator_options(f)) {

@@ -407,7 +407,9 @@ impl Node {
         let (got, value) = resolve3(&self.value);
         if !self.tagged && got == self.tag {
             // The tag is not written, so quotes win over it.
-            return Ok(if self.style == Style::Plain { value } else { text() });
+            // Within brackets some plain texts are written with quotes, and are texts from then on.
+            let stays = self.style == Style::Plain && !(in_flow && super::print::has_flow_indicator(&self.value));
+            return Ok(if stays { value } else { text() });
         }
         match self.tag {
             Tag::Null | Tag::Bool | Tag::Int | Tag::Float | Tag::Timestamp => {}

@@ -261,7 +261,7 @@ pub fn has_leading_tab(node: &Node) -> bool {
 }
 
 /// What would end a plain text inside brackets.
-fn has_flow_indicator(text: &str) -> bool {
+pub(super) fn has_flow_indicator(text: &str) -> bool {
     text.contains([',', '?', '[', ']', '{', '}', ':'])
 }
 

@@ -264,10 +264,14 @@ fn merge_keys(node: &mut Node) -> Result<(), String> {
             for map in &maps {
                 override_fields(node, map);
             }
-        } else if node.fields().any(|(k, _)| k.is_null() && !k.value.is_empty()) {
-            // A null key is not found again by its text, so kustomize adds it a second time.
-            let copy = node.clone();
-            override_fields(node, &copy);
+        } else {
+            // Kustomize looks for the key's text, not for its tag.
+            node.clear("<<");
+            if node.fields().any(|(k, _)| k.is_null() && !k.value.is_empty()) {
+                // A null key is not found again by its text, so kustomize adds it a second time.
+                let copy = node.clone();
+                override_fields(node, &copy);
+            }
         }
     }
     node.content.iter_mut().try_for_each(merge_keys)

@@ -63,16 +63,18 @@ fn parse_generic(text: &str) -> Result<Vec<u64>, String> {
     }
     let components: Vec<&str> = numbers.split('.').collect();
     if components.len() < 2 {
-        return Err(no_match());
+        return Err(format!("illegal version string {}", crate::golang::strconv::quote(text.as_bytes())));
     }
     let mut parts = Vec::new();
-    for c in components {
-        if c.len() > 1 && c.starts_with('0') {
+    for (i, c) in components.into_iter().enumerate() {
+        if i == 0 && c.len() > 1 && c.starts_with('0') {
             return Err(format!("illegal zero-prefixed version component {c:?} in {text:?}"));
         }
         let n: u64 = c
             .parse()
-            .map_err(|_| format!("illegal non-numeric version component {c:?} in {text:?}: value out of range"))?;
+            .map_err(|_| format!(
+                "illegal non-numeric version component {c:?} in {text:?}: strconv.ParseUint: parsing {c:?}: value out of range"
+            ))?;
         parts.push(n);
     }
     Ok(parts)

@@ -31,7 +31,9 @@ pub use capabilities::{Asked, Capabilities, KubeVersion};
 pub use compat::Compat;
 pub use lint::lint_files;
 pub use program::{Program, functions, name};
-pub use release::{Crd, PostRender, Release, check_installable, is_release_name, release, release_ahead, release_with};
+pub use release::{
+    Crd, PostRender, Release, check_installable, check_kind, is_release_name, release, release_ahead, release_with,
+};
 pub use scope::ReleaseOptions;
 
 use std::collections::BTreeMap;

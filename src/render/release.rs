@@ -38,6 +38,20 @@ pub struct Release {
 /// What must hold before a chart is rendered as a release: its type, and that its dependencies are there. A deprecated chart is logged.
 /// Source: `pkg/cmd/install.go`, `runInstall`.
 pub fn check_installable(chart: &Chart, log: &mut Vec<LogLine>) -> Result<(), String> {
+    check_kind(chart, log)?;
+    crate::values::dependencies::check_dependencies(chart).map_err(|e| {
+        format!(
+            "an error occurred while checking for chart dependencies. You may need to run 'helm dependency build' to fetch missing \
+             dependencies: {e}"
+        )
+    })
+}
+
+/// The first part of [`check_installable`].
+///
+/// # Errors
+/// Helm's text.
+pub fn check_kind(chart: &Chart, log: &mut Vec<LogLine>) -> Result<(), String> {
     let kind = chart.metadata.chart_type.as_str();
     if !matches!(kind, "" | "application") {
         return Err(format!("{kind} charts are not installable"));
@@ -45,12 +59,7 @@ pub fn check_installable(chart: &Chart, log: &mut Vec<LogLine>) -> Result<(), St
     if chart.metadata.deprecated {
         log.push(LogLine::warn("this chart is deprecated"));
     }
-    crate::values::dependencies::check_dependencies(chart).map_err(|e| {
-        format!(
-            "an error occurred while checking for chart dependencies. You may need to run 'helm dependency build' to fetch missing \
-             dependencies: {e}"
-        )
-    })
+    Ok(())
 }
 
 /// Helm's rule for release names. Source: `pkg/chart/v2/util/validate_name.go`.

@@ -226,6 +226,22 @@ impl KeyService for AgeKeys {
     }
 }
 
+/// What is wrong with a data key that was encrypted for a recipient, as far as can be told without the recipient's key.
+pub fn damage(enc: &str) -> Option<String> {
+    let (data, end) = armoured(enc.as_bytes());
+    match (header(&data, end.as_ref()), end) {
+        (Err(e), _) | (Ok(_), Some(e)) => Some(e),
+        (Ok(_), None) => None,
+    }
+}
+
+/// Whether an error of [`AgeKeys::decrypt`] says that the recipient's own key did not open the data key: it was damaged since.
+pub fn is_damage(error: &str) -> bool {
+    ["bad header MAC", "failed to read nonce", "failed to copy age decrypted data"]
+        .iter()
+        .any(|text| error.contains(text))
+}
+
 /// True if a text is a recipient of a kind that can be encrypted for.
 pub fn check_recipient(recipient: &str) -> Result<(), String> {
     if recipient.starts_with("age1pq1") || (recipient.starts_with("age1") && recipient.matches('1').count() > 1) {

@@ -170,7 +170,7 @@ impl Value {
             (Self::List(a), Self::List(b)) => a.len() == b.len() && a.iter().zip(b).all(|(a, b)| a.same(b)),
             (Self::Null, Self::Null) => true,
             (Self::Uint(a), Self::Uint(b)) => a == b,
-            (Self::Float(a), Self::Float(b)) => a == b,
+            (Self::Float(a), Self::Float(b)) => a == b || a.is_nan() && b.is_nan(),
             (a, b) => {
                 std::mem::discriminant(a) == std::mem::discriminant(b)
                     && a.to_bytes().is_some_and(|t| b.to_bytes().is_some_and(|u| t == u))

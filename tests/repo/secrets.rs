@@ -311,6 +311,15 @@ fn check_finds_what_is_wrong() {
     folder.write("who/secret.yaml", encrypt(&other, "secret.yaml", b"a: 1\n", &ring()));
     folder.write("torn/secret.yaml", text_of(&good).replace("    lastmodified:", "    lastmodified: x #"));
     folder.write("norule/enc.yaml", &good);
+    let without = |what: &dyn Fn(&str) -> bool| {
+        let kept: Vec<String> = text_of(&good).lines().filter(|line| !what(line)).map(String::from).collect();
+        kept.join("\n") + "\n"
+    };
+    folder.write("nomac/secret.yaml", without(&|line| line.starts_with("    mac:")));
+    // The second line of the first data key.
+    let lines: Vec<String> = text_of(&good).lines().map(String::from).collect();
+    let second = lines.iter().position(|l| l.contains("BEGIN AGE")).unwrap() + 2;
+    folder.write("key/secret.yaml", without(&|line| line == lines[second]));
 
     let out = run(folder.path(), Some(1), &["check", "--json"]);
     assert!(!out.status.success());
@@ -327,6 +336,8 @@ fn check_finds_what_is_wrong() {
         "secrets/plain-secret plain/other.yaml:5",
         "secrets/recipients who/secret.yaml:2",
         "secrets/unreadable torn/secret.yaml:0",
+        "secrets/mac nomac/secret.yaml:0",
+        "secrets/unreadable key/secret.yaml:0",
         "secrets/no-rule norule/enc.yaml:0",
     ] {
         assert!(found.iter().any(|f| f.starts_with(want)), "{want} in {found:#?}");

@@ -6,7 +6,7 @@ use std::path::{Path, PathBuf};
 use super::{is_encrypted, store};
 use crate::repo::mask::MASK;
 use crate::sops::config::{Config, Rule};
-use crate::sops::{Branch, Format, Key, KeyGroup, MasterKey, Services, Tree, Value, codes, open};
+use crate::sops::{Branch, Format, Key, KeyGroup, MasterKey, Services, Tree, Value, codes, damage, is_damage, open};
 use crate::yaml::edit::Text;
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
@@ -188,6 +188,21 @@ impl Checker<'_> {
                 "encrypt it again with sops",
             );
         }
+        for (recipient, enc) in tree.metadata.groups.iter().flatten().filter_map(age_key) {
+            let opened = |keys: &Services<'_>| {
+                let key = MasterKey::Age { recipient: recipient.into(), enc: enc.into() };
+                keys.0.iter().filter_map(|keys| keys.decrypt(&key).err()).find(|e| is_damage(e))
+            };
+            if let Some(e) = damage(enc).or_else(|| self.keys.and_then(opened)) {
+                self.say(
+                    "secrets/unreadable",
+                    shown,
+                    0,
+                    format!("the data key for {recipient} is damaged: {e}"),
+                    "restore the file from the last good commit, or run sops updatekeys with another recipient's key",
+                );
+            }
+        }
         for place in plain_values(&tree) {
             let key = place.rsplit('.').next().unwrap_or(&place).to_owned();
             self.say(
@@ -240,6 +255,13 @@ impl Checker<'_> {
                 "find out who changed the file; restore it or set the values anew",
             );
         }
+    }
+}
+
+fn age_key(key: &MasterKey) -> Option<(&str, &str)> {
+    match key {
+        MasterKey::Age { recipient, enc } => Some((recipient, enc)),
+        _ => None,
     }
 }
 

@@ -6,14 +6,15 @@ pub use check::{Finding, Level, check};
 
 use crate::sops::{Format, Store};
 
-/// True if a text looks like a SOPS document; a cheap look before it is parsed.
+/// True if a text looks like a SOPS document; a cheap look before it is parsed. One whose MAC was taken away is still one.
 pub fn is_encrypted(path: &str, text: &[u8]) -> bool {
-    let has = |what: &[u8]| text.windows(what.len()).any(|w| w == what);
+    let has = |what: &str| memchr::memmem::find(text, what.as_bytes()).is_some();
+    let has_value = || has("ENC[AES256_GCM,data:");
     match Format::of_path(path) {
-        Format::Yaml => has(b"sops:") && (has(b"mac:") || has(b"\"mac\"")),
-        Format::Dotenv => has(b"sops_mac="),
-        Format::Ini => has(b"[sops]"),
-        Format::Json | Format::Binary => has(b"\"sops\"") && has(b"\"mac\""),
+        Format::Yaml => (has("sops:") || has("\"sops\"")) && (has("mac:") || has("\"mac\"") || has_value()),
+        Format::Dotenv => has("sops_mac=") || has("sops_version=") || has_value(),
+        Format::Ini => has("[sops]") || has_value(),
+        Format::Json | Format::Binary => has("\"sops\"") && (has("\"mac\"") || has_value()),
     }
 }
 

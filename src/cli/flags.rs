@@ -1,0 +1,221 @@
+//! What Helm's flags take and clap's do not: `--flag=false`, and lists in the form of CSV.
+//!
+//! Source: `github.com/spf13/pflag` 1.0.10 (`bool.go`, `string_slice.go`) and Go's `encoding/csv`.
+
+use std::ffi::OsString;
+
+use clap::error::{ContextKind, ErrorKind};
+
+use crate::golang::strconv;
+
+/// One occurrence of a flag that takes a list.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct List(pub Vec<String>);
+
+/// The parser of such a flag.
+///
+/// # Errors
+/// Those of Go's CSV reader.
+pub fn list(text: &str) -> Result<List, String> {
+    if text.is_empty() { Ok(List::default()) } else { csv(text).map(List) }
+}
+
+/// What all occurrences name.
+pub fn all(lists: &[List]) -> Vec<String> {
+    lists.iter().flat_map(|list| &list.0).cloned().collect()
+}
+
+/// A duration as Go writes it.
+///
+/// # Errors
+/// Go's.
+pub fn duration(text: &str) -> Result<String, String> {
+    crate::golang::duration::parse(text.as_bytes()).map(|_| text.to_owned()).map_err(|e| e.to_string())
+}
+
+/// A truth value as Go reads it.
+///
+/// # Errors
+/// Go's.
+pub fn truth(text: &str) -> Result<String, String> {
+    parse_bool(text).map(|_| text.to_owned())
+}
+
+/// A strategy of `--wait`.
+///
+/// # Errors
+/// Helm's.
+pub fn wait(text: &str) -> Result<String, String> {
+    match text {
+        "watcher" | "hookOnly" | "legacy" | "true" | "false" => Ok(text.to_owned()),
+        other => Err(format!("invalid wait input {other:?}. Valid inputs are watcher, hookOnly, and legacy")),
+    }
+}
+
+fn parse_bool(text: &str) -> Result<bool, String> {
+    match text {
+        "1" | "t" | "T" | "true" | "TRUE" | "True" => Ok(true),
+        "0" | "f" | "F" | "false" | "FALSE" | "False" => Ok(false),
+        other => Err(format!("strconv.ParseBool: parsing {}: invalid syntax", strconv::quote(other.as_bytes()))),
+    }
+}
+
+/// The first record of a text (Go's `csv.Reader.Read`); what follows is not looked at.
+fn csv(text: &str) -> Result<Vec<String>, String> {
+    let mut lines = text.split_inclusive('\n').map(|line| match line.strip_suffix("\r\n") {
+        Some(line) => format!("{line}\n"),
+        None => line.strip_suffix('\r').unwrap_or(line).to_owned(),
+    });
+    let mut number = 0;
+    let first = loop {
+        number += 1;
+        match lines.next() {
+            None => return Err("EOF".into()),
+            Some(line) if line == "\n" || line.is_empty() => {}
+            Some(line) => break line,
+        }
+    };
+    let start = number;
+    let wrong = |line: usize, column: usize, what: &str| {
+        let record = if line == start { String::new() } else { format!("record on line {start}; ") };
+        Err(format!("{record}parse error on line {line}, column {column}: {what}"))
+    };
+    let (bare, quote) = ("bare \" in non-quoted-field", "extraneous or missing \" in quoted-field");
+    let (mut line, mut at, mut fields) = (first, 0, Vec::new());
+    loop {
+        let rest = line.get(at..).unwrap_or_default();
+        let Some(quoted) = rest.strip_prefix('"') else {
+            let (field, more) = match rest.split_once(',') {
+                Some((field, _)) => (field, true),
+                None => (rest.strip_suffix('\n').unwrap_or(rest), false),
+            };
+            if let Some(i) = field.find('"') {
+                return wrong(number, at + i + 1, bare);
+            }
+            fields.push(field.to_owned());
+            at += field.len() + 1;
+            if more {
+                continue;
+            }
+            return Ok(fields);
+        };
+        let (mut field, mut left) = (String::new(), quoted.to_owned());
+        at += 1;
+        loop {
+            match left.split_once('"') {
+                Some((inside, behind)) => {
+                    field.push_str(inside);
+                    at += inside.len() + 1;
+                    if let Some(behind) = behind.strip_prefix('"') {
+                        field.push('"');
+                        at += 1;
+                        left = behind.to_owned();
+                    } else if behind.starts_with(',') {
+                        at += 1;
+                        fields.push(std::mem::take(&mut field));
+                        break;
+                    } else if behind.is_empty() || behind == "\n" {
+                        fields.push(field);
+                        return Ok(fields);
+                    } else {
+                        return wrong(number, at, quote);
+                    }
+                }
+                None => {
+                    field.push_str(&left);
+                    at += left.len();
+                    match lines.next() {
+                        None => return wrong(number, at + 1, quote),
+                        Some(next) => {
+                            (number, at) = (number + 1, 0);
+                            left.clone_from(&next);
+                            line = next;
+                        }
+                    }
+                }
+            }
+        }
+    }
+}
+
+/// The command line again, where clap stopped at a switch that was given a value (`--debug=false`): with the switch alone, or without it.
+/// `None` if this was not the reason.
+///
+/// # Errors
+/// pflag's text for a value that is no truth value.
+pub fn switched(args: &[OsString], error: &clap::Error) -> Option<Result<Vec<OsString>, String>> {
+    if error.kind() != ErrorKind::TooManyValues {
+        return None;
+    }
+    let flag = error.get(ContextKind::InvalidArg)?.to_string();
+    let value = error.get(ContextKind::InvalidValue)?.to_string();
+    let given = format!("{flag}={value}");
+    let at = args.iter().position(|arg| arg.to_str() == Some(&given))?;
+    let on = match parse_bool(&value) {
+        Ok(on) => on,
+        Err(why) => {
+            let quoted = strconv::quote(value.as_bytes());
+            return Some(Err(format!("invalid argument {quoted} for \"{flag}\" flag: {why}")));
+        }
+    };
+    // The last one counts.
+    let kept = |(i, arg): (usize, &OsString)| match i {
+        _ if i == at => on.then(|| OsString::from(&flag)),
+        _ if i < at && arg.to_str() == Some(&flag) => None,
+        _ => Some(arg.clone()),
+    };
+    Some(Ok(args.iter().enumerate().filter_map(kept).collect()))
+}
+
+/// pflag's text for a value that a flag does not take, if that is what is wrong.
+pub fn invalid(root: &clap::Command, error: &clap::Error) -> Option<String> {
+    if error.kind() != ErrorKind::ValueValidation {
+        return None;
+    }
+    let flag = error.get(ContextKind::InvalidArg)?.to_string();
+    let long = flag.split([' ', '=']).next()?.strip_prefix("--")?.to_owned();
+    let value = error.get(ContextKind::InvalidValue)?.to_string();
+    let why = std::error::Error::source(error)?.to_string();
+    let short = short_of(root, &long).map_or_else(String::new, |short| format!("-{short}, "));
+    Some(format!("invalid argument {} for \"{short}--{long}\" flag: {why}", strconv::quote(value.as_bytes())))
+}
+
+fn short_of(command: &clap::Command, long: &str) -> Option<char> {
+    let own = command.get_arguments().find(|arg| arg.get_long() == Some(long)).and_then(clap::Arg::get_short);
+    own.or_else(|| command.get_subcommands().find_map(|sub| short_of(sub, long)))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn lists_are_as_go_reads_them() {
+        for (text, want) in [
+            ("", Ok(vec![])),
+            ("a", Ok(vec!["a"])),
+            ("a,b", Ok(vec!["a", "b"])),
+            ("a, b,", Ok(vec!["a", " b", ""])),
+            ("\"a,b\",c", Ok(vec!["a,b", "c"])),
+            ("\"a\"\"b\"", Ok(vec!["a\"b"])),
+            ("\"\"", Ok(vec![""])),
+            ("a\nb", Ok(vec!["a"])),
+            ("\r\na\r\nb", Ok(vec!["a"])),
+            ("\"a\nb\",c", Ok(vec!["a\nb", "c"])),
+            ("\n", Err("EOF")),
+            ("v\"x", Err("parse error on line 1, column 2: bare \" in non-quoted-field")),
+            ("a,v\"x", Err("parse error on line 1, column 4: bare \" in non-quoted-field")),
+            ("\"v", Err("parse error on line 1, column 3: extraneous or missing \" in quoted-field")),
+            ("a\r", Ok(vec!["a"])),
+            ("\"v\n", Err("parse error on line 1, column 4: extraneous or missing \" in quoted-field")),
+            ("\"v\"x", Err("parse error on line 1, column 3: extraneous or missing \" in quoted-field")),
+            (
+                "\"v\nx",
+                Err("record on line 1; parse error on line 2, column 2: extraneous or missing \" in quoted-field"),
+            ),
+        ] {
+            let want = want.map(|fields| List(fields.into_iter().map(String::from).collect())).map_err(String::from);
+            assert_eq!(list(text), want, "{text:?}");
+        }
+    }
+}
