@@ -502,7 +502,7 @@ fn switches_take_values_and_the_last_of_a_flag_counts() {
         shown(&["--is-upgrade=F", "--no-hooks=T", "--skip-tests=false", "--debug=false"]).contains("upgrade: false")
     );
     assert!(shown(&["-n", "x", "-n", "y"]).contains("ns: y"));
-    assert!(shown(&["--kube-version", "1.30.04"]).contains("kube: v1.30.4"));
+    assert!(shown(&["--kube-version", "1.30.04"]).contains("kube: v1.30.04"));
     for (args, want) in [
         (
             ["--is-upgrade=yes"],
