@@ -563,3 +563,16 @@ fn a_folder_for_a_release_has_a_clean_path() {
     let out = pintle(&["template", &s.path("c"), "--output-dir", &s.path("./o/"), "--release-name"]);
     assert_eq!(out.out.trim_end(), format!("wrote {}", s.path("o/release-name/c/templates/a.yaml")));
 }
+
+#[test]
+fn a_name_may_come_from_the_environment() {
+    let s = shower();
+    s.write("c/templates/a.yaml", "name: {{ .Release.Name }}\n");
+    let named = |template: &str| pintle(&["template", &s.path("c"), "--name-template", template]);
+    let home = std::env::var("CARGO_PKG_NAME").unwrap();
+    for template in ["{{ env \"CARGO_PKG_NAME\" }}-x", "{{ expandenv \"${CARGO_PKG_NAME}-x\" }}"] {
+        assert!(named(template).out.contains(&format!("name: {home}-x")), "{}", named(template).err);
+    }
+    let want = "Error: template: name-template:1:3: executing \"name-template\" at <fail \"x\">: error calling fail: x";
+    assert_eq!(named("{{ fail \"x\" }}").err.lines().next(), Some(want));
+}

@@ -292,7 +292,11 @@ impl Decoder {
             "generated" => match v {
                 Data::Nil => {}
                 Data::Str(s) => match parse_in_location(b"2006-01-02T15:04:05Z07:00", s, &Location::utc()) {
-                    Ok(_) => lock.generated = s.to_text().into_owned(),
+                    // As Go writes it again.
+                    Ok(time) => {
+                        let text = time.format(b"2006-01-02T15:04:05.999999999Z07:00");
+                        lock.generated = String::from_utf8_lossy(&text).into_owned();
+                    }
                     Err(e) => {
                         d.error.get_or_insert(e);
                     }

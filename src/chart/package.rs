@@ -65,6 +65,9 @@ fn contents(chart: &Chart, prefix: &str, tar: &mut Tar) -> Result<(), String> {
     chart.dependencies.iter().try_for_each(|d| contents(d, &format!("{base}/charts"), tar))
 }
 
+/// The time of a lock that has none.
+const ZERO_TIME: &str = "0001-01-01T00:00:00Z";
+
 /// Chart.lock as Helm writes it.
 ///
 /// # Errors
@@ -76,7 +79,7 @@ pub fn lock_file(lock: &Lock) -> Result<Vec<u8>, String> {
     let map = heap.map_of([
         ("dependencies", dependencies),
         ("digest", Value::str(&lock.digest)),
-        ("generated", Value::str(&lock.generated)),
+        ("generated", Value::str(if lock.generated.is_empty() { ZERO_TIME } else { &lock.generated })),
     ]);
     yaml::marshal(&mut heap, &Value::Map(map))
 }
@@ -184,5 +187,25 @@ mod tests {
             tar.entries().unwrap().map(|e| e.unwrap().path().unwrap().display().to_string()).collect();
         assert_eq!(entries[..2], ["a/Chart.yaml", "a/values.yaml"]);
         assert_eq!(entries.len(), 5);
+    }
+
+    #[test]
+    fn a_lock_has_a_time_as_go_writes_it() {
+        for (written, want) in [
+            ("", "0001-01-01T00:00:00Z"),
+            ("generated: null\n", "0001-01-01T00:00:00Z"),
+            ("generated: \"2020-01-01T00:00:00.10Z\"\n", "2020-01-01T00:00:00.1Z"),
+            ("generated: \"2020-01-01T00:00:00+02:00\"\n", "2020-01-01T00:00:00+02:00"),
+        ] {
+            let file =
+                |name: &str, text: &str| File { name: name.into(), data: text.as_bytes().into(), modified: None };
+            let files = vec![
+                file("Chart.yaml", "apiVersion: v2\nname: c\nversion: 1.0.0\n"),
+                file("Chart.lock", &format!("digest: x\n{written}")),
+            ];
+            let chart = crate::chart::load::files(files, &mut Vec::new()).unwrap();
+            let text = String::from_utf8(lock_file(&chart.lock.unwrap()).unwrap()).unwrap();
+            assert!(text.ends_with(&format!("generated: \"{want}\"\n")), "{text}");
+        }
     }
 }

@@ -3,6 +3,7 @@
 pub mod base64;
 pub mod duration;
 pub mod errno;
+pub mod expand;
 pub mod float;
 pub mod fmt;
 pub mod glob;

@@ -3,7 +3,10 @@
 use std::collections::{BTreeMap, HashMap};
 use std::sync::{Arc, OnceLock};
 
-use crate::gotmpl::{CallError, ExecError, FuncTable, State, Template, TemplateSet, builtins, execute, parse_shared};
+use crate::golang::expand::expand;
+use crate::gotmpl::{
+    CallError, ExecError, FuncTable, State, Template, TemplateSet, builtins, execute, parse_shared, pure,
+};
 use crate::value::{Str, Value};
 
 use super::ahead::Ahead;
@@ -27,13 +30,18 @@ pub fn functions() -> &'static Arc<FuncTable> {
     })
 }
 
-/// A release's name from `--name-template`: Sprig's functions only, and nothing to read from.
+/// A release's name from `--name-template`: Sprig's functions only, with those that look at the environment, and nothing to read from.
 /// Source: `pkg/action/install.go`, `TemplateName`.
 pub fn name(st: &mut State, text: &str) -> Result<String, String> {
     let mut table = FuncTable::new();
     builtins::register(&mut table);
     crate::gotmpl::exec::register(&mut table);
     crate::sprig::register(&mut table);
+    // What Helm keeps from charts.
+    let variable = |name: &str| std::env::var_os(name).map(|v| v.to_string_lossy().into_owned()).unwrap_or_default();
+    table.add(pure("env", move |name: Str| variable(&name.to_text())));
+    table.add(pure("expandenv", move |text: Str| expand(&text.to_text(), variable)));
+    table.add(pure("fail", |text: Str| Err::<Str, _>(CallError::Msg(text.to_text().into_owned()))));
     let mut set = TemplateSet::new("name-template", Arc::new(table));
     set.parse("name-template", text.as_bytes()).map_err(|e| e.to_string())?;
     let mut out = Vec::new();

@@ -209,6 +209,10 @@ impl KeyService for AgeKeys {
         }
     }
 
+    fn holds(&self, key: &MasterKey) -> bool {
+        matches!(key, MasterKey::Age { recipient, .. } if self.recipients.contains(recipient))
+    }
+
     fn encrypt(&self, key: &MasterKey, plain: &[u8]) -> Result<String, KeyError> {
         let MasterKey::Age { recipient, .. } = key else {
             return Err(format!("age cannot encrypt for a key of kind {}", key.kind()));
@@ -233,13 +237,6 @@ pub fn damage(enc: &str) -> Option<String> {
         (Err(e), _) | (Ok(_), Some(e)) => Some(e),
         (Ok(_), None) => None,
     }
-}
-
-/// Whether an error of [`AgeKeys::decrypt`] says that the recipient's own key did not open the data key: it was damaged since.
-pub fn is_damage(error: &str) -> bool {
-    ["bad header MAC", "failed to read nonce", "failed to copy age decrypted data"]
-        .iter()
-        .any(|text| error.contains(text))
 }
 
 /// True if a text is a recipient of a kind that can be encrypted for.

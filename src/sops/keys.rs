@@ -193,6 +193,11 @@ pub trait KeyService: Sync {
     /// The data key, or the share of it, that a master key holds.
     fn decrypt(&self, key: &MasterKey) -> Result<DataKey, KeyError>;
 
+    /// Whether the private key of a master key is surely here: what it can't open is damaged.
+    fn holds(&self, _key: &MasterKey) -> bool {
+        false
+    }
+
     /// Encrypts for the recipient of a master key.
     fn encrypt(&self, key: &MasterKey, plain: &[u8]) -> Result<String, KeyError>;
 }

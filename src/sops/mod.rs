@@ -26,7 +26,7 @@ mod tree;
 mod value;
 mod wrap;
 
-pub use age::{AgeKeys, check_recipient, damage, is_damage};
+pub use age::{AgeKeys, check_recipient, damage};
 pub use cipher::{Cipher, DataKey, Encrypted, Random, is_encrypted};
 pub use commands::{Fresh, Opened, decrypt, emit_plain, encrypt, open, replace, rotate, set, unset, update_keys};
 pub use error::{Error, codes};

@@ -6,7 +6,7 @@ use std::path::{Path, PathBuf};
 use super::{is_encrypted, store};
 use crate::repo::mask::MASK;
 use crate::sops::config::{Config, Rule};
-use crate::sops::{Branch, Format, Key, KeyGroup, MasterKey, Services, Tree, Value, codes, damage, is_damage, open};
+use crate::sops::{Branch, Format, Key, KeyGroup, MasterKey, Services, Tree, Value, codes, damage, open};
 use crate::yaml::edit::Text;
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
@@ -191,7 +191,7 @@ impl Checker<'_> {
         for (recipient, enc) in tree.metadata.groups.iter().flatten().filter_map(age_key) {
             let opened = |keys: &Services<'_>| {
                 let key = MasterKey::Age { recipient: recipient.into(), enc: enc.into() };
-                keys.0.iter().filter_map(|keys| keys.decrypt(&key).err()).find(|e| is_damage(e))
+                keys.0.iter().filter(|keys| keys.holds(&key)).find_map(|keys| keys.decrypt(&key).err())
             };
             if let Some(e) = damage(enc).or_else(|| self.keys.and_then(opened)) {
                 self.say(
