@@ -173,7 +173,7 @@ pub fn invalid(root: &clap::Command, error: &clap::Error) -> Option<String> {
         return None;
     }
     let flag = error.get(ContextKind::InvalidArg)?.to_string();
-    let long = flag.split([' ', '=']).next()?.strip_prefix("--")?.to_owned();
+    let long = flag.split([' ', '=', '[']).next()?.strip_prefix("--")?.to_owned();
     let value = error.get(ContextKind::InvalidValue)?.to_string();
     let why = std::error::Error::source(error)?.to_string();
     let short = short_of(root, &long).map_or_else(String::new, |short| format!("-{short}, "));
