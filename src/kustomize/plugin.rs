@@ -144,21 +144,22 @@ fn specs(f: &mut Fields<'_, '_>) -> Vec<FieldSpec> {
 
 const GENERATORS: [&str; 4] =
     ["ConfigMapGenerator", "SecretGenerator", "IAMPolicyGenerator", "HelmChartInflationGenerator"];
-const TRANSFORMERS: [&str; 14] = [
-    "AnnotationsTransformer",
-    "HashTransformer",
-    "ImageTagTransformer",
-    "LabelTransformer",
-    "NamespaceTransformer",
-    "PatchJson6902Transformer",
-    "PatchStrategicMergeTransformer",
-    "PatchTransformer",
-    "PrefixSuffixTransformer",
-    "PrefixTransformer",
-    "SuffixTransformer",
-    "ReplacementTransformer",
-    "ReplicaCountTransformer",
-    "ValueAddTransformer",
+/// Each with the name of its struct, which stands in errors.
+const TRANSFORMERS: [(&str, &str); 14] = [
+    ("AnnotationsTransformer", "AnnotationsTransformerPlugin"),
+    ("HashTransformer", "HashTransformerPlugin"),
+    ("ImageTagTransformer", "ImageTagTransformerPlugin"),
+    ("LabelTransformer", "LabelTransformerPlugin"),
+    ("NamespaceTransformer", "NamespaceTransformerPlugin"),
+    ("PatchJson6902Transformer", "PatchJson6902TransformerPlugin"),
+    ("PatchStrategicMergeTransformer", "PatchStrategicMergeTransformerPlugin"),
+    ("PatchTransformer", "PatchTransformerPlugin"),
+    ("PrefixSuffixTransformer", "PrefixSuffixTransformerPlugin"),
+    ("PrefixTransformer", "PrefixTransformerPlugin"),
+    ("SuffixTransformer", "SuffixTransformerPlugin"),
+    ("ReplacementTransformer", "ReplacementTransformerPlugin"),
+    ("ReplicaCountTransformer", "ReplicaCountTransformerPlugin"),
+    ("ValueAddTransformer", "ValueAddTransformerPlugin"),
 ];
 
 /// A built-in kind with its configuration, or what is wrong with it. `kinds` are those that are wanted here.
@@ -168,7 +169,7 @@ fn configuration(config: &Resource) -> Result<(String, Json)> {
         return Err(Error::new(format!("external plugins disabled; unable to load external plugin '{kind}'")));
     }
     let gvk = config.id().gvk;
-    if !GENERATORS.contains(&gvk.kind.as_str()) && !TRANSFORMERS.contains(&gvk.kind.as_str()) {
+    if !GENERATORS.contains(&gvk.kind.as_str()) && !TRANSFORMERS.iter().any(|(kind, _)| *kind == gvk.kind) {
         return Err(Error::new(format!("unable to load builtin {gvk}")));
     }
     let json = emit::to_json(&config.node, true)
@@ -201,7 +202,8 @@ impl Reader<'_, '_> {
         }
         let mut decoder = Decoder::new(false, true);
         let mut built: Option<Result<Transformer>> = None;
-        decoder.root(json, "Plugin", &mut |f| built = Some(self.fields(kind, f)));
+        let plugin = TRANSFORMERS.iter().find(|(known, _)| *known == kind).map_or("Plugin", |(_, plugin)| *plugin);
+        decoder.root(json, plugin, &mut |f| built = Some(self.fields(kind, f)));
         decoder.finish().map_err(|e| Error::new(format!("error unmarshaling JSON: while decoding JSON: {e}")))?;
         built.transpose()
     }
@@ -362,8 +364,12 @@ impl Reader<'_, '_> {
         };
         let mut decoder = Decoder::new(false, true);
         let mut args = GeneratorArgs::default();
-        decoder.root(&json, "Plugin", &mut |f| {
-            args = generator_args(f, secret);
+        let (plugin, embedded) = match secret {
+            false => ("ConfigMapGeneratorPlugin", "ConfigMapArgs"),
+            true => ("SecretGeneratorPlugin", "SecretArgs"),
+        };
+        decoder.root(&json, plugin, &mut |f| {
+            args = f.embed(embedded, &mut |f| generator_args(f, secret));
             f.object("metadata", "ObjectMeta", &mut |f| {
                 let (name, namespace) = (f.string("name"), f.string("namespace"));
                 if args.name.is_empty() {

@@ -243,7 +243,7 @@ impl Checker<'_> {
                 "add one, so that its recipients can be checked",
             ),
         }
-        if let Some(keys) = self.keys
+        if let Some(keys) = self.keys.filter(|_| !tree.metadata.mac.is_empty())
             && let Err(e) = open(&store, text, keys, false)
             && matches!(e.code, codes::MAC_MISMATCH | codes::NOT_DECRYPTED)
         {
