@@ -174,7 +174,9 @@ fn name_and_chart<'a>(
             Err(Failure::new("cannot set --name-template and also specify a name"))
         }
         [name, chart, ..] => Ok((name.clone(), chart)),
-        [chart] if !wanted.name_template.is_empty() => Ok((render::name(state, wanted.name_template)?, chart)),
+        [chart] if !wanted.name_template.is_empty() => {
+            Ok((render::name(state, wanted.name_template, super::template::variable)?, chart))
+        }
         [chart] if wanted.generate_name => Ok((generated_name(chart), chart)),
         _ => Err(Failure::new("must either provide a name or specify --generate-name")),
     }

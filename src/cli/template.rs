@@ -213,11 +213,16 @@ fn name_and_chart<'a>(args: &'a Template, st: &mut State) -> Result<(String, &'a
         }
         [name, chart, ..] => Ok((name.clone(), chart)),
         [chart] => match args.name_template.as_deref() {
-            Some(t) if !t.is_empty() => Ok((render::name(st, t)?, chart)),
+            Some(t) if !t.is_empty() => Ok((render::name(st, t, variable)?, chart)),
             // Helm has set a name before it looks at --generate-name, which therefore does nothing here.
             _ => Ok(("release-name".into(), chart)),
         },
     }
+}
+
+/// A variable of the environment; nothing where there is none.
+pub(super) fn variable(name: &str) -> String {
+    std::env::var_os(name).map(|v| v.to_string_lossy().into_owned()).unwrap_or_default()
 }
 
 /// The user's values in Helm's order.

@@ -30,15 +30,15 @@ pub fn functions() -> &'static Arc<FuncTable> {
     })
 }
 
-/// A release's name from `--name-template`: Sprig's functions only, with those that look at the environment, and nothing to read from.
+/// A release's name from `--name-template`: Sprig's functions only, with those that look at the environment
+/// (through `variable`), and nothing to read from.
 /// Source: `pkg/action/install.go`, `TemplateName`.
-pub fn name(st: &mut State, text: &str) -> Result<String, String> {
+pub fn name(st: &mut State, text: &str, variable: fn(&str) -> String) -> Result<String, String> {
     let mut table = FuncTable::new();
     builtins::register(&mut table);
     crate::gotmpl::exec::register(&mut table);
     crate::sprig::register(&mut table);
     // What Helm keeps from charts.
-    let variable = |name: &str| std::env::var_os(name).map(|v| v.to_string_lossy().into_owned()).unwrap_or_default();
     table.add(pure("env", move |name: Str| variable(&name.to_text())));
     table.add(pure("expandenv", move |text: Str| expand(&text.to_text(), variable)));
     table.add(pure("fail", |text: Str| Err::<Str, _>(CallError::Msg(text.to_text().into_owned()))));

@@ -452,22 +452,9 @@ where
 #[cfg(test)]
 mod tests {
     use super::*;
-
-    /// A repository that is gone with the test.
-    struct Repository(std::path::PathBuf);
+    use crate::repo::scratch::Repository;
 
     impl Repository {
-        fn git(&self, words: &[&str]) {
-            let who = ["-c", "user.name=x", "-c", "user.email=x@example.com", "-c", "commit.gpgsign=false"];
-            let done = std::process::Command::new("git").args(who).args(words).current_dir(&self.0).output().unwrap();
-            assert!(done.status.success(), "git {words:?}: {}", String::from_utf8_lossy(&done.stderr));
-        }
-
-        fn commit(&self) {
-            self.git(&["add", "-A"]);
-            self.git(&["commit", "-qm", "x"]);
-        }
-
         /// Whether its index rules links out at once, and the links that are found.
         fn links(&self) -> (bool, Vec<String>) {
             let store = Store::open(&self.0).unwrap().0;
@@ -478,24 +465,15 @@ mod tests {
         }
     }
 
-    impl Drop for Repository {
-        fn drop(&mut self) {
-            let _ = std::fs::remove_dir_all(&self.0);
-        }
-    }
-
     #[test]
     fn an_index_tells_of_links_or_that_there_are_none() {
-        let here = std::env::temp_dir().join(format!("pintle-links-{}", std::process::id()));
-        std::fs::create_dir_all(here.join("a/b")).unwrap();
-        let repository = Repository(here);
-        let write = |path: &str, text: &str| std::fs::write(repository.0.join(path), text).unwrap();
-        repository.git(&["init", "-q"]);
+        let repository = Repository::new("links");
+        let write = |path: &str, text: &str| repository.write(path, text);
         // More than one piece of the index.
         for n in 0..1500 {
             write(&format!("a/b/{n:0>60}"), "");
         }
-        repository.commit();
+        repository.commit("x");
         assert_eq!(repository.links(), (true, vec![]));
         // The index holds another tree than the commit.
         write("a/new", "");
@@ -504,7 +482,7 @@ mod tests {
         // Names that are an extension's, an intended addition (version 3), a long name, and an index that is written otherwise.
         write("a/link", "");
         write(&format!("a/{}", "n".repeat(255)), "");
-        repository.commit();
+        repository.commit("x");
         write("a/later", "");
         repository.git(&["add", "-N", "a/later"]);
         assert_eq!(repository.links(), (false, vec![]));
@@ -514,8 +492,8 @@ mod tests {
         repository.git(&["update-index", "--index-version", "4"]);
         assert_eq!(repository.links(), (false, vec![]));
         repository.git(&["update-index", "--index-version", "2"]);
-        std::os::unix::fs::symlink("../b", repository.0.join("a/b/to")).unwrap();
-        repository.commit();
+        repository.link("a/b/to", "../b");
+        repository.commit("x");
         assert_eq!(repository.links(), (false, vec!["a/b/to -> ../b".to_owned()]));
         repository.git(&["update-index", "--split-index"]);
         assert!(!repository.links().0);

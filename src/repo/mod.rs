@@ -29,6 +29,8 @@ mod open;
 mod post_render;
 mod render;
 mod render_all;
+#[cfg(test)]
+mod scratch;
 pub mod secrets;
 mod sops_tree;
 mod tree_chart;

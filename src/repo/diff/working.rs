@@ -195,27 +195,9 @@ fn directory(
 #[cfg(test)]
 mod tests {
     use super::*;
-
-    /// A repository that is gone with the test.
-    struct Repository(std::path::PathBuf);
+    use crate::repo::scratch::Repository;
 
     impl Repository {
-        fn git(&self, words: &[&str]) {
-            let who = ["-c", "user.name=x", "-c", "user.email=x@example.com", "-c", "commit.gpgsign=false"];
-            let done = std::process::Command::new("git").args(who).args(words).current_dir(&self.0).output().unwrap();
-            assert!(done.status.success(), "git {words:?}: {}", String::from_utf8_lossy(&done.stderr));
-        }
-
-        fn write(&self, path: &str, text: &str) {
-            let file = self.0.join(path);
-            std::fs::create_dir_all(file.parent().unwrap()).unwrap();
-            std::fs::write(file, text).unwrap();
-        }
-
-        fn remove(&self, path: &str) {
-            std::fs::remove_file(self.0.join(path)).unwrap();
-        }
-
         /// What differs from a commit below a path; said with the index, and without.
         fn both_ways(&self, commit: &str, below: &str) -> [(bool, String); 2] {
             let path = self.0.join(below);
@@ -238,26 +220,16 @@ mod tests {
         }
     }
 
-    impl Drop for Repository {
-        fn drop(&mut self) {
-            let _ = std::fs::remove_dir_all(&self.0);
-        }
-    }
-
     fn repository(name: &str) -> Repository {
-        let here = std::env::temp_dir().join(format!("pintle-{name}-{}", std::process::id()));
-        std::fs::create_dir_all(&here).unwrap();
-        let repository = Repository(here);
-        repository.git(&["init", "-q", "-b", "master"]);
+        let repository = Repository::new(name);
         for n in 0..40 {
             repository.write(&format!("k8s/dir{}/sub/file{n}", n % 20), &format!("{n}\n"));
         }
         repository.write("k8s/z", "z");
         repository.write("other/file", "other");
         repository.write(".gitignore", "*.log\n");
-        std::os::unix::fs::symlink("dir1", repository.0.join("k8s/link")).unwrap();
-        repository.git(&["add", "-A"]);
-        repository.git(&["commit", "-qm", "first"]);
+        repository.link("k8s/link", "dir1");
+        repository.commit("first");
         repository
     }
 
@@ -287,25 +259,21 @@ mod tests {
         std::fs::remove_dir_all(r.0.join("k8s/dir8")).unwrap();
         r.write("k8s/dir8", "");
         r.remove("k8s/link");
-        std::os::unix::fs::symlink("dir2", r.0.join("k8s/link")).unwrap();
+        r.link("k8s/link", "dir2");
         let text = r.changed("HEAD", "k8s");
         assert!(
             !text.contains("file2\"") && text.contains("\"dir8\", \"dir8/sub/file28\"") && text.contains("\"link\""),
             "{text}"
         );
         // Against an older commit.
-        r.git(&["add", "-A"]);
-        r.git(&["commit", "-qm", "second"]);
+        r.commit("second");
         assert_eq!(r.changed("HEAD", "k8s"), "{} ignored {\"a.log\"} links [\"link>dir2\"]");
         assert_eq!(r.changed("HEAD~1", "k8s"), text);
         // An index that does not tell, and none.
         r.git(&["checkout", "-qb", "side", "HEAD~1"]);
         r.write("k8s/dir1/sub/file1", "other\n");
         r.git(&["commit", "-qam", "third"]);
-        let who = ["-c", "user.name=x", "-c", "user.email=x@example.com"];
-        let merge =
-            std::process::Command::new("git").args(who).args(["merge", "-q", "master"]).current_dir(&r.0).output();
-        let _ = merge.unwrap();
+        assert!(!r.try_git(&["merge", "-q", "master"]));
         let [(indexed, with), (_, without)] = r.both_ways("HEAD", "");
         assert_eq!((indexed, with), (false, without));
         r.remove(".git/index");
