@@ -121,6 +121,10 @@ impl KeyService for Keys {
         }
     }
 
+    fn holds(&self, key: &MasterKey) -> bool {
+        self.age.holds(key) || self.pgp.holds(key)
+    }
+
     fn encrypt(&self, key: &MasterKey, plain: &[u8]) -> Result<String, KeyError> {
         match key {
             MasterKey::Age { .. } => self.age.encrypt(key, plain),
