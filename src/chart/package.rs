@@ -65,9 +65,6 @@ fn contents(chart: &Chart, prefix: &str, tar: &mut Tar) -> Result<(), String> {
     chart.dependencies.iter().try_for_each(|d| contents(d, &format!("{base}/charts"), tar))
 }
 
-/// The time of a lock that has none.
-const ZERO_TIME: &str = "0001-01-01T00:00:00Z";
-
 /// Chart.lock as Helm writes it.
 ///
 /// # Errors
@@ -79,7 +76,7 @@ pub fn lock_file(lock: &Lock) -> Result<Vec<u8>, String> {
     let map = heap.map_of([
         ("dependencies", dependencies),
         ("digest", Value::str(&lock.digest)),
-        ("generated", Value::str(if lock.generated.is_empty() { ZERO_TIME } else { &lock.generated })),
+        ("generated", Value::str(if lock.generated.is_empty() { crate::golang::time::ZERO } else { &lock.generated })),
     ]);
     yaml::marshal(&mut heap, &Value::Map(map))
 }

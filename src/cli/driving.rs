@@ -88,9 +88,10 @@ fn strategy(text: Option<&str>, io: &mut Streams<'_>) -> Result<WaitStrategy, Fa
             ));
             Ok(WaitStrategy::HookOnly)
         }
-        Some(other) => Err(Failure::new(format!(
-            "invalid argument {other:?} for \"--wait\" flag: invalid wait input {other:?}. Valid inputs are watcher, hookOnly, and legacy"
-        ))),
+        Some(other) => {
+            let why = super::flags::wait(other).err().unwrap_or_default();
+            Err(Failure::new(format!("invalid argument {other:?} for \"--wait\" flag: {why}")))
+        }
     }
 }
 

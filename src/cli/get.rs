@@ -167,7 +167,7 @@ fn pairs(map: &BTreeMap<String, String>) -> String {
 fn metadata(record: &Record, format: Format, io: &mut Streams<'_>) -> Result<(), Failure> {
     let chart = record.chart.as_ref().and_then(|c| c.metadata.clone()).unwrap_or_default();
     let deployed_at = match record.info.last_deployed.as_str() {
-        "" => "0001-01-01T00:00:00Z".to_string(),
+        "" => crate::golang::time::ZERO.to_string(),
         text => String::from_utf8_lossy(&reading::stored_time(text).format(b"2006-01-02T15:04:05Z07:00")).into_owned(),
     };
     let annotations = chart.annotations.clone().unwrap_or_default();

@@ -75,7 +75,7 @@ pub fn as_yaml(json: &[u8]) -> Result<Vec<u8>, String> {
 
 /// A stored time in Go's `time.ANSIC`; the zero time for none.
 pub fn ansic(stored: &str) -> String {
-    let text = if stored.is_empty() { "0001-01-01T00:00:00Z" } else { stored };
+    let text = if stored.is_empty() { crate::golang::time::ZERO } else { stored };
     match parse_in_location(b"2006-01-02T15:04:05Z07:00", text.as_bytes(), &Location::utc()) {
         Ok(time) => String::from_utf8_lossy(&time.format(b"Mon Jan _2 15:04:05 2006")).into_owned(),
         Err(_) => stored.to_string(),

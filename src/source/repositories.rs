@@ -167,7 +167,7 @@ pub fn write(path: &Path, entries: &[Entry]) -> Result<(), SourceError> {
     let list = Value::List(heap.list_of(list));
     let top = heap.map_of([
         ("apiVersion", Value::str("")),
-        ("generated", Value::str("0001-01-01T00:00:00Z")),
+        ("generated", Value::str(crate::golang::time::ZERO)),
         ("repositories", list),
     ]);
     let bytes = yaml::marshal(&mut heap, &Value::Map(top)).map_err(|e| SourceError::new(Reason::Malformed, "", e))?;

@@ -11,6 +11,9 @@ pub use layout::RFC3339_NANO;
 pub use parse::parse_in_location;
 pub use zone::Location;
 
+/// The zero time, as it is written.
+pub const ZERO: &str = "0001-01-01T00:00:00Z";
+
 use super::duration;
 use std::cmp::Ordering;
 

@@ -233,7 +233,7 @@ impl<'o> Object<'o> {
     }
 
     fn time_or_zero(&mut self, key: &str, text: &str) -> Result<(), String> {
-        let text = if text.is_empty() { "0001-01-01T00:00:00Z" } else { text };
+        let text = if text.is_empty() { crate::golang::time::ZERO } else { text };
         self.time(key, text, "time.Time")
     }
 

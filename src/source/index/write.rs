@@ -27,7 +27,7 @@ const FIELDS: [&str; 3] = ["urls", "created", "removed"];
 const TOP: [&str; 6] = ["serverInfo", "apiVersion", "generated", "entries", "publicKeys", "annotations"];
 
 /// Go's zero time.
-const NO_TIME: &str = "0001-01-01T00:00:00Z";
+const NO_TIME: &str = crate::golang::time::ZERO;
 
 /// The index of a chart repository.
 #[derive(Debug, Default)]

@@ -8,25 +8,20 @@ use std::sync::atomic::{AtomicUsize, Ordering};
 
 use crypto_primes::hazmat::SmallFactorsSieve;
 use crypto_primes::{Flavor, is_prime};
-use rand::{RngCore, SeedableRng, rngs::StdRng};
 use rsa::BoxedUint;
 
 use crate::gotmpl::{Host, apart, let_go};
 
 /// Two primes whose product has exactly so many bits; `None` for sizes that are not made here.
 ///
-/// The host gives a seed for each prime, in order: a host that repeats itself gets the same key again, on however many cores.
+/// The host gives a start for each prime, in order: a host that repeats itself gets the same key again, on however many cores.
 pub fn pair(host: &dyn Host, key_bits: usize) -> Option<[BoxedUint; 2]> {
     let bits = u32::try_from(key_bits / 2)
         .ok()
         .filter(|_| key_bits.is_multiple_of(128) && (1024..=16_384).contains(&key_bits))?;
     let bits = NonZeroU32::new(bits)?;
     loop {
-        let searches = [(); 2].map(|()| {
-            let mut seed = [0; 32];
-            host.random(&mut seed);
-            Search { seed, bits, rounds: (0..ROUNDS).map(|_| AtomicUsize::new(usize::MAX)).collect() }
-        });
+        let searches = [(); 2].map(|()| Search::new(host, bits));
         let work = |turn| searches.each_ref().map(|search| search.turn(turn));
         let [mine, others] = std::thread::scope(|scope| {
             let other = std::thread::Builder::new().spawn_scoped(scope, apart(|| work(1)));
@@ -39,9 +34,10 @@ pub fn pair(host: &dyn Host, key_bits: usize) -> Option<[BoxedUint; 2]> {
             );
             [mine, others]
         });
-        let mut primes =
-            mine.into_iter().zip(others).map(|(a, b)| [a, b].into_iter().flatten().min_by_key(|(at, _)| *at));
-        let (Some(Some((_, p))), Some(Some((_, q)))) = (primes.next(), primes.next()) else { continue };
+        let first = |(a, b): (Option<Found>, Option<Found>)| a.into_iter().chain(b).min_by_key(|(at, _)| *at);
+        let mut primes = mine.into_iter().zip(others).filter_map(first).map(|(_, prime)| prime);
+        // Where there is none up to the next power of two, the search begins elsewhere.
+        let (Some(p), Some(q)) = (primes.next(), primes.next()) else { continue };
         // FIPS 186-5 wants a difference in the first 100 bits.
         if p.to_be_bytes().get(..12) != q.to_be_bytes().get(..12) {
             return Some([p, q]);
@@ -49,39 +45,39 @@ pub fn pair(host: &dyn Host, key_bits: usize) -> Option<[BoxedUint; 2]> {
     }
 }
 
-/// From how many random numbers on a prime is looked for. One is enough unless there is none up to the next power of two.
-const ROUNDS: usize = 4;
+/// A prime, and how many numbers lie between it and the start.
+type Found = (usize, BoxedUint);
 
 /// The search for one prime.
 struct Search {
-    seed: [u8; 32],
+    start: BoxedUint,
     bits: NonZeroU32,
-    /// For each start: the place of the first prime behind it, as far as is known.
-    rounds: Vec<AtomicUsize>,
+    /// The place of the first prime, as far as is known.
+    first: AtomicUsize,
 }
 
 impl Search {
-    /// The first prime among every other number, and where it is; nothing if the first of all cannot be among them. Its first two bits are
-    /// set, so that the product of two has all its bits.
-    fn turn(&self, turn: usize) -> Option<((usize, usize), BoxedUint)> {
-        let mut rng = StdRng::from_seed(self.seed);
-        let mut bytes = vec![0; self.bits.get() as usize / 8];
-        for (round, first) in self.rounds.iter().enumerate() {
-            rng.fill_bytes(&mut bytes);
-            if let [first, .., last] = &mut bytes[..] {
-                *first |= 0xc0;
-                *last |= 1;
+    /// From a random number with its first two bits set, so that the product of two primes has all its bits.
+    fn new(host: &dyn Host, bits: NonZeroU32) -> Self {
+        let mut bytes = vec![0; bits.get() as usize / 8];
+        host.random(&mut bytes);
+        if let [first, .., last] = &mut bytes[..] {
+            *first |= 0xc0;
+            *last |= 1;
+        }
+        Self { start: BoxedUint::from_be_slice_vartime(&bytes), bits, first: AtomicUsize::new(usize::MAX) }
+    }
+
+    /// The first prime among every other number; nothing if it cannot be the first of all.
+    fn turn(&self, turn: usize) -> Option<Found> {
+        let numbers = SmallFactorsSieve::new(self.start.clone(), self.bits, false).ok()?;
+        for (at, n) in numbers.enumerate().filter(|(at, _)| at % 2 == turn) {
+            if at > self.first.load(Ordering::Relaxed) {
+                return None;
             }
-            let start = BoxedUint::from_be_slice_vartime(&bytes);
-            let numbers = SmallFactorsSieve::new(start, self.bits, false).ok()?;
-            for (at, n) in numbers.enumerate().filter(|(at, _)| at % 2 == turn) {
-                if at > first.load(Ordering::Relaxed) {
-                    return None;
-                }
-                if is_prime(Flavor::Any, &n) {
-                    first.fetch_min(at, Ordering::Relaxed);
-                    return Some(((round, at), n));
-                }
+            if is_prime(Flavor::Any, &n) {
+                self.first.fetch_min(at, Ordering::Relaxed);
+                return Some((at, n));
             }
         }
         None
