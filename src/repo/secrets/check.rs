@@ -188,10 +188,10 @@ impl Checker<'_> {
                 "encrypt it again with sops",
             );
         }
-        for (recipient, enc) in tree.metadata.groups.iter().flatten().filter_map(age_key) {
+        for key in tree.metadata.groups.iter().flatten() {
+            let MasterKey::Age { recipient, enc } = key else { continue };
             let opened = |keys: &Services<'_>| {
-                let key = MasterKey::Age { recipient: recipient.into(), enc: enc.into() };
-                keys.0.iter().filter(|keys| keys.holds(&key)).find_map(|keys| keys.decrypt(&key).err())
+                keys.0.iter().filter(|keys| keys.holds(key)).find_map(|keys| keys.decrypt(key).err())
             };
             if let Some(e) = damage(enc).or_else(|| self.keys.and_then(opened)) {
                 self.say(
@@ -255,13 +255,6 @@ impl Checker<'_> {
                 "find out who changed the file; restore it or set the values anew",
             );
         }
-    }
-}
-
-fn age_key(key: &MasterKey) -> Option<(&str, &str)> {
-    match key {
-        MasterKey::Age { recipient, enc } => Some((recipient, enc)),
-        _ => None,
     }
 }
 
