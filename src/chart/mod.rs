@@ -67,6 +67,9 @@ pub struct Chart {
     pub schema: Option<Arc<[u8]>>,
     pub schema_modified: Option<jiff::Timestamp>,
     pub modified: Option<jiff::Timestamp>,
+    /// The path of the parent that the chart still points at, where that is not the one it lies under: Helm copies an aliased chart
+    /// and its subcharts, and leaves the subcharts of those with the chart that was copied.
+    pub kept_parent: Option<Arc<str>>,
     pub dependencies: Vec<Self>,
 }
 
@@ -120,6 +123,11 @@ impl Chart {
         &self.metadata.name
     }
 
+    /// `chart/charts/sub` for a subchart of what lies at `parent`: how templates, CRDs and errors name it.
+    pub fn path_below(&self, parent: &str) -> String {
+        format!("{}/charts/{}", self.kept_parent.as_deref().unwrap_or(parent), self.name())
+    }
+
     /// Of a library chart only partials are read. Helm compares without case here.
     pub fn is_library(&self) -> bool {
         self.metadata.chart_type.eq_ignore_ascii_case("library")
@@ -137,7 +145,7 @@ impl Chart {
             out.push(Crd { path: join(full_path, &file.name), file });
         }
         for d in &self.dependencies {
-            d.push_crds(&format!("{full_path}/charts/{}", d.name()), out);
+            d.push_crds(&d.path_below(full_path), out);
         }
     }
 }

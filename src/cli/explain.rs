@@ -27,7 +27,7 @@ impl Texts {
             }
             for d in &chart.dependencies {
                 // A dependency may still get its alias; templates are then looked up by their own names.
-                add(d, &format!("{full_path}/charts/{}", d.name()), out);
+                add(d, &d.path_below(full_path), out);
             }
         }
         let mut templates = HashMap::new();

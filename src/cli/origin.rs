@@ -32,7 +32,7 @@ impl Origins<'_> {
             return Some(format!("{path}/values.yaml:{line}"));
         }
         let child = chart.dependencies.iter().find(|d| Some(&d.name()) == keys.first())?;
-        let path = format!("{path}/charts/{}", child.name());
+        let path = child.path_below(path);
         if keys.len() == 1 { None } else { self.of_chart(child, &keys[1..], &path) }
     }
 }

@@ -3,7 +3,7 @@
 //! Helm's `recAllTpls`: every chart has one dot, shared by its templates and reachable from its parent's `.Subcharts`; a child's
 //! `.Values` is the parent's sub-table itself, so that what one chart sets the other sees.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, HashMap};
 use std::sync::Arc;
 
 use crate::chart::{Chart, Contents, Dependency, Maintainer, Metadata};
@@ -50,14 +50,26 @@ pub fn collect<'c>(
     ]));
     let capabilities = Value::object(CapabilitiesObject(capabilities.clone()));
     let mut out = Vec::new();
-    let shared = Shared { release, capabilities };
-    chart_dot(heap, chart, "", true, Some(values), &shared, &mut out);
+    let mut shared = Shared { release, capabilities, kept_parents: false };
+    chart_dot(heap, chart, "", true, Some(values), &mut shared, &mut out);
+    if shared.kept_parents {
+        keep_last(&mut out);
+    }
     out
 }
 
 struct Shared {
     release: Value,
     capabilities: Value,
+    /// Whether a chart goes by another path than it lies at.
+    kept_parents: bool,
+}
+
+/// Of templates with the same path Helm executes the last: the charts below two aliases of one chart can have the same paths.
+fn keep_last(all: &mut Vec<Renderable<'_>>) {
+    let last: HashMap<String, usize> = all.iter().enumerate().map(|(i, r)| (r.path.clone(), i)).collect();
+    let mut at = 0..;
+    all.retain(|r| at.next() == last.get(&r.path).copied());
 }
 
 fn chart_dot<'c>(
@@ -66,10 +78,11 @@ fn chart_dot<'c>(
     parent: &str,
     is_root: bool,
     values: Option<MapId>,
-    shared: &Shared,
+    shared: &mut Shared,
     out: &mut Vec<Renderable<'c>>,
 ) -> MapId {
-    let full_path = if is_root { chart.name().to_string() } else { format!("{parent}/charts/{}", chart.name()) };
+    let full_path = if is_root { chart.name().to_string() } else { chart.path_below(parent) };
+    shared.kept_parents |= chart.kept_parent.is_some();
     let metadata = metadata_map(heap, &chart.metadata, is_root);
     let files: BTreeMap<String, Contents> = chart.files.iter().map(|f| (f.name.clone(), f.data.clone())).collect();
     let subcharts = heap.new_map();

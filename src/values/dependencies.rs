@@ -35,7 +35,8 @@ pub fn process_dependencies(
         let mut scratch = Heap::new();
         let values = copy_to(heap, values, &mut scratch)?;
         let mut left = MAX_CHARTS;
-        enable(&mut scratch, chart, values, "", &mut left, log)?;
+        let home = chart.name().to_string();
+        enable(&mut scratch, chart, values, ("", &home), &mut left, log)?;
     }
     import(chart, log)
 }
@@ -52,19 +53,20 @@ fn fits(chart: &Chart, d: &Dependency) -> bool {
     chart.name() == d.name && is_compatible_range(&d.version, &chart.metadata.version)
 }
 
-/// Removes the disabled subcharts of a chart and gives aliases to the others; then the same below.
+/// Removes the disabled subcharts of a chart and gives aliases to the others; then the same below. `path` leads to the chart's values,
+/// `home` is the path it was loaded at, before any alias.
 fn enable(
     heap: &mut Heap,
     chart: &mut Chart,
     values: MapId,
-    path: &str,
+    (path, home): (&str, &str),
     left: &mut usize,
     log: &mut Vec<LogLine>,
 ) -> Result<(), String> {
     if chart.metadata.dependencies_nil {
         return Ok(());
     }
-    take_required(chart);
+    let mut homes = take_required(chart, home);
     let mut wanted = std::mem::take(&mut chart.metadata.dependencies);
     for d in &mut wanted {
         d.enabled = true;
@@ -73,22 +75,26 @@ fn enable(
     apply_tags(heap, &mut wanted, coalesced, log);
     apply_conditions(heap, &mut wanted, coalesced, path, log);
     let off: BTreeSet<String> = wanted.iter().filter(|d| !d.enabled).map(|d| d.name.clone()).collect();
+    let mut at = chart.dependencies.iter();
+    homes.retain(|_| at.next().is_some_and(|c| !off.contains(c.name())));
     chart.dependencies.retain(|c| !off.contains(c.name()));
     wanted.retain(|d| !off.contains(&d.name));
-    for sub in &mut chart.dependencies {
+    for (sub, home) in chart.dependencies.iter_mut().zip(&homes) {
         let path = format!("{path}{}.", sub.name());
         *left = left
             .checked_sub(1)
             .ok_or_else(|| format!("chart has more than {MAX_CHARTS} subcharts, each alias counted: {path}"))?;
-        enable(heap, sub, coalesced, &path, left, log)?;
+        enable(heap, sub, coalesced, (&path, home), left, log)?;
     }
     chart.metadata.dependencies_nil = wanted.is_empty();
     chart.metadata.dependencies = wanted;
     Ok(())
 }
 
-/// Puts the subcharts that Chart.yaml does not name first, then one for each entry of Chart.yaml under its alias.
-fn take_required(chart: &mut Chart) {
+/// Puts the subcharts that Chart.yaml does not name first, then one for each entry of Chart.yaml under its alias; all are the chart's
+/// own now. Gives the paths they were loaded at.
+fn take_required(chart: &mut Chart, home: &str) -> Vec<String> {
+    let mut homes = Vec::new();
     let required = &mut chart.metadata.dependencies;
     let present = std::mem::take(&mut chart.dependencies);
     let chosen: Vec<Option<usize>> = required.iter().map(|d| present.iter().position(|c| fits(c, d))).collect();
@@ -97,7 +103,11 @@ fn take_required(chart: &mut Chart) {
     let mut present: Vec<Option<Chart>> = present.into_iter().map(Some).collect();
     for slot in &mut present {
         if slot.as_ref().is_some_and(|c| !required.iter().any(|d| fits(c, d))) {
-            chart.dependencies.extend(slot.take());
+            if let Some(mut sub) = slot.take() {
+                homes.push(format!("{home}/charts/{}", sub.name()));
+                sub.kept_parent = None;
+                chart.dependencies.push(sub);
+            }
         }
     }
     for (d, i) in required.iter_mut().zip(chosen) {
@@ -106,6 +116,10 @@ fn take_required(chart: &mut Chart) {
             uses[i] -= 1;
             let sub = if uses[i] == 0 { present[i].take() } else { present[i].clone() };
             if let Some(mut sub) = sub {
+                let home = format!("{home}/charts/{}", sub.name());
+                sub.kept_parent = None;
+                leave_grandchildren(&mut sub, &home);
+                homes.push(home);
                 if !d.alias.is_empty() {
                     sub.metadata.name.clone_from(&d.alias);
                 }
@@ -114,6 +128,19 @@ fn take_required(chart: &mut Chart) {
         }
         if !d.alias.is_empty() {
             d.name.clone_from(&d.alias);
+        }
+    }
+    homes
+}
+
+/// A chart that Chart.yaml names is copied by Helm, and its subcharts with it; what lies below them goes on pointing at the charts that
+/// were copied. Source: `getAliasDependency`.
+fn leave_grandchildren(copied: &mut Chart, home: &str) {
+    for child in &mut copied.dependencies {
+        child.kept_parent = None;
+        let parent: Arc<str> = format!("{home}/charts/{}", child.name()).into();
+        for below in &mut child.dependencies {
+            below.kept_parent = Some(parent.clone());
         }
     }
 }

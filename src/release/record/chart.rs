@@ -110,6 +110,7 @@ impl StoredChart {
                 .collect()
         };
         Chart {
+            kept_parent: None,
             metadata: self.metadata.clone().unwrap_or_default(),
             lock: self.lock.as_ref().map(|l| Lock {
                 generated: l.generated.clone(),
