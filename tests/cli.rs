@@ -261,6 +261,17 @@ sops:
 }
 
 #[test]
+fn what_sops_adds_to_a_values_file_is_no_value() {
+    let repo = example();
+    let path = "k8s/helm-values/web/dev-config.yaml";
+    let before = std::fs::read_to_string(repo.path(path)).unwrap();
+    let sops = "unknown: ENC[AES256_GCM,data:AAAA,iv:AAAA,tag:AAAA,type:str]\nsops:\n  mac: ENC[AES256_GCM,data:AAAA,iv:AAAA,tag:AAAA,type:str]\n";
+    repo.write(path, &format!("{before}{sops}"));
+    let o = pintle(&["check", &repo.path(""), "--env", "dev", "--no-keys"]);
+    assert!(o.out.contains("no template reads unknown") && !o.out.contains("no template reads sops"), "{}", o.out);
+}
+
+#[test]
 fn wrong_names_are_answered_with_the_right_ones() {
     let repo = project("examples/deployment-repo");
     let o = pintle(&["build", &repo, "--env", "staging"]);
@@ -575,4 +586,71 @@ fn a_name_may_come_from_the_environment() {
     }
     let want = "Error: template: name-template:1:3: executing \"name-template\" at <fail \"x\">: error calling fail: x";
     assert_eq!(named("{{ fail \"x\" }}").err.lines().next(), Some(want));
+}
+
+#[test]
+fn arguments_are_counted_in_helms_words() {
+    // As helm 4.3.1 prints them.
+    let cases: &[(&[&str], &str)] = &[
+        (&["show", "chart"], "\"helm show chart\" requires 1 argument\n\nUsage:  helm show chart [CHART] [flags]"),
+        (
+            &["inspect", "values", "a", "b"],
+            "\"helm show values\" requires 1 argument\n\nUsage:  helm show values [CHART] [flags]",
+        ),
+        (&["repo", "list", "x"], "\"helm repo list\" accepts no arguments\n\nUsage:  helm repo list [flags]"),
+        (&["repo", "add", "a"], "\"helm repo add\" requires 2 arguments\n\nUsage:  helm repo add [NAME] [URL] [flags]"),
+        (
+            &["repo", "remove"],
+            "\"helm repo remove\" requires at least 1 argument\n\nUsage:  helm repo remove [REPO1 [REPO2 ...]] [flags]",
+        ),
+        (
+            &["dep", "list", "a", "b"],
+            "\"helm dependency list\" accepts at most 1 argument\n\nUsage:  helm dependency list CHART [flags]",
+        ),
+        (&["ls", "x"], "\"helm list\" accepts no arguments\n\nUsage:  helm list [flags]"),
+        (
+            &["-n", "get", "history"],
+            "\"helm history\" requires 1 argument\n\nUsage:  helm history RELEASE_NAME [flags]",
+        ),
+        (
+            &["get", "values", "--revision", "2"],
+            "\"helm get values\" requires 1 argument\n\nUsage:  helm get values RELEASE_NAME [flags]",
+        ),
+        (&["status", "a", "b"], "\"helm status\" requires 1 argument\n\nUsage:  helm status RELEASE_NAME [flags]"),
+        (
+            &["pull"],
+            "\"helm pull\" requires at least 1 argument\n\nUsage:  helm pull [chart URL | repo/chartname] [...] [flags]",
+        ),
+        (&["push", "a"], "\"helm push\" requires at least 2 arguments\n\nUsage:  helm push [chart] [remote] [flags]"),
+        (
+            &["registry", "login"],
+            "\"helm registry login\" requires at least 1 argument\n\nUsage:  helm registry login [host] [flags]",
+        ),
+        (&["create", "a", "b"], "\"helm create\" requires 1 argument\n\nUsage:  helm create NAME [flags]"),
+        (
+            &["template"],
+            "\"helm template\" requires at least 1 argument\n\nUsage:  helm template [NAME] [CHART] [flags]",
+        ),
+        (&["upgrade", "a"], "\"helm upgrade\" requires 2 arguments\n\nUsage:  helm upgrade [RELEASE] [CHART] [flags]"),
+        (
+            &["rollback"],
+            "\"helm rollback\" requires at least 1 argument\n\nUsage:  helm rollback <RELEASE> [REVISION] [flags]",
+        ),
+        (&["version", "x"], "\"helm version\" accepts no arguments\n\nUsage:  helm version [flags]"),
+        (&["get", "values", "a", "--bogus"], "unknown flag: --bogus"),
+        (&["repo", "foo"], "unknown command \"foo\" for \"pintle repo\"\nRun 'pintle repo --help' for usage."),
+    ];
+    for (args, text) in cases {
+        let got = pintle(args);
+        assert_eq!(
+            (got.code, got.out.as_str(), got.err.as_str()),
+            (1, "", format!("Error: {text}\n").as_str()),
+            "{args:?}"
+        );
+    }
+    for group in ["show", "repo", "get", "dependency", "registry"] {
+        let got = pintle(&[group]);
+        assert_eq!((got.code, got.err.as_str()), (0, ""), "{group}");
+        assert!(got.out.contains(&format!("Usage: pintle {group} ")), "{}", got.out);
+    }
 }

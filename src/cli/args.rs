@@ -4,11 +4,11 @@
 use std::ffi::OsString;
 use std::path::PathBuf;
 
-use clap::{Args, FromArgMatches, Parser, Subcommand, ValueEnum};
+use clap::{Args, FromArgMatches, Parser, Subcommand};
 
-use super::flags;
 use super::output::Streams;
 use super::post_renderer::PostRendererArgs;
+use super::{arity, flags};
 
 /// Renders Helm charts byte for byte as Helm does, and shows what a deployment repository would apply.
 #[derive(Debug, Parser)]
@@ -366,26 +366,31 @@ pub struct UnusedInstallFlags {
 
 #[derive(Args, Debug, Clone)]
 pub struct Show {
-    #[arg(value_enum)]
+    #[command(subcommand)]
     pub what: ShowWhat,
+}
+
+#[derive(Clone, Debug, Subcommand)]
+pub enum ShowWhat {
+    /// Show all information of the chart
+    All(ShowArgs),
+    /// Show the chart's definition
+    Chart(ShowArgs),
+    /// Show the chart's values
+    Values(ShowArgs),
+    /// Show the chart's README
+    Readme(ShowArgs),
+    /// Show the chart's CRDs
+    #[command(alias = "crd")]
+    Crds(ShowArgs),
+}
+
+#[derive(Args, Debug, Clone)]
+pub struct ShowArgs {
     /// The chart: a path, a URL, or its name with --repo
     pub chart: String,
     #[command(flatten)]
     pub source: super::chart_path::ChartPathArgs,
-}
-
-#[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
-pub enum ShowWhat {
-    /// Everything below
-    All,
-    /// Chart.yaml
-    Chart,
-    /// values.yaml
-    Values,
-    /// The README
-    Readme,
-    /// Custom resource definitions
-    Crds,
 }
 
 #[derive(Args, Debug, Clone)]
@@ -408,10 +413,17 @@ pub struct Man {
 }
 
 /// What clap says of a command line it can't take: help and version go to standard output with exit code 0, all else is an error.
-pub fn usage(e: &clap::Error, io: &mut Streams<'_>) -> u8 {
+///
+/// A command that only has commands below it, and is given none, shows its help, as Cobra's do.
+pub fn usage(e: &clap::Error, args: &[OsString], io: &mut Streams<'_>) -> u8 {
     use clap::error::{ContextKind, ErrorKind};
+    let command = arity::named(args);
+    if let Some(text) = arity::said(e, &command) {
+        io.error(&text);
+        return 1;
+    }
     match e.kind() {
-        ErrorKind::DisplayHelp | ErrorKind::DisplayVersion => {
+        ErrorKind::DisplayHelp | ErrorKind::DisplayVersion | ErrorKind::DisplayHelpOnMissingArgumentOrSubcommand => {
             let _ = write!(io.out, "{e}");
             0
         }
@@ -427,7 +439,8 @@ pub fn usage(e: &clap::Error, io: &mut Streams<'_>) -> u8 {
         }
         ErrorKind::InvalidSubcommand => {
             let name = e.get(ContextKind::InvalidSubcommand).map(ToString::to_string).unwrap_or_default();
-            io.error(&format!("unknown command \"{name}\" for \"pintle\"\nRun 'pintle --help' for usage."));
+            let of = ["pintle".to_string()].into_iter().chain(command).collect::<Vec<_>>().join(" ");
+            io.error(&format!("unknown command \"{name}\" for \"{of}\"\nRun '{of} --help' for usage."));
             1
         }
         ErrorKind::InvalidValue if e.get(ContextKind::InvalidValue).is_none_or(|v| v.to_string().is_empty()) => {

@@ -17,10 +17,10 @@ use crate::controller::shard::Options as Shards;
 use crate::controller::{Options, memory, native};
 use crate::values::digest::Algorithm;
 
-use super::Failure;
 use super::args::Global;
 use super::driving::{Signals, duration};
 use super::output::Streams;
+use super::{Failure, log};
 
 #[derive(Args, Debug, Clone)]
 pub struct ControllerArgs {
@@ -409,10 +409,11 @@ pub fn run(args: &ControllerArgs, global: &Global, _io: &mut Streams<'_>) -> Res
 /// What a controller says: lines of JSON, or with `PINTLE_LOG` what that asks for, as text. `traces` gets the spans.
 fn logging(level: &str, traces: Option<impl Layer<Registry> + Send + Sync>) {
     let subscriber = tracing_subscriber::registry().with(traces);
-    let lines = tracing_subscriber::fmt::layer().with_writer(std::io::stderr);
+    let (writer, ansi) = log::writer();
+    let lines = tracing_subscriber::fmt::layer().with_ansi(ansi).with_writer(writer);
     // A second subscriber, in a test, is no reason to fail.
-    let _ = match std::env::var("PINTLE_LOG").ok().filter(|f| !f.is_empty()) {
-        Some(filter) => subscriber.with(lines.with_filter(EnvFilter::new(filter))).try_init(),
+    let _ = match log::filter() {
+        Some(filter) => subscriber.with(lines.with_filter(filter)).try_init(),
         None => subscriber
             .with(lines.json().with_span_list(false).with_filter(EnvFilter::new(format!("pintle={level}"))))
             .try_init(),

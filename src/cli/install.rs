@@ -13,7 +13,7 @@ use super::chart_source::{ChartArgs, deprecated};
 use super::driving::{ApplyArgs, drive, labels};
 use super::output::Streams;
 use super::printed::{self, Format, Show};
-use super::{Failure, target};
+use super::{Failure, arity, target};
 
 #[derive(Args, Debug, Clone)]
 pub struct InstallArgs {
@@ -50,9 +50,7 @@ pub fn run(args: &InstallArgs, global: &Global, io: &mut Streams<'_>) -> Result<
         }
     };
     if args.args.is_empty() {
-        return Err(Failure::new(
-            "\"helm install\" requires at least 1 argument\n\nUsage:  helm install [NAME] [CHART] [flags]",
-        ));
+        return Err(arity::failure("install"));
     }
     let format = args.chart.format()?;
     let wanted = Wanted {

@@ -13,11 +13,11 @@ use crate::gotmpl::{State, SystemHost};
 use crate::lint::{self, Options, Severity};
 use crate::render::KubeVersion;
 
-use super::Failure;
 use super::args::{Global, ValueArgs};
 use super::chart_path::ChartPathArgs;
 use super::output::Streams;
 use super::template::merge_values;
+use super::{Failure, arity};
 
 #[derive(Args, Debug, Clone)]
 pub struct LintArgs {
@@ -45,7 +45,7 @@ pub struct LintArgs {
 
 pub fn run(args: &LintArgs, global: &Global, io: &mut Streams<'_>) -> Result<(), Failure> {
     if args.charts.is_empty() {
-        return Err(Failure::new("\"helm lint\" requires at least 1 argument\n\nUsage:  helm lint PATH [flags]"));
+        return Err(arity::failure("lint"));
     }
     let kube_version = match args.kube_version.as_deref().filter(|v| !v.is_empty()) {
         Some(v) => Some(KubeVersion::parse(v).map_err(|e| format!("invalid kube version '{v}': {e}"))?),

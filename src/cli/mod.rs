@@ -4,6 +4,7 @@
 //! is Helm's own text (`Error: …`); what helps people comes behind it, on a terminal or when asked for.
 
 mod args;
+mod arity;
 mod build;
 mod bump;
 mod cache;
@@ -30,6 +31,7 @@ mod keys;
 mod kustomize;
 mod lint;
 mod list;
+pub mod log;
 mod manual;
 mod origin;
 mod output;
@@ -98,9 +100,10 @@ impl From<std::io::Error> for Failure {
 
 /// Runs a command line, the program's name first. Writes to the given streams and returns the exit code.
 pub fn run(args: impl IntoIterator<Item = OsString>, io: &mut Streams<'_>) -> u8 {
-    let cli = match Cli::read(args) {
+    let args: Vec<OsString> = args.into_iter().collect();
+    let cli = match Cli::read(args.clone()) {
         Ok(cli) => cli,
-        Err(e) => return args::usage(&e, io),
+        Err(e) => return args::usage(&e, &args, io),
     };
     let explain = cli.global.explain_errors || io.terminal;
     let result = match cli.command {
@@ -160,7 +163,10 @@ pub fn run(args: impl IntoIterator<Item = OsString>, io: &mut Streams<'_>) -> u8
 ///
 /// Rendering recurses as deep as a chart's templates nest, so the work is done on a thread with a large stack.
 pub fn main() -> ExitCode {
-    logging();
+    // The controller has a way of its own.
+    if std::env::args_os().nth(1).is_none_or(|word| word != "controller") {
+        log::start();
+    }
     let work = || {
         let mut stdout = std::io::BufWriter::with_capacity(1 << 16, std::io::stdout().lock());
         // Not locked: the lines of progress are drawn by a thread of their own.
@@ -180,16 +186,4 @@ pub fn main() -> ExitCode {
             ExitCode::from(1)
         }
     }
-}
-
-/// What happens inside, on standard error, where `PINTLE_LOG` asks for it: `debug`, `pintle=trace`.
-fn logging() {
-    // The controller has a way of its own, which its flags tell.
-    if std::env::args_os().nth(1).is_some_and(|word| word == "controller") {
-        return;
-    }
-    let Some(filter) = std::env::var("PINTLE_LOG").ok().filter(|f| !f.is_empty()) else { return };
-    let filter = tracing_subscriber::EnvFilter::new(filter);
-    // A second subscriber, in a test, is no reason to fail.
-    let _ = tracing_subscriber::fmt().with_env_filter(filter).with_writer(std::io::stderr).try_init();
 }

@@ -9,7 +9,7 @@ use super::args::Global;
 use super::driving::{ApplyArgs, drive, failure, server_side_of};
 use super::install::{exclusive, print_plan};
 use super::output::Streams;
-use super::{Failure, chart_source, target};
+use super::{Failure, arity, chart_source, target};
 
 #[derive(Args, Debug, Clone)]
 pub struct RollbackArgs {
@@ -35,9 +35,7 @@ pub struct RollbackArgs {
 pub fn run(args: &RollbackArgs, global: &Global, io: &mut Streams<'_>) -> Result<(), Failure> {
     exclusive(&args.apply, io)?;
     let Some(name) = args.args.first() else {
-        return Err(Failure::new(
-            "\"helm rollback\" requires at least 1 argument\n\nUsage:  helm rollback <RELEASE> [REVISION] [flags]",
-        ));
+        return Err(arity::failure("rollback"));
     };
     let revision = match args.args.get(1) {
         None => 0,

@@ -25,7 +25,7 @@ use super::chart_source::{deprecated, installable};
 use super::driving::{drive, dry_run_of};
 use super::origin::Origins;
 use super::output::Streams;
-use super::{Failure, explain, target, warnings};
+use super::{Failure, arity, explain, target, warnings};
 
 pub fn run(args: &Template, global: &Global, io: &mut Streams<'_>) -> Result<(), Failure> {
     let kube_version = match args.kube_version.as_deref().filter(|v| !v.is_empty()) {
@@ -201,9 +201,7 @@ fn flush<T, E>(result: Result<T, E>, log: &mut Vec<LogLine>, io: &mut Streams<'_
 /// The release's name and the chart. Source: `pkg/action/install.go`, `NameAndChart`.
 fn name_and_chart<'a>(args: &'a Template, st: &mut State) -> Result<(String, &'a str), Failure> {
     match args.args.as_slice() {
-        [] => Err(Failure::new(
-            "\"helm template\" requires at least 1 argument\n\nUsage:  helm template [NAME] [CHART] [flags]",
-        )),
+        [] => Err(arity::failure("template")),
         [_, _, rest @ ..] if !rest.is_empty() => {
             Err(Failure::new(format!("expected at most two arguments, unexpected arguments: {}", rest.join(", "))))
         }

@@ -9,7 +9,7 @@ use super::args::Global;
 use super::driving::{drive, duration, failure};
 use super::output::Streams;
 use super::printed::{self, Format, Show};
-use super::{Failure, target};
+use super::{Failure, arity, target};
 
 #[derive(Args, Debug, Clone)]
 pub struct TestArgs {
@@ -32,7 +32,7 @@ pub struct TestArgs {
 
 pub fn run(args: &TestArgs, global: &Global, io: &mut Streams<'_>) -> Result<(), Failure> {
     let [name] = args.names.as_slice() else {
-        return Err(Failure::new("\"helm test\" requires 1 argument\n\nUsage:  helm test [RELEASE] [flags]"));
+        return Err(arity::failure("test"));
     };
     let (mut include, mut exclude) = (Vec::new(), Vec::new());
     for filter in &args.filter {

@@ -10,7 +10,7 @@ use super::args::Global;
 use super::driving::{WaitArgs, drive, failure};
 use super::install::print_plan;
 use super::output::Streams;
-use super::{Failure, chart_source, target};
+use super::{Failure, arity, chart_source, target};
 
 #[derive(Args, Debug, Clone)]
 pub struct UninstallArgs {
@@ -47,9 +47,7 @@ pub struct UninstallArgs {
 
 pub fn run(args: &UninstallArgs, global: &Global, io: &mut Streams<'_>) -> Result<(), Failure> {
     if args.names.is_empty() {
-        return Err(Failure::new(
-            "\"helm uninstall\" requires at least 1 argument\n\nUsage:  helm uninstall RELEASE_NAME [...] [flags]",
-        ));
+        return Err(arity::failure("uninstall"));
     }
     let propagation = match args.cascade.as_str() {
         "background" => Propagation::Background,

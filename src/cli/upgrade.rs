@@ -16,7 +16,7 @@ use super::driving::{ApplyArgs, drive, labels, server_side_of};
 use super::install::{self, Wanted, exclusive, print_plan};
 use super::output::Streams;
 use super::printed::{self, Format, Show};
-use super::{Failure, runtime, target};
+use super::{Failure, arity, runtime, target};
 
 #[derive(Args, Debug, Clone)]
 pub struct UpgradeArgs {
@@ -71,9 +71,7 @@ impl ReuseArgs {
 pub fn run(args: &UpgradeArgs, global: &Global, io: &mut Streams<'_>) -> Result<(), Failure> {
     exclusive(&args.apply, io)?;
     let [name, chart_ref] = args.args.as_slice() else {
-        return Err(Failure::new(
-            "\"helm upgrade\" requires 2 arguments\n\nUsage:  helm upgrade [RELEASE] [CHART] [flags]",
-        ));
+        return Err(arity::failure("upgrade"));
     };
     let format = args.chart.format()?;
     if args.install

@@ -10,9 +10,9 @@ use crate::chart::directory;
 use crate::golang::errno;
 use crate::source::Digest;
 
-use super::Failure;
 use super::chart_path::{default_keyring, verify_file};
 use super::output::Streams;
+use super::{Failure, arity};
 
 #[derive(Args, Debug, Clone)]
 pub struct VerifyArgs {
@@ -26,7 +26,7 @@ pub struct VerifyArgs {
 
 pub fn run(args: &VerifyArgs, io: &mut Streams<'_>) -> Result<(), Failure> {
     let [path] = args.charts.as_slice() else {
-        return Err(Failure::new("\"helm verify\" requires 1 argument\n\nUsage:  helm verify PATH [flags]"));
+        return Err(arity::failure("verify"));
     };
     std::fs::metadata(path).map_err(|e| errno::path_error("stat", &path.display().to_string(), &e))?;
     let signed = verify_file(path, &args.keyring.clone().unwrap_or_else(default_keyring))?;
