@@ -197,7 +197,8 @@ fn credentials_are_sent_and_never_shown() {
         let mut command = pintle();
         command
             .args(["bump", "--repo", url, "--env", "dev", "--service", "web", "--tag", "v2"])
-            .env("PINTLE_LOG", "trace");
+            .env("PINTLE_LOG", "trace")
+            .env_remove("PINTLE_LOG_FILE");
         if let Some(token) = token {
             command.env("PINTLE_GIT_TOKEN", token);
         }

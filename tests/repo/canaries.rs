@@ -8,8 +8,8 @@ use std::path::{Path, PathBuf};
 
 use aho_corasick::AhoCorasick;
 use base64::Engine as _;
-use sha2::Digest as _;
 
+use crate::forms::{base64, forms_of, quoted};
 use crate::sops::{Ring, age_key, encrypt, recipient};
 use crate::support::{Folder, git, pintle};
 
@@ -92,10 +92,6 @@ fn values(origin: &str, state: usize) -> BTreeMap<String, String> {
     kinds.map(|k| (format!("{origin}-{k}"), canary(origin, k, state))).collect()
 }
 
-fn quoted(text: &str) -> String {
-    serde_json::to_string(text).unwrap()
-}
-
 fn indented(text: &str, by: usize) -> String {
     text.lines().map(|l| format!("{}{l}\n", " ".repeat(by))).collect()
 }
@@ -109,10 +105,6 @@ fn values_file(origin: &str, state: usize) -> String {
 /// `name=value` lines; what has line ends or what dotenv reads otherwise is left out.
 fn env_file(origin: &str, state: usize) -> String {
     values(origin, state).iter().map(|(k, v)| format!("{}={v}\n", k.replace('-', "_"))).collect()
-}
-
-fn base64(text: &str) -> String {
-    base64::engine::general_purpose::STANDARD.encode(text)
 }
 
 fn sops(name: &str, text: &str) -> Vec<u8> {
@@ -308,61 +300,6 @@ fn files(dir: &Path) -> Vec<PathBuf> {
     entries.flat_map(|p| if p.is_dir() { files(&p) } else { vec![p] }).collect()
 }
 
-fn hex(bytes: &[u8]) -> String {
-    bytes.iter().map(|b| format!("{b:02x}")).collect()
-}
-
-/// The forms of a value, with their names.
-fn forms_of(value: &str) -> Vec<(&'static str, String)> {
-    let bytes = value.as_bytes();
-    let mut out =
-        vec![("raw", value.to_owned()), ("upper case", value.to_uppercase()), ("lower case", value.to_lowercase())];
-    for line in value.lines().map(str::trim).filter(|l| l.len() > 3) {
-        out.push(("a line", line.to_owned()));
-        out.push(("a line backwards", line.chars().rev().collect()));
-    }
-    use base64::engine::general_purpose::{STANDARD_NO_PAD, URL_SAFE_NO_PAD};
-    // Base64 at each of its three alignments, without the ends that depend on neighbours.
-    for skip in 0..3 {
-        for engine in [&STANDARD_NO_PAD, &URL_SAFE_NO_PAD] {
-            let text = engine.encode(&bytes[skip..]);
-            let inner = text.get(..text.len() - text.len().min(2)).unwrap_or_default();
-            if inner.len() > 5 {
-                out.push(("base64", inner.to_owned()));
-            }
-        }
-    }
-    out.extend([("hex", hex(bytes)), ("hex", hex(bytes).to_uppercase())]);
-    let url = |space: &str| -> String {
-        let one = |b: &u8| match b {
-            b' ' => space.to_owned(),
-            b if b.is_ascii_alphanumeric() || b"-_.~".contains(b) => char::from(*b).to_string(),
-            b => format!("%{b:02X}"),
-        };
-        bytes.iter().map(one).collect()
-    };
-    out.extend([("URL", url("+")), ("URL", url("%20")), ("URL", url("%20").to_lowercase())]);
-    let json = quoted(value).trim_matches('"').to_owned();
-    let json = json.as_str();
-    for text in [json.to_owned(), json.replace('é', "\\u00e9").replace('☃', "\\u2603"), json.replace('é', "\\xE9")]
-    {
-        out.push(("JSON", text.replace('<', "\\u003c").replace('>', "\\u003e").replace('&', "\\u0026")));
-        out.push(("escapes twice", quoted(&text).trim_matches('"').to_owned()));
-        out.push(("JSON", text));
-    }
-    out.push(("YAML", value.replace('\'', "''")));
-    out.push(("HTML", value.replace('&', "&amp;").replace('<', "&lt;").replace('>', "&gt;").replace('"', "&#34;")));
-    for text in [value.to_owned(), format!("{value}\n"), base64(value), json.to_owned(), format!("\"{json}\"")] {
-        for sum in
-            [hex(&sha2::Sha256::digest(&text)), hex(&sha2::Sha512::digest(&text)), hex(&sha1::Sha1::digest(&text))]
-        {
-            // Shortened hashes tell as much.
-            out.push(("a hash", sum[..12].to_owned()));
-        }
-    }
-    out
-}
-
 impl World {
     fn new() -> Self {
         let folder = Folder::new();
@@ -403,7 +340,11 @@ impl World {
     /// Runs in the repository at trace level, and looks through what it says. `None` for the code: any.
     fn run(&mut self, keys: bool, args: &[&str], code: Option<i32>) -> Vec<u8> {
         let mut command = pintle();
-        command.args(args).current_dir(self.folder.join("repo")).env("PINTLE_LOG", "trace");
+        command
+            .args(args)
+            .current_dir(self.folder.join("repo"))
+            .env("PINTLE_LOG", "trace")
+            .env_remove("PINTLE_LOG_FILE");
         for (name, dir) in
             [("HOME", "home"), ("XDG_CACHE_HOME", "cache"), ("XDG_CONFIG_HOME", "config"), ("TMPDIR", "tmp")]
         {

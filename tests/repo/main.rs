@@ -7,6 +7,8 @@ mod ci;
 mod concerned;
 mod diff;
 mod explain;
+#[path = "../support/canaries.rs"]
+mod forms;
 mod git_http;
 mod kustomize;
 mod race;

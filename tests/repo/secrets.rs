@@ -68,7 +68,7 @@ fn plain(second: &str) -> String {
 /// Runs in a folder at trace level; no output may hold a canary.
 fn run(dir: &Path, key: Option<usize>, args: &[&str]) -> Output {
     let mut command = pintle();
-    command.arg("secrets").args(args).current_dir(dir).env("PINTLE_LOG", "trace");
+    command.arg("secrets").args(args).current_dir(dir).env("PINTLE_LOG", "trace").env_remove("PINTLE_LOG_FILE");
     if let Some(n) = key {
         command.env("SOPS_AGE_KEY", age_key(n));
     }

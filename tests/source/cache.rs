@@ -141,7 +141,7 @@ fn secrets_are_nowhere_to_be_found() {
     ];
     let mut traced = false;
     for args in commands {
-        let out = output(world.pintle().args(&args).env("PINTLE_LOG", "trace"));
+        let out = output(world.pintle().args(&args).env("PINTLE_LOG", "trace").env_remove("PINTLE_LOG_FILE"));
         traced |= String::from_utf8_lossy(&out.stderr).contains("TRACE");
         let text = [out.stdout, out.stderr].concat();
         assert!(!String::from_utf8_lossy(&text).contains("canary"), "{args:?}: {}", String::from_utf8_lossy(&text));

@@ -30,7 +30,7 @@ fn check(commands: &[(bool, Vec<String>)]) {
     let home = folder("home");
     for (good, words) in commands {
         let words: Vec<&str> = words.iter().map(String::as_str).collect();
-        let out = pintle_in(&home, &words).env("PINTLE_LOG", "trace").output().unwrap();
+        let out = pintle_in(&home, &words).env("PINTLE_LOG", "trace").env_remove("PINTLE_LOG_FILE").output().unwrap();
         let error = String::from_utf8_lossy(&out.stderr).into_owned();
         assert_eq!(out.status.success(), *good, "{words:?}: {error}");
         assert!(!good || error.contains("TRACE"), "no log at trace level: {words:?}");

@@ -28,6 +28,7 @@ use std::sync::atomic::{AtomicU32, Ordering};
 use std::sync::{Mutex, OnceLock, PoisonError};
 use std::time::{Duration, Instant};
 
+use pintle::api;
 use pintle::cluster::kube::{Connection, Kube};
 use pintle::cluster::{Cluster, FieldValidation, Gvk, Json, ObjectId, Propagation, WriteOptions};
 
@@ -63,6 +64,7 @@ pub fn namespace(test: &str) -> Namespace {
 /// The same, in this control plane.
 pub fn namespace_in(plane: &'static ControlPlane, test: &str) -> Namespace {
     static COUNT: AtomicU32 = AtomicU32::new(0);
+    pintle::cli::log::start();
     let name = format!("{}-{}", test.replace('_', "-"), COUNT.fetch_add(1, Ordering::Relaxed));
     let ns = Namespace { plane, name: name.clone() };
     ns.run(async |cluster: Kube| {
@@ -146,14 +148,41 @@ impl Namespace {
     }
 }
 
+/// Writes what others can read of a namespace (states, events, all that is no Secret) behind the log, if there is one: `tests/canaries.sh`
+/// looks through it.
+async fn tell(cluster: &Kube, namespace: &str) {
+    const TOLD: [(&str, &str); 10] = [
+        ("v1", "Event"),
+        ("events.k8s.io/v1", "Event"),
+        ("v1", "ConfigMap"),
+        ("v1", "Pod"),
+        ("coordination.k8s.io/v1", "Lease"),
+        (api::HELM_API, "HelmRelease"),
+        (api::SOURCE_API, "HelmChart"),
+        (api::SOURCE_API, "HelmRepository"),
+        (api::SOURCE_API, "GitRepository"),
+        (api::SOURCE_API, "OCIRepository"),
+    ];
+    let Some(log) = std::env::var_os("PINTLE_LOG_FILE") else { return };
+    let Ok(mut log) = std::fs::File::options().create(true).append(true).open(log) else { return };
+    for (version, kind) in TOLD {
+        if let Ok(list) = cluster.list(&Gvk::parse(version, kind), Some(namespace), "", "").await {
+            let lines: String = list.iter().map(|object| format!("{object}\n")).collect();
+            let _ = log.write_all(lines.as_bytes());
+        }
+    }
+}
+
 impl Drop for Namespace {
     fn drop(&mut self) {
+        let name = self.name.clone();
         let id = ObjectId::new(Gvk::new("", "v1", "Namespace"), None, &self.name);
         let connection = self.connection();
         // A failing test keeps its own words: nothing in here may panic.
         let _ = std::thread::spawn(move || {
             runtime().block_on(async {
                 if let Ok(cluster) = Kube::connect(&connection).await {
+                    tell(&cluster, &name).await;
                     let _ = cluster.delete(&id, Propagation::Background, None).await;
                 }
             });

@@ -30,6 +30,7 @@ const PATIENCE: Duration = Duration::from_secs(60);
 /// A folder for one server or one test, below the test program's own; the janitor removes it.
 pub fn folder(name: &str) -> PathBuf {
     static COUNT: AtomicUsize = AtomicUsize::new(0);
+    pintle::cli::log::start();
     let path = root().join(format!("{name}-{}", COUNT.fetch_add(1, Ordering::Relaxed)));
     fs::create_dir_all(&path).unwrap();
     path
