@@ -101,7 +101,7 @@ fn of_release(
     let mut traced = traced.map_err(|p| hide(&environment.masker, p.to_string()))?;
     let name = hr.name.clone();
     // Whatever functions made of a secret, it is not to be read.
-    traced.layers.iter().for_each(|l| l.hide_in(&mut environment.masker));
+    traced.layers.hide_in(&mut environment.masker);
     let answer = traced.explain(wanted, path).map_err(|e| {
         let others = environment.built.iter().find(|o| wanted.is(&o.kind, &o.name));
         let other = others.map(|o| format!("; {} is an object of its own", o.place)).unwrap_or_default();
@@ -155,7 +155,7 @@ fn of_chart(args: &ExplainArgs, chart: &str, global: &Global, io: &mut Streams<'
     log.iter().for_each(|line| io.log(line));
     let rendered = rendered.map_err(|f| Failure::new(f.message))?;
     let release = (request.release.name, request.release.namespace);
-    Ok(Traced { layers, dir, release, ..Traced::of(st, rendered) })
+    Ok(Traced { layers: layers.into(), dir, release, ..Traced::of(st, rendered) })
 }
 
 /// What a field holds, in a line.
@@ -237,7 +237,8 @@ fn terminal(a: &Answer) -> String {
     out
 }
 
-fn layer(o: &Origin) -> String {
+/// A layer in a line: where, what it says, what it is.
+pub(super) fn layer(o: &Origin) -> String {
     let value = match o.value.as_deref() {
         _ if o.secret => MASK,
         Some("") => "\"\"",

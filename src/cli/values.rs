@@ -5,11 +5,12 @@ use std::path::PathBuf;
 use clap::Args;
 
 use crate::repo::mask::MASK;
-use crate::repo::{Checkout, Environment, HelmRelease, Layer, Origin};
+use crate::repo::{Checkout, Environment, HelmRelease, Layers};
 
 use super::Failure;
 use super::args::Global;
 use super::deployment::{DeploymentArgs, Opener, release};
+use super::explain_field::layer;
 use super::output::Streams;
 
 /// One release of one environment.
@@ -37,7 +38,7 @@ pub struct ValuesArgs {
 /// A release with its values.
 struct Opened {
     environment: Environment,
-    layers: Vec<Layer>,
+    layers: Layers,
     values: serde_json::Value,
 }
 
@@ -55,11 +56,6 @@ fn open(args: &ReleaseArgs, global: &Global, io: &mut Streams<'_>) -> Result<Ope
     let json = environment.merged(&checkout, hr, &opener.settings).map_err(fail)?;
     let values = serde_json::from_slice(&json).map_err(|e| format!("the values can't be written: {e}"))?;
     Ok(Opened { environment, layers, values })
-}
-
-/// The layers that set a key, the winner last.
-fn origins(layers: &[Layer], path: &[String]) -> Vec<Origin> {
-    layers.iter().filter_map(|l| l.get(path)).collect()
 }
 
 pub fn run(args: &ValuesArgs, global: &Global, io: &mut Streams<'_>) -> Result<(), Failure> {
@@ -86,7 +82,7 @@ fn print(opened: &Opened, value: &serde_json::Value, path: &mut Vec<String>, out
                 print(opened, value, path, out);
             }
             leaf => {
-                let origin = origins(&opened.layers, path).pop();
+                let origin = opened.layers.origins(path).pop();
                 let secret = origin.as_ref().is_some_and(|o| o.secret);
                 let text = if secret { MASK.to_owned() } else { scalar(leaf) };
                 let place = origin.map_or_else(|| "a subchart".to_owned(), |o| o.place);
@@ -146,7 +142,7 @@ pub fn explain(key: &str, release: &ReleaseArgs, global: &Global, io: &mut Strea
     for key in &path {
         at = at.and_then(|v| v.get(key).or_else(|| v.get(key.parse::<usize>().ok()?)));
     }
-    let found = origins(&opened.layers, &path);
+    let found = opened.layers.origins(&path);
     if found.is_empty() {
         let known = opened.values.as_object().map(|m| m.keys().cloned().collect::<Vec<_>>().join(", "));
         return Err(format!("no layer sets {}: the top keys are {}", key, known.unwrap_or_default()).into());
@@ -161,8 +157,7 @@ pub fn explain(key: &str, release: &ReleaseArgs, global: &Global, io: &mut Strea
     let mut out = format!("{key}: {shown}\n");
     for (i, o) in found.iter().enumerate() {
         let mark = if i + 1 == found.len() { "wins" } else { "    " };
-        let value = if o.secret { MASK } else { o.value.as_deref().and_then(|v| v.lines().next()).unwrap_or("…") };
-        out.push_str(&format!("  {mark}  {}  {value}  ({})\n", o.place, o.what));
+        out.push_str(&format!("  {mark}  {}\n", layer(o)));
     }
     io.out.write_all(&opened.environment.masker.apply(out.as_bytes()))?;
     Ok(())

@@ -2,6 +2,7 @@
 
 use super::error::Result;
 use super::fieldspec::FieldSpec;
+use super::given::Given;
 use super::ids::Gvk;
 use super::kustomization::SortOptions;
 use super::parallel;
@@ -43,6 +44,8 @@ pub struct Object {
     pub cluster_scoped: bool,
     /// Where it was read, or the kustomization file that generated it.
     pub source: Source,
+    /// Who else gave it something, in order.
+    pub given: Vec<Given>,
     /// YAML, without a separator.
     pub text: String,
 }
@@ -58,6 +61,7 @@ impl Object {
             name: resource::name(&r.node).to_owned(),
             namespace: resource::namespace(&r.node).to_owned(),
             source: r.source.clone(),
+            given: r.given.clone(),
             text,
         })
     }

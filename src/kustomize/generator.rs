@@ -7,6 +7,7 @@ use sha2::{Digest as _, Sha256};
 
 use super::emit;
 use super::error::{Error, Result};
+use super::given::Given;
 use super::json::Json;
 use super::kustomization::{GeneratorArgs, GeneratorOptions};
 use super::lookup;
@@ -74,6 +75,7 @@ pub fn generate(args: &GeneratorArgs, secret: bool, loader: &Loader<'_>, source:
         node.set_field("immutable", Node::tagged_scalar("true", Tag::Bool))?;
     }
     let mut out = Resource::new(node, source);
+    out.given = args.files.iter().filter_map(|source| given(source, loader)).collect();
     if !options.is_some_and(|o| o.disable_name_suffix_hash) {
         out.enable(NEEDS_HASH)?;
     }
@@ -83,6 +85,11 @@ pub fn generate(args: &GeneratorArgs, secret: bool, loader: &Loader<'_>, source:
     };
     out.set_note(BEHAVIOR, behavior)?;
     Ok(out)
+}
+
+fn given(source: &str, loader: &Loader<'_>) -> Option<Given> {
+    let (key, file) = file_source(source).ok()?;
+    Some(Given::File { key, file: loader.path(file).into() })
 }
 
 type Pair<'t> = (String, Cow<'t, [u8]>);

@@ -18,6 +18,7 @@ mod error;
 mod fieldspec;
 pub mod flux;
 mod generator;
+pub mod given;
 mod ids;
 mod image;
 mod json;

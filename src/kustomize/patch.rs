@@ -5,6 +5,7 @@ use std::sync::Arc;
 
 use super::emit;
 use super::error::{Error, Result};
+use super::given::{self, Given};
 use super::ids::Id;
 use super::json::Json;
 use super::json6902::JsonPatch;
@@ -21,12 +22,34 @@ use crate::golang::strconv::quote;
 /// One entry of `patches`, read.
 #[derive(Clone, Debug)]
 pub struct PatchTransformer {
-    merges: Vec<Resource>,
+    merges: Vec<Merge>,
     json: Option<JsonPatch>,
     target: Option<Selector>,
     /// How messages name the patch.
     source: String,
     file: Arc<str>,
+    /// The text, if it stands in the kustomization.
+    inline: Option<Arc<str>>,
+}
+
+/// A strategic merge patch, and where it is written.
+#[derive(Clone, Debug)]
+struct Merge {
+    patch: Resource,
+    place: Arc<given::Patch>,
+}
+
+impl Merge {
+    fn new(patch: Resource, inline: Option<&str>) -> Self {
+        let place = given::Patch::new(&patch.source.file, patch.source.line, inline);
+        Self { patch, place }
+    }
+
+    fn apply(&self, r: &mut Resource, schemas: &Schemas) -> Result<()> {
+        merge::apply(r, &self.patch, schemas)?;
+        r.given.push(Given::Patch(self.place.clone()));
+        Ok(())
+    }
 }
 
 fn trim(text: &str) -> &str {
@@ -62,9 +85,12 @@ impl PatchTransformer {
             (Ok(merges), _) => (merges, None),
             (Err(_), Ok(json)) => (Vec::new(), Some(json)),
         };
-        let mut out = Self { merges, json, target: patch.target.clone(), source, file };
+        let inline = Some(inline).filter(|text| !text.is_empty());
+        let merges = merges.into_iter().map(|patch| Merge::new(patch, inline)).collect();
+        let inline = inline.map(Arc::from);
+        let mut out = Self { merges, json, target: patch.target.clone(), source, file, inline };
         if let Some(PatchOptions { allow_name_change, allow_kind_change }) = patch.options {
-            for patch in &mut out.merges {
+            for Merge { patch, .. } in &mut out.merges {
                 if allow_name_change {
                     patch.enable(resource::ALLOW_NAME_CHANGE)?;
                 }
@@ -84,13 +110,13 @@ impl PatchTransformer {
         let source = &self.source;
         if let Some(first) = self.merges.first() {
             let Some(target) = &self.target else {
-                for patch in &self.merges {
-                    let id = patch.original_id()?;
+                for merge in &self.merges {
+                    let id = merge.patch.original_id()?;
                     let at = map
                         .get_by_id(&id)
                         .map_err(|e| e.wrap(format!("no resource matches strategic merge patch \"{id}\"")))?;
                     if let Some(r) = map.items_mut().get_mut(at) {
-                        merge::apply(r, patch, schemas)?;
+                        merge.apply(r, schemas)?;
                     }
                 }
                 return Ok(());
@@ -111,10 +137,12 @@ impl PatchTransformer {
         let Some(target) = &self.target else {
             return Err(Error::new(format!("must specify a target for JSON patch {source}")));
         };
+        let place = given::Patch::new(&self.file, 0, self.inline.as_deref());
         for at in map.select(target)? {
             if let Some(r) = map.items_mut().get_mut(at) {
                 r.store_previous_id()?;
                 apply_json(r, json)?;
+                r.given.push(Given::Patch(place.clone()));
             }
         }
         Ok(())
@@ -123,18 +151,19 @@ impl PatchTransformer {
 
 /// Applies a strategic merge patch to the objects that are now called as one of those at the places
 /// (`ResMap.ApplySmPatch`); two objects must not end with one id.
-fn apply_to_selected(map: &mut ResMap, places: &[usize], patch: &Resource, schemas: &Schemas) -> Result<()> {
+fn apply_to_selected(map: &mut ResMap, places: &[usize], merge: &Merge, schemas: &Schemas) -> Result<()> {
+    let Merge { patch, place } = merge;
     let ids: HashSet<Id> = places.iter().filter_map(|i| map.items().get(*i)).map(Resource::id).collect();
     let mut items = std::mem::take(map).into_items();
     for r in &mut items {
         if !ids.contains(&r.id()) {
             continue;
         }
-        let mut copy = patch.clone();
-        copy.copy_metadata_from(patch)?;
-        copy.set_gvk(&resource::gvk(&r.node))?;
-        copy.set_kind(resource::kind(&patch.node))?;
-        merge::apply(r, &copy, schemas)?;
+        let mut copy = Merge { patch: patch.clone(), place: place.clone() };
+        copy.patch.copy_metadata_from(patch)?;
+        copy.patch.set_gvk(&resource::gvk(&r.node))?;
+        copy.patch.set_kind(resource::kind(&patch.node))?;
+        copy.apply(r, schemas)?;
     }
     map.append_all(items.into_iter().filter(|r| !r.is_empty()))
 }
@@ -180,7 +209,7 @@ fn through_go(value: Json) -> Json {
 /// `patchesStrategicMerge`: all patches of the list.
 #[derive(Clone, Debug)]
 pub struct StrategicMerge {
-    patches: Vec<Resource>,
+    patches: Vec<Merge>,
 }
 
 impl StrategicMerge {
@@ -190,17 +219,21 @@ impl StrategicMerge {
             return Err("empty file path and empty patch content".into());
         }
         let mut patches = Vec::new();
+        let mut add = |found: Vec<Resource>, inline: Option<&str>| {
+            patches.extend(found.into_iter().map(|patch| Merge::new(patch, inline)));
+        };
         for path in paths {
-            patches.extend(match objects::from_text(path.as_bytes(), file) {
-                Ok(found) => found,
+            match objects::from_text(path.as_bytes(), file) {
+                Ok(found) => add(found, Some(path)),
                 Err(_) => {
                     let text = loader.load(path)?;
-                    objects::from_text(&text, &Arc::from(loader.path(path))).map_err(|e| name_file(e, path))?
+                    let found = objects::from_text(&text, &Arc::from(loader.path(path)));
+                    add(found.map_err(|e| name_file(e, path))?, None);
                 }
-            });
+            }
         }
         if !inline.is_empty() {
-            patches.extend(objects::from_text(inline.as_bytes(), file)?);
+            add(objects::from_text(inline.as_bytes(), file)?, Some(inline));
         }
         if patches.is_empty() {
             return Err(Error::new(format!("patch appears to be empty; files=[{}], Patch={inline}", paths.join(" "))));
@@ -209,10 +242,11 @@ impl StrategicMerge {
     }
 
     pub fn apply(&self, map: &mut ResMap, schemas: &Schemas) -> Result<()> {
-        for patch in &self.patches {
+        for merge in &self.patches {
+            let patch = &merge.patch;
             let at = |e: Error| e.at(&patch.source.file, patch.source.line);
             let place = map.get_by_id(&patch.original_id()?).map_err(at)?;
-            apply_to_selected(map, &[place], patch, schemas).map_err(at)?;
+            apply_to_selected(map, &[place], merge, schemas).map_err(at)?;
         }
         Ok(())
     }
@@ -231,7 +265,7 @@ pub fn name_file(mut e: Error, path: &str) -> Error {
 pub struct Json6902 {
     patch: JsonPatch,
     target: Selector,
-    file: Arc<str>,
+    place: Arc<given::Patch>,
 }
 
 impl Json6902 {
@@ -272,13 +306,15 @@ impl Json6902 {
         if patch.is_empty() {
             return Err(Error::new(format!("patch appears to be empty; file={path}, JsonOp={}", shown())).at(&file, 0));
         }
-        Ok(Self { patch, target: target.clone(), file })
+        let inline = Some(inline).filter(|text| !text.is_empty());
+        Ok(Self { patch, target: target.clone(), place: given::Patch::new(&file, 0, inline) })
     }
 
     pub fn apply(&self, map: &mut ResMap) -> Result<()> {
         for at in map.select(&self.target)? {
             if let Some(r) = map.items_mut().get_mut(at) {
-                apply_json(r, &self.patch).map_err(|e| e.at(&self.file, 0))?;
+                apply_json(r, &self.patch).map_err(|e| e.at(&self.place.file, 0))?;
+                r.given.push(Given::Patch(self.place.clone()));
             }
         }
         Ok(())

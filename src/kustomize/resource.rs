@@ -7,6 +7,7 @@ use std::collections::BTreeMap;
 use std::sync::Arc;
 
 use super::error::{Error, Result};
+use super::given::Given;
 use super::ids::{Gvk, Id};
 use super::lookup;
 use super::node::{Kind, Node, Style, Tag};
@@ -65,6 +66,8 @@ pub struct Resource {
     /// Names of the vars that read from this object.
     pub vars: Vec<String>,
     pub source: Source,
+    /// Who else gave it something, in order.
+    pub given: Vec<Given>,
 }
 
 fn metadata(node: &Node) -> Option<&Node> {
@@ -189,7 +192,7 @@ pub fn current_id(node: &Node) -> Id {
 
 impl Resource {
     pub fn new(node: Node, source: Source) -> Self {
-        Self { node, vars: Vec::new(), source }
+        Self { node, vars: Vec::new(), source, given: Vec::new() }
     }
 
     pub fn id(&self) -> Id {
@@ -309,6 +312,10 @@ impl Resource {
 
     /// Own data over another object's (`MergeDataMapFrom`, `MergeBinaryDataMapFrom`).
     pub fn merge_data_from(&mut self, other: &Self) -> Result<()> {
+        let own: Vec<Pairs> = ["data", "binaryData"].map(|field| self.data(field)).into();
+        let is_mine = |key: &str| own.iter().any(|data| data.contains_key(key));
+        let theirs = other.given.iter().filter(|given| !matches!(given, Given::File { key, .. } if is_mine(key)));
+        self.given.splice(0..0, theirs.cloned());
         for field in ["data", "binaryData"] {
             let mut merged = other.data(field);
             merged.extend(self.data(field));

@@ -13,7 +13,8 @@ use crate::value::Heap;
 use super::diff::risks::containers;
 use super::document::Kind;
 use super::helm_release::HelmRelease;
-use super::layers::{Layer, Origin};
+use super::layer::Origin;
+use super::layers::Layers;
 use super::mask::{MASK, Masker};
 use super::objects::Environment;
 use super::render::{Rendered, Settings};
@@ -164,7 +165,7 @@ fn plain(name: &str) -> &str {
 /// One release, rendered, with where its values come from.
 struct Side<'e> {
     masker: &'e Masker,
-    layers: Vec<Layer>,
+    layers: Layers,
     values: Json,
     rendered: Rendered,
     location: String,
@@ -187,7 +188,7 @@ impl<'e> Side<'e> {
     }
 
     fn origin(&self, path: &[String]) -> Option<Origin> {
-        self.layers.iter().rev().find_map(|l| l.get(path))
+        self.layers.origins(path).pop()
     }
 
     fn at(&self, path: &[String], value: &Json) -> At {

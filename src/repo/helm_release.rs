@@ -5,6 +5,7 @@
 use sha2::{Digest, Sha256};
 
 use crate::kustomize::flux::{PostRenderer, Strategy};
+use crate::kustomize::given::Given;
 
 use super::document::{Document, Node};
 use super::objects::{Place, Problem};
@@ -79,6 +80,8 @@ pub struct HelmRelease {
     pub post_render_strategy: Strategy,
     /// Where each of them is written.
     pub post_renderer_lines: Vec<StepLines>,
+    /// Patches that were laid over the object.
+    pub given: Vec<Given>,
 }
 
 impl HelmRelease {
@@ -145,6 +148,7 @@ impl HelmRelease {
             post_renderers,
             post_renderer_lines: post_render::lines(spec),
             post_render_strategy: post_render_strategy.unwrap_or_default(),
+            given: Vec::new(),
             place,
         })
     }

@@ -3,116 +3,69 @@
 //! Later layers win: the chart's `values.yaml` (or `valuesFiles` in its place), `valuesFrom` in order, the inline `values`. A `targetPath` is a
 //! layer of one key.
 
-use crate::chart::Chart;
-use crate::sops::mask::is_placeholder;
-
 use super::charts::Location;
 use super::document::{self, Node};
 use super::files::Checkout;
+use super::given;
 use super::helm_release::HelmRelease;
+use super::layer::{Layer, Origin};
 use super::mask::Masker;
-use super::objects::{Environment, Problem};
+use super::objects::{Built, Environment, Problem, ValuesObject};
 use super::render::object_data;
 
-/// One source of values.
-#[derive(Clone, Debug)]
-pub struct Layer {
-    /// `values file`, `ConfigMap web-values`, `HelmRelease`
-    pub what: String,
-    /// The file; empty if it is not in this repository.
-    pub path: String,
-    /// The line that the layer's first line has in its file, less one.
-    offset: usize,
-    /// Where the lines of the text are not those of the file.
-    line: Option<usize>,
-    root: Node,
-    /// What all keys of the layer begin with.
-    prefix: Vec<String>,
-    pub secret: bool,
+/// All layers of a release's values.
+#[derive(Clone, Debug, Default)]
+pub struct Layers {
+    /// The lowest first.
+    list: Vec<Layer>,
+    /// What the HelmRelease says as it is written, and patches of it, where there are any.
+    written: Vec<Layer>,
+    /// What the build made of the HelmRelease's values: it has the last word.
+    built: Option<Layer>,
 }
 
-/// A layer that sets a key.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub struct Origin {
-    pub what: String,
-    /// `FILE:LINE`, or the layer's name.
-    pub place: String,
-    /// The value as written; nothing for maps, lists and secrets.
-    pub value: Option<String>,
-    pub secret: bool,
-}
-
-impl Layer {
-    /// A values file. `None` for a text that is no document.
-    pub fn file(what: impl Into<String>, path: impl Into<String>, text: &[u8]) -> Option<Self> {
-        let root = document::parse(text).ok()?.into_iter().next()?.root;
-        let (what, path) = (what.into(), path.into());
-        Some(Self { what, path, offset: 0, line: None, root, prefix: Vec::new(), secret: false })
+impl From<Vec<Layer>> for Layers {
+    fn from(list: Vec<Layer>) -> Self {
+        Self { list, ..Self::default() }
     }
+}
 
-    /// The defaults of a chart's subcharts, the deepest first, and then its own if `with_own`. `dir` is the chart's directory with a slash behind it;
-    /// nothing for a chart that comes as an archive.
-    pub fn of_chart(chart: &Chart, dir: Option<&str>, with_own: bool, is_file: &dyn Fn(&str) -> bool) -> Vec<Self> {
-        let mut out = Vec::new();
-        for child in &chart.dependencies {
-            let below = dir.map(|d| format!("{d}charts/{}/", child.name()));
-            let mut layers = Self::of_chart(child, below.as_deref(), true, is_file);
-            layers.iter_mut().for_each(|l| l.prefix.insert(0, child.name().to_owned()));
-            out.append(&mut layers);
+impl Layers {
+    /// The layers that set a key, the winner last.
+    pub fn origins(&self, path: &[String]) -> Vec<Origin> {
+        let of = |layers: &[Layer]| layers.iter().filter_map(|l| l.get(path)).collect::<Vec<_>>();
+        let mut out = of(&self.list);
+        if let Some(built) = self.built.as_ref().and_then(|b| b.get(path)) {
+            let mut written = of(&self.written);
+            match written.last_mut() {
+                Some(last) => last.value = built.value,
+                // The build put it there otherwise (a replacement, a variable).
+                None => written.push(built),
+            }
+            out.append(&mut written);
         }
-        let own = chart.raw.iter().find(|f| f.name == "values.yaml").filter(|_| with_own);
-        let path = dir.map(|d| format!("{d}values.yaml")).filter(|p| is_file(p)).unwrap_or_default();
-        out.extend(own.and_then(|f| Self::file(format!("chart {} values.yaml", chart.name()), path, &f.data)));
         out
     }
 
-    /// Tells a masker what must not be shown, if the layer is a secret: also one that lies in clear in the repository.
     pub fn hide_in(&self, masker: &mut Masker) {
-        fn leaves(node: &Node, masker: &mut Masker) {
-            if let Some(text) = node.as_str().filter(|t| !is_placeholder(t)) {
-                masker.learn_text(text);
-            }
-            node.items().iter().for_each(|n| leaves(n, masker));
-            node.entries().iter().for_each(|(_, n)| leaves(n, masker));
-        }
-        if self.secret {
-            leaves(&self.root, masker);
-        }
-    }
-
-    /// What this layer says of a key.
-    pub fn get(&self, path: &[String]) -> Option<Origin> {
-        let rest = match path.strip_prefix(&self.prefix[..]) {
-            Some(rest) => rest,
-            None if self.prefix.starts_with(path) => &[],
-            None => return None,
-        };
-        let mut at = &self.root;
-        let mut line = self.root.line();
-        for key in rest {
-            match at.entry(key) {
-                Some((k, v)) => (line, at) = (k.line(), v),
-                None => {
-                    at = key.parse::<usize>().ok().and_then(|i| at.items().get(i))?;
-                    line = at.line();
-                }
-            }
-        }
-        let line = self.line.unwrap_or(line + self.offset);
-        let place = if self.path.is_empty() { self.what.clone() } else { format!("{}:{line}", self.path) };
-        let value = at.as_str().map(String::from).filter(|_| !self.secret);
-        Some(Origin { what: self.what.clone(), place, value, secret: self.secret })
+        self.list.iter().for_each(|l| l.hide_in(masker));
     }
 }
 
+/// Where a values object's key has its text: the file, the lines before it, and the line where its own lines are not the file's.
+struct Written {
+    path: String,
+    offset: usize,
+    line: Option<usize>,
+}
+
 impl Environment {
-    /// The layers of a release's values, the lowest first.
+    /// The layers of a release's values.
     ///
     /// # Errors
     /// The chart can't be loaded.
-    pub fn layers(&self, checkout: &Checkout, hr: &HelmRelease) -> Result<Vec<Layer>, Problem> {
+    pub fn layers(&self, checkout: &Checkout, hr: &HelmRelease) -> Result<Layers, Problem> {
         let (chart, location, spec) = self.chart(checkout, hr, &mut Vec::new())?;
-        let first = |text: &[u8]| document::parse(text).ok().and_then(|d| d.into_iter().next()).map(|d| d.root);
         let dir = match &location {
             Location::Here(path) if checkout.is_dir(path) => Some(format!("{path}/")),
             _ => None,
@@ -130,43 +83,120 @@ impl Environment {
                 add(format!("chart {} {}", chart.name(), found.name), String::new(), &found.data);
             }
         }
+        out.extend(self.from_objects(checkout, hr));
+        let (written, built) = self.inline(checkout, hr);
+        Ok(Layers { list: out, written, built })
+    }
+
+    /// The layers that are written in the repository for a release, its chart's own defaults aside: values files, `valuesFrom`, inline values
+    /// and patches of them.
+    pub(super) fn written_layers(&self, checkout: &Checkout, hr: &HelmRelease) -> Vec<Layer> {
+        let file = |(file, _): &(String, usize)| {
+            let path = Checkout::relative(file).ok()?;
+            let text = checkout.read(&path).ok()?;
+            Layer::file(format!("values file {path}"), path, &text)
+        };
+        let mut out: Vec<Layer> = hr.chart.values_files.iter().filter_map(file).collect();
+        out.extend(self.from_objects(checkout, hr));
+        let (written, built) = self.inline(checkout, hr);
+        let plain = if written.is_empty() { built } else { None };
+        out.extend(written.into_iter().chain(plain));
+        out
+    }
+
+    /// `valuesFrom`: ConfigMaps and Secrets beside the release.
+    fn from_objects(&self, checkout: &Checkout, hr: &HelmRelease) -> Vec<Layer> {
+        let first = |text: &[u8]| document::parse(text).ok().and_then(|d| d.into_iter().next()).map(|d| d.root);
+        let mut out = Vec::new();
         for r in &hr.values_from {
             let Some(object) = self.find(&r.kind, &r.name, hr.namespace.as_deref()) else { continue };
             let Ok(data) = object_data(&r.kind, &object.node) else { continue };
             let key = if r.values_key.is_empty() { crate::values::compose::DEFAULT_KEY } else { &r.values_key };
             let Some(text) = data.get(key) else { continue };
-            let of = |field: &str| object.node.get(field).and_then(|d| d.entry(key)).map(|(k, _)| k.line());
-            let at = of("stringData").or_else(|| of("data")).unwrap_or(object.place.line);
-            let Some(root) = (if r.target_path.is_empty() {
-                first(text)
-            } else {
-                Some(Node::scalar(String::from_utf8_lossy(text), at))
-            }) else {
+            let whole = r.target_path.is_empty();
+            let Written { path, offset, line } = self.written(checkout, object, key, whole && text.contains(&b'\n'));
+            let Some(root) = (if whole { first(text) } else { Some(Node::scalar(String::from_utf8_lossy(text), 1)) })
+            else {
                 continue;
             };
-            // A block text begins on the line after its key; other texts have no lines of their own.
-            let block = r.kind == "ConfigMap" && text.contains(&b'\n') && r.target_path.is_empty();
             out.push(Layer {
                 what: format!("{} {}", r.kind, r.name),
-                path: object.place.path.clone(),
-                offset: at,
-                line: (!block).then_some(at),
+                path,
+                offset,
+                line,
                 root,
                 prefix: r.target_path.split('.').filter(|k| !k.is_empty()).map(String::from).collect(),
                 secret: r.kind == "Secret" || object.encrypted,
+                encrypted: false,
             });
         }
-        if let Some(values) = &hr.values {
-            out.push(Layer {
-                what: format!("HelmRelease {}", hr.name),
-                path: hr.place.path.clone(),
-                offset: 0,
-                line: None,
-                root: values.clone(),
-                prefix: Vec::new(),
-                secret: false,
-            });
+        out
+    }
+
+    /// The inline values as they are written, the patches of them, and what the build made of all. Without patches they are written as
+    /// they are.
+    fn inline(&self, checkout: &Checkout, hr: &HelmRelease) -> (Vec<Layer>, Option<Layer>) {
+        let layer = |what: String, path: String, offset, prefix, root| Layer {
+            what,
+            path,
+            offset,
+            line: None,
+            root,
+            prefix,
+            secret: false,
+            encrypted: false,
+        };
+        let name = format!("HelmRelease {}", hr.name);
+        let own = |root: Node| layer(name.clone(), hr.place.path.clone(), 0, Vec::new(), root);
+        let built = hr.values.clone().map(own);
+        let mut written = Vec::new();
+        let patches = given::said(checkout, &hr.given, &self.patched_from());
+        let patches: Vec<_> = patches.into_iter().filter_map(|said| said.below(&["spec", "values"])).collect();
+        if !patches.is_empty() {
+            let text = checkout.read(&hr.place.path).unwrap_or_default();
+            let documents = document::parse(&text).unwrap_or_default();
+            let document = documents.iter().map(|d| &d.root).rfind(|root| root.line() <= hr.place.line);
+            written.extend(document.and_then(|d| d.get("spec")?.get("values").cloned()).map(own));
+            written
+                .extend(patches.into_iter().map(|p| layer(format!("patch of {name}"), p.path, p.offset, p.at, p.node)));
         }
-        Ok(out)
+        (written, built)
+    }
+
+    /// Files in which patches may stand that no kustomization holds: those of Flux's Kustomizations.
+    fn patched_from(&self) -> Vec<String> {
+        let flux = |o: &&Built| o.kind == "Kustomization" && o.api_version.starts_with("kustomize.toolkit.fluxcd.io/");
+        self.built.iter().filter(flux).map(|o| o.place.path.clone()).collect()
+    }
+
+    /// Where the text of a key of a ConfigMap or Secret is written; `has_lines`: it is a document of its own.
+    fn written(&self, checkout: &Checkout, object: &ValuesObject, key: &str, has_lines: bool) -> Written {
+        if let Some(path) = given::file_of(&object.given, key) {
+            return Written { path, offset: 0, line: (!has_lines).then_some(1) };
+        }
+        let mut place = (object.place.path.clone(), 0, object.place.line);
+        for field in ["stringData", "data"] {
+            if let Some((k, _)) = object.node.get(field).and_then(|data| data.entry(key)) {
+                place.2 = k.line();
+                break;
+            }
+        }
+        for said in given::said(checkout, &object.given, &self.patched_from()) {
+            for field in ["stringData", "data"] {
+                match said.at.iter().map(String::as_str).collect::<Vec<_>>()[..] {
+                    [] => {
+                        if let Some((k, _)) = said.node.get(field).and_then(|data| data.entry(key)) {
+                            place = (said.path.clone(), said.offset, k.line());
+                        }
+                    }
+                    [f, k] if f == field && k == key => place = (said.path.clone(), said.offset, said.node.line()),
+                    _ => {}
+                }
+            }
+        }
+        let (path, before, line) = place;
+        // A block text begins on the line after its key; other texts have no lines of their own.
+        let block = has_lines && object.kind == "ConfigMap";
+        Written { path, offset: before + line, line: (!block).then_some(before + line) }
     }
 }

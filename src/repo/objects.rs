@@ -5,6 +5,8 @@
 
 use std::fmt;
 
+use crate::kustomize::given::Given;
+
 use super::charts::Charts;
 use super::document::Node;
 use super::helm_release::HelmRelease;
@@ -46,6 +48,8 @@ pub struct ValuesObject {
     /// Encrypted by SOPS, and no key was at hand: its values are placeholders.
     pub encrypted: bool,
     pub node: Node,
+    /// Files and patches that its data come from.
+    pub given: Vec<Given>,
 }
 
 /// One object as the build gives it, with what SOPS hides decrypted or replaced by placeholders.

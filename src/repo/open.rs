@@ -8,6 +8,7 @@
 use std::collections::{BTreeMap, BTreeSet};
 use std::sync::PoisonError;
 
+use crate::kustomize::given::Given;
 use crate::kustomize::{self, Build, LoadRestrictions, Options, flux};
 use crate::sops::{self, Format, Services, Store};
 
@@ -403,7 +404,7 @@ impl Opening<'_> {
     fn object(&mut self, object: kustomize::Object, owner: &str, encrypted: bool, opaque: bool) {
         let path = object.source.file.trim_start_matches('/').to_owned();
         let place = Place { path, line: (object.source.line as usize).max(1) };
-        let kustomize::Object { api_version, kind, name, namespace, text, .. } = object;
+        let kustomize::Object { api_version, kind, name, namespace, text, given, .. } = object;
         let group = api_version.split('/').next().unwrap_or_default();
         let wanted = match kind.as_str() {
             "HelmRelease" => group == "helm.toolkit.fluxcd.io",
@@ -412,14 +413,21 @@ impl Opening<'_> {
             kind => group == "source.toolkit.fluxcd.io" && SOURCES.contains(&kind),
         };
         if wanted {
-            self.known((&kind, &name, &namespace), &text, &place, opaque);
+            self.known((&kind, &name, &namespace), &text, &place, opaque, given);
         }
         let owner = owner.to_owned();
         self.env.built.push(Built { api_version, kind, name, namespace, place, text, owner, encrypted });
     }
 
     /// Reads an object that has a meaning here.
-    fn known(&mut self, (kind, name, namespace): (&str, &str, &str), text: &str, place: &Place, opaque: bool) {
+    fn known(
+        &mut self,
+        (kind, name, namespace): (&str, &str, &str),
+        text: &str,
+        place: &Place,
+        opaque: bool,
+        given: Vec<Given>,
+    ) {
         let document = document::parse(text.as_bytes()).map_err(|e| format!("line {}: {}", e.line, e.message));
         let document = document.and_then(|mut d| d.pop().ok_or_else(|| "is empty".to_owned()));
         let mut document = match document {
@@ -433,7 +441,7 @@ impl Opening<'_> {
         match kind {
             "HelmRelease" => {
                 let release = HelmRelease::read(&document, place.clone(), name, namespace, &mut self.env.problems);
-                self.env.releases.extend(release);
+                self.env.releases.extend(release.map(|release| HelmRelease { given, ..release }));
             }
             "ConfigMap" | "Secret" => {
                 // A generated Secret may hold a whole encrypted file.
@@ -452,6 +460,7 @@ impl Opening<'_> {
                     place: place.clone(),
                     encrypted: opaque,
                     node: document.root,
+                    given,
                 });
             }
             "Kustomization" => {

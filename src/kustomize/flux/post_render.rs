@@ -232,7 +232,10 @@ fn each(built: Build, change: impl Fn(&str, &Arc<str>) -> Result<Vec<Resource>> 
             let e = Error { file: None, ..e.wrap(format!("post build failed for '{}'", object.name)) };
             e.at(&source.file, source.line)
         })?;
-        changed.into_iter().map(|r| Object::of(&Resource::new(r.node, source.clone()))).collect::<Result<Vec<_>>>()
+        let whole = |r: Resource| {
+            Object::of(&Resource { given: object.given.clone(), ..Resource::new(r.node, source.clone()) })
+        };
+        changed.into_iter().map(whole).collect::<Result<Vec<_>>>()
     });
     let objects = objects.into_iter().collect::<Result<Vec<_>>>()?;
     Ok(Build { objects: objects.into_iter().flatten().collect(), warnings: built.warnings })

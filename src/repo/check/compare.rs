@@ -5,8 +5,7 @@ use std::collections::BTreeMap;
 use super::environments::{Built, View};
 use super::rules;
 use super::suggest::nearest;
-use crate::repo::document::{Kind, Node};
-use crate::repo::files::Checkout;
+use crate::repo::document::Kind;
 use crate::report::Finding;
 
 /// One setting: where, in which environment, of which type.
@@ -25,41 +24,18 @@ pub fn check(view: &View<'_>, builts: &[Built], out: &mut Vec<Finding>) {
     for built in builts {
         for hr in &built.releases {
             let settings = services.entry(hr.name.as_str()).or_default();
-            let mut add = |path: &str, root: &Node| collect(root, &mut Vec::new(), settings, (&built.name, path));
-            for (file, _) in &hr.chart.values_files {
-                let file = Checkout::relative(file).unwrap_or_default();
-                if let Some(document) = view.scan.files.get(&file).and_then(|f| f.documents.first()) {
-                    add(&file, &document.root);
-                }
-            }
-            let inline =
-                view.scan.document(&hr.place.path, hr.place.line).and_then(|d| super::scan::at(d, &["spec", "values"]));
-            if let Some(values) = inline {
-                add(&hr.place.path, values);
+            for layer in built.environment.written_layers(view.checkout, hr).iter().filter(|layer| !layer.secret) {
+                layer.walk(&mut |keys, line, kind| {
+                    let setting = Setting { environment: built.name.clone(), path: layer.path.clone(), line, kind };
+                    settings.entry(keys.to_vec()).or_default().push(setting);
+                    keys.len() < DEPTH
+                });
             }
         }
     }
     for settings in services.values() {
         types(settings, out);
         cases(settings, out);
-    }
-}
-
-fn collect(
-    node: &Node,
-    keys: &mut Vec<String>,
-    into: &mut BTreeMap<Vec<String>, Vec<Setting>>,
-    (environment, path): (&str, &str),
-) {
-    for (key, value) in node.entries() {
-        keys.push(key.as_str().unwrap_or_default().to_owned());
-        let setting =
-            Setting { environment: environment.into(), path: path.into(), line: key.line(), kind: value.kind() };
-        into.entry(keys.clone()).or_default().push(setting);
-        if keys.len() < DEPTH {
-            collect(value, keys, into, (environment, path));
-        }
-        keys.pop();
     }
 }
 

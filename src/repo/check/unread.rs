@@ -11,8 +11,7 @@ use regex::Regex;
 use super::environments::{Built, View, chart_path};
 use super::rules;
 use crate::chart::Chart;
-use crate::repo::document::Node;
-use crate::repo::files::Checkout;
+use crate::repo::Layer;
 use crate::report::Finding;
 
 static NAMED: LazyLock<Option<Regex>> = LazyLock::new(|| Regex::new(r"\.Values((?:\.[A-Za-z_][A-Za-z0-9_]*)*)").ok());
@@ -58,6 +57,12 @@ fn reads(chart: &Chart) -> Reads {
 }
 
 impl Reads {
+    /// Whether parts of a value are read, and others may not be.
+    fn in_part(&self, path: &[String]) -> bool {
+        let exact = self.all || self.paths.iter().any(|p| path.starts_with(p));
+        !exact && self.has(path) && path.len() < DEPTH
+    }
+
     fn has(&self, path: &[String]) -> bool {
         self.all || self.paths.iter().any(|p| p.starts_with(path) || path.starts_with(p))
     }
@@ -74,35 +79,19 @@ pub fn check(view: &View<'_>, builts: &[Built], out: &mut Vec<Finding>) {
                 .entry(path.clone())
                 .or_insert_with(|| view.checkout.chart(&path, &mut Vec::new()).ok().map(|c| reads(&c)));
             let Some(reads) = reads else { continue };
-            let mut look = |file: &str, root: &Node| {
-                walk(
-                    root,
-                    &mut Vec::new(),
-                    &mut |keys, line| {
-                        let entry = unread
-                            .entry((file.to_owned(), line))
-                            .or_insert_with(|| (keys.join("."), Vec::new(), false));
-                        entry.1.push(built.name.clone());
-                        entry.2 |= reads.has(keys);
-                    },
-                    reads,
-                );
+            let mut look = |layer: &Layer| {
+                layer.walk(&mut |keys, line, _| {
+                    let entry =
+                        unread.entry((layer.path.clone(), line)).or_insert_with(|| (keys.join("."), Vec::new(), false));
+                    entry.1.push(built.name.clone());
+                    entry.2 |= reads.has(keys);
+                    reads.in_part(keys)
+                });
             };
-            for (file, _) in &hr.chart.values_files {
-                let file = Checkout::relative(file).unwrap_or_default();
-                if file.starts_with(&format!("{path}/")) {
-                    // The chart's own defaults are its business.
-                    continue;
-                }
-                if let Some(document) = view.scan.files.get(&file).and_then(|f| f.documents.first()) {
-                    look(&file, &document.root);
-                }
-            }
-            let inline =
-                view.scan.document(&hr.place.path, hr.place.line).and_then(|d| super::scan::at(d, &["spec", "values"]));
-            if let Some(values) = inline {
-                look(&hr.place.path, values);
-            }
+            // The chart's own files are its business, and names within Secrets are not told.
+            let own = format!("{path}/");
+            let layers = built.environment.written_layers(view.checkout, hr);
+            layers.iter().filter(|layer| !layer.secret && !layer.path.starts_with(&own)).for_each(&mut look);
         }
     }
     for ((path, line), (keys, mut environments, read)) in unread {
@@ -114,18 +103,5 @@ pub fn check(view: &View<'_>, builts: &[Built], out: &mut Vec<Finding>) {
         let finding = Finding::new(&rules::VALUES_UNREAD, path, line, format!("no template reads {keys}"));
         let fix = "remove it, or correct its name: the chart's templates and values.yaml show what there is";
         out.push(Finding { environments, ..finding.with_fix(fix) });
-    }
-}
-
-/// Visits the outermost keys that are not read, and every key that is read in part.
-fn walk(node: &Node, keys: &mut Vec<String>, visit: &mut dyn FnMut(&[String], usize), reads: &Reads) {
-    for (key, value) in node.entries() {
-        keys.push(key.as_str().unwrap_or_default().to_owned());
-        let exact = reads.all || reads.paths.iter().any(|p| keys.starts_with(p));
-        visit(keys, key.line());
-        if !exact && reads.has(keys) && keys.len() < DEPTH {
-            walk(value, keys, visit, reads);
-        }
-        keys.pop();
     }
 }

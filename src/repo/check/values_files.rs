@@ -6,7 +6,6 @@ use super::environments::{Built, View, chart_path};
 use super::rules;
 use super::scan::{Role, parent};
 use super::suggest::nearest;
-use crate::repo::document::Node;
 use crate::repo::files::Checkout;
 use crate::repo::{Environment, HelmRelease};
 use crate::report::Finding;
@@ -134,7 +133,7 @@ pub fn schema_findings(view: &View<'_>, env: &Environment, hr: &HelmRelease, lis
         let Some((pointer, message)) = rest.split_once("': ") else { continue };
         any = true;
         let steps: Vec<&str> = pointer.split('/').filter(|s| !s.is_empty()).collect();
-        let (path, at) = place_of(view, hr, &steps);
+        let (path, at) = place_of(view, env, hr, &steps);
         let shown = if steps.is_empty() { "the values".to_owned() } else { steps.join(".") };
         let text = format!("HelmRelease {}: {shown}: {message}", hr.name);
         let fix = format!("correct the value: {}/values.schema.json refuses it", chart_path(hr));
@@ -147,30 +146,10 @@ pub fn schema_findings(view: &View<'_>, env: &Environment, hr: &HelmRelease, lis
     }
 }
 
-/// Where a value is set last: inline, in a values file, or nowhere.
-fn place_of(view: &View<'_>, hr: &HelmRelease, steps: &[&str]) -> (String, usize) {
-    let follow = |root: &Node, steps: &[&str]| -> Option<usize> {
-        let mut at = root;
-        let mut line = None;
-        for step in steps {
-            let (key, value) = at.entry(step)?;
-            line = Some(key.line());
-            at = value;
-        }
-        line
-    };
-    let inline: Vec<&str> = ["spec", "values"].into_iter().chain(steps.iter().copied()).collect();
-    if let Some(root) = view.scan.document(&hr.place.path, hr.place.line)
-        && let Some(line) = follow(root, &inline)
-    {
-        return (hr.place.path.clone(), line);
-    }
-    for (path, _) in hr.chart.values_files.iter().rev() {
-        let file = clean(path);
-        let found = view.scan.files.get(&file).and_then(|f| f.documents.first()).and_then(|d| follow(&d.root, steps));
-        if let Some(line) = found {
-            return (file, line);
-        }
-    }
-    (hr.place.path.clone(), hr.place.line)
+/// Where a value is set last, if it is set in the repository.
+fn place_of(view: &View<'_>, env: &Environment, hr: &HelmRelease, steps: &[&str]) -> (String, usize) {
+    let path: Vec<String> = steps.iter().map(|s| (*s).to_owned()).collect();
+    let layers = env.written_layers(view.checkout, hr);
+    let place = layers.iter().rev().filter(|_| !path.is_empty()).find_map(|layer| layer.place(&path));
+    place.map_or_else(|| (hr.place.path.clone(), hr.place.line), |place| (place.path, place.line))
 }

@@ -21,7 +21,8 @@ use crate::value::{Heap, Str, Value};
 use super::charts::Location;
 use super::files::Checkout;
 use super::helm_release::HelmRelease;
-use super::layers::{Layer, Origin};
+use super::layer::Origin;
+use super::layers::Layers;
 use super::objects::{Environment, Problem};
 use super::post_render::{self, StepLines};
 use super::render::Settings;
@@ -40,7 +41,7 @@ pub struct Traced {
     pub chart: Chart,
     /// Files that no template engine of Go's printed, and CRDs: path → text.
     pub others: BTreeMap<String, Vec<u8>>,
-    pub layers: Vec<Layer>,
+    pub layers: Layers,
     pub steps: Vec<PostRenderer>,
     pub step_lines: Vec<StepLines>,
     pub strategy: Strategy,
@@ -166,7 +167,7 @@ impl Traced {
             heap: st.heap,
             chart: release.chart,
             others,
-            layers: Vec::new(),
+            layers: Layers::default(),
             steps: Vec::new(),
             step_lines: Vec::new(),
             strategy: Strategy::default(),
@@ -390,12 +391,12 @@ impl Traced {
             let is_set = value.is_some();
             return Some(Used { key, value, is_set, secret: false, layers, condition });
         }
-        let mut layers: Vec<Origin> = self.layers.iter().filter_map(|l| l.get(rest)).collect();
+        let mut layers = self.layers.origins(rest);
         // What is global reaches subcharts by another way.
         if layers.is_empty()
             && let Some(at) = rest.iter().position(|k| k == "global").filter(|at| *at > 0)
         {
-            layers = self.layers.iter().filter_map(|l| l.get(rest.get(at..).unwrap_or_default())).collect();
+            layers = self.layers.origins(rest.get(at..).unwrap_or_default());
         }
         let now = self.trace.value(&self.heap, path).filter(|v| !v.is_nil());
         // Of a map that was read as a whole nobody knows which part went where.

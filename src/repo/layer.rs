@@ -1,0 +1,146 @@
+//! One source of a release's values, and what it says of a key, with file and line.
+
+use crate::chart::Chart;
+use crate::sops::mask::is_placeholder;
+
+use super::document::{self, Kind, Node};
+use super::mask::Masker;
+use super::objects::Place;
+use super::secrets;
+
+/// One source of values.
+#[derive(Clone, Debug)]
+pub struct Layer {
+    /// `values file`, `ConfigMap web-values`, `HelmRelease`
+    pub what: String,
+    /// The file; empty if it is not in this repository.
+    pub path: String,
+    /// The line that the layer's first line has in its file, less one.
+    pub(super) offset: usize,
+    /// Where the lines of the text are not those of the file.
+    pub(super) line: Option<usize>,
+    pub(super) root: Node,
+    /// What all keys of the layer begin with.
+    pub(super) prefix: Vec<String>,
+    pub secret: bool,
+    /// The file is encrypted with SOPS.
+    pub(super) encrypted: bool,
+}
+
+/// Keys from the outermost on, a line, the kind of the value; whether to go on below.
+pub(super) type Visit<'v> = dyn FnMut(&[String], usize, Kind) -> bool + 'v;
+
+/// A layer that sets a key.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Origin {
+    pub what: String,
+    /// `FILE:LINE`, or the layer's name.
+    pub place: String,
+    /// The value as written; nothing for maps, lists and secrets.
+    pub value: Option<String>,
+    pub secret: bool,
+}
+
+impl Layer {
+    /// A values file. `None` for a text that is no document.
+    pub fn file(what: impl Into<String>, path: impl Into<String>, text: &[u8]) -> Option<Self> {
+        let root = document::parse(text).ok()?.into_iter().next()?.root;
+        let (what, path) = (what.into(), path.into());
+        let encrypted = secrets::is_encrypted(&path, text);
+        Some(Self { what, path, offset: 0, line: None, root, prefix: Vec::new(), secret: false, encrypted })
+    }
+
+    /// The defaults of a chart's subcharts, the deepest first, and then its own if `with_own`. `dir` is the chart's directory with a slash behind it;
+    /// nothing for a chart that comes as an archive.
+    pub fn of_chart(chart: &Chart, dir: Option<&str>, with_own: bool, is_file: &dyn Fn(&str) -> bool) -> Vec<Self> {
+        let mut out = Vec::new();
+        for child in &chart.dependencies {
+            let below = dir.map(|d| format!("{d}charts/{}/", child.name()));
+            let mut layers = Self::of_chart(child, below.as_deref(), true, is_file);
+            layers.iter_mut().for_each(|l| l.prefix.insert(0, child.name().to_owned()));
+            out.append(&mut layers);
+        }
+        let own = chart.raw.iter().find(|f| f.name == "values.yaml").filter(|_| with_own);
+        let path = dir.map(|d| format!("{d}values.yaml")).filter(|p| is_file(p)).unwrap_or_default();
+        out.extend(own.and_then(|f| Self::file(format!("chart {} values.yaml", chart.name()), path, &f.data)));
+        out
+    }
+
+    /// Tells a masker what must not be shown, if the layer is a secret: also one that lies in clear in the repository.
+    pub fn hide_in(&self, masker: &mut Masker) {
+        fn leaves(node: &Node, masker: &mut Masker) {
+            if let Some(text) = node.as_str().filter(|t| !is_placeholder(t)) {
+                masker.learn_text(text);
+            }
+            node.items().iter().for_each(|n| leaves(n, masker));
+            node.entries().iter().for_each(|(_, n)| leaves(n, masker));
+        }
+        if self.secret {
+            leaves(&self.root, masker);
+        }
+    }
+
+    /// Visits the keys of the layer from the outermost inwards, with the file's line and the kind of the value; below one for which `visit`
+    /// says so.
+    pub(super) fn walk(&self, visit: &mut Visit<'_>) {
+        let mut keys = Vec::new();
+        for (i, key) in self.prefix.iter().enumerate() {
+            keys.push(key.clone());
+            let kind = if i + 1 < self.prefix.len() { Kind::Map } else { self.root.kind() };
+            if !visit(&keys, self.line.unwrap_or(self.root.line() + self.offset), kind) {
+                return;
+            }
+        }
+        self.walk_below(&self.root, &mut keys, visit);
+    }
+
+    fn walk_below(&self, node: &Node, keys: &mut Vec<String>, visit: &mut Visit<'_>) {
+        for (key, value) in node.entries() {
+            let name = key.as_str().unwrap_or_default();
+            // What SOPS writes of itself is no value.
+            if self.encrypted && keys.is_empty() && name == "sops" {
+                continue;
+            }
+            keys.push(name.to_owned());
+            if visit(keys, self.line.unwrap_or(key.line() + self.offset), value.kind()) {
+                self.walk_below(value, keys, visit);
+            }
+            keys.pop();
+        }
+    }
+
+    /// Where the layer sets a key: the node, and the line in the layer's file.
+    fn find(&self, path: &[String]) -> Option<(&Node, usize)> {
+        let rest = match path.strip_prefix(&self.prefix[..]) {
+            Some(rest) => rest,
+            None if self.prefix.starts_with(path) => &[],
+            None => return None,
+        };
+        let mut at = &self.root;
+        let mut line = self.root.line();
+        for key in rest {
+            match at.entry(key) {
+                Some((k, v)) => (line, at) = (k.line(), v),
+                None => {
+                    at = key.parse::<usize>().ok().and_then(|i| at.items().get(i))?;
+                    line = at.line();
+                }
+            }
+        }
+        Some((at, self.line.unwrap_or(line + self.offset)))
+    }
+
+    /// The file and line where the layer sets a key.
+    pub(super) fn place(&self, path: &[String]) -> Option<Place> {
+        let (_, line) = self.find(path)?;
+        Some(Place { path: self.path.clone(), line })
+    }
+
+    /// What this layer says of a key.
+    pub fn get(&self, path: &[String]) -> Option<Origin> {
+        let (at, line) = self.find(path)?;
+        let place = if self.path.is_empty() { self.what.clone() } else { format!("{}:{line}", self.path) };
+        let value = at.as_str().map(String::from).filter(|_| !self.secret);
+        Some(Origin { what: self.what.clone(), place, value, secret: self.secret })
+    }
+}
