@@ -68,6 +68,8 @@ fn near_the_limit_of_memory_it_ends_in_good_order() {
             .arg("--oom-watch-memory-threshold=90")
             .args(more)
             .env("RUNTIME_NAMESPACE", w.name())
+            .env_remove("PINTLE_LOG")
+            .env_remove("PINTLE_LOG_FILE")
             .stdout(Stdio::null())
             .stderr(Stdio::piped());
         command.spawn().unwrap()

@@ -153,6 +153,8 @@ fn a_collector_gets_the_steps_of_a_reconciliation_and_no_secret() {
         .env("OTEL_EXPORTER_OTLP_ENDPOINT", &address)
         .env("OTEL_EXPORTER_OTLP_HEADERS", "authorization=Bearer of-the-collector")
         .env("OTEL_BSP_SCHEDULE_DELAY", "200")
+        .env_remove("PINTLE_LOG")
+        .env_remove("PINTLE_LOG_FILE")
         .stdout(Stdio::null())
         .stderr(Stdio::piped())
         .spawn()
