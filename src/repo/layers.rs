@@ -163,6 +163,21 @@ impl Environment {
         (written, built)
     }
 
+    /// The line of the overlay that gives a release's chart its version, if one does.
+    pub(super) fn version_given(&self, checkout: &Checkout, hr: &HelmRelease) -> Option<(String, usize)> {
+        let said = given::said(checkout, &hr.given, &self.patched_from());
+        let versions = said.into_iter().filter_map(|said| said.below(&["spec", "chart", "spec"]));
+        let lines = versions.filter_map(|said| {
+            let line = match &said.at[..] {
+                [] => said.node.entry("version")?.0.line(),
+                [key] if key == "version" => said.node.line(),
+                _ => return None,
+            };
+            Some((said.path, said.offset + line))
+        });
+        lines.last()
+    }
+
     /// Files in which patches may stand that no kustomization holds: those of Flux's Kustomizations.
     fn patched_from(&self) -> Vec<String> {
         let flux = |o: &&Built| o.kind == "Kustomization" && o.api_version.starts_with("kustomize.toolkit.fluxcd.io/");

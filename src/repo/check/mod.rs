@@ -106,7 +106,6 @@ pub fn check(checkout: &Checkout, options: &Options<'_>) -> Result<Outcome, Stri
     files::objects(&scan, &known, &renamed, &mut out);
     files::secrets(checkout, options.keys, &mut out)?;
     kustomizations::check(&scan, &mut out);
-    sources::check(&scan, checkout, &mut out);
     charts::check(&scan, checkout, &mut out);
     let settings = super::Settings { capabilities, limits: options.limits };
     let view = environments::View { scan: &scan, checkout, known: &known, renamed: &renamed, settings: &settings };
@@ -116,6 +115,7 @@ pub fn check(checkout: &Checkout, options: &Options<'_>) -> Result<Outcome, Stri
     if built.is_empty() {
         environments::none(&view, &mut out);
     }
+    sources::check(&scan, checkout, &built, &mut out);
     for environment in &built {
         references::check(&view, environment, &mut out);
         workloads::check(environment, &mut out);

@@ -1,12 +1,16 @@
 //! Sources that may give something else tomorrow than today, and connections that anyone can change.
 
+use std::collections::BTreeSet;
+
+use super::environments::Built;
 use super::rules;
 use super::scan::{Scan, at, text};
 use crate::repo::document::Node;
 use crate::repo::files::Checkout;
 use crate::report::Finding;
 
-pub fn check(scan: &Scan, checkout: &Checkout, out: &mut Vec<Finding>) {
+pub fn check(scan: &Scan, checkout: &Checkout, builts: &[Built], out: &mut Vec<Finding>) {
+    let given = patched(checkout, builts, out);
     for (file, node) in scan.objects() {
         let api = text(node, "apiVersion");
         let Some(spec) = node.get("spec") else { continue };
@@ -14,7 +18,9 @@ pub fn check(scan: &Scan, checkout: &Checkout, out: &mut Vec<Finding>) {
             out.push(Finding::new(rule, file.path.clone(), n.line(), message).with_fix(fix));
         };
         if api.starts_with("helm.toolkit.fluxcd.io/") && text(node, "kind") == "HelmRelease" {
-            release(spec, &mut say);
+            if !given.contains(&(file.path.clone(), node.line())) {
+                release(spec, &mut say);
+            }
             continue;
         }
         if !api.starts_with("source.toolkit.fluxcd.io/") {
@@ -59,6 +65,42 @@ pub fn check(scan: &Scan, checkout: &Checkout, out: &mut Vec<Finding>) {
     }
 }
 
+/// Judges the versions that overlays give to releases; and the places of the releases that have theirs from overlays everywhere.
+fn patched(checkout: &Checkout, builts: &[Built], out: &mut Vec<Finding>) -> BTreeSet<(String, usize)> {
+    let (mut given, mut own) = (BTreeSet::new(), BTreeSet::new());
+    for built in builts {
+        for hr in &built.releases {
+            let place = (hr.place.path.clone(), hr.place.line);
+            let Some((path, line)) = built.environment.version_given(checkout, hr) else {
+                own.insert(place);
+                continue;
+            };
+            given.insert(place);
+            if hr.chart.source.kind == "HelmRepository"
+                && let Some(message) = takes_any(&hr.chart.version)
+            {
+                out.push(
+                    Finding::new(&rules::SOURCE_UNPINNED, path, line, message)
+                        .with_fix(VERSION_FIX)
+                        .in_environment(&built.name),
+                );
+            }
+        }
+    }
+    given.retain(|place| !own.contains(place));
+    given
+}
+
+/// What is said of a version or range that has no upper end.
+fn takes_any(range: &str) -> Option<String> {
+    let range = range.trim();
+    let open = range.starts_with('>') && !range.contains(['<', ' ', ',']);
+    let any = matches!(range, "" | "*" | "x" | "X" | "latest") || open;
+    any.then(|| format!("the version {range:?} takes whatever is newest"))
+}
+
+const VERSION_FIX: &str = "write a version, or a range that ends: 1.4.2, ~1.4";
+
 /// A HelmRelease's chart from a repository of charts.
 fn release(spec: &Node, say: &mut impl FnMut(&'static crate::report::Rule, &Node, String, &str)) {
     if let Some(chart) = at(spec, &["chart", "spec"])
@@ -72,17 +114,14 @@ fn version(chart: &Node, say: &mut impl FnMut(&'static crate::report::Rule, &Nod
     if at(chart, &["sourceRef", "kind"]).and_then(Node::as_str).is_some_and(|k| k != "HelmRepository") {
         return;
     }
-    let fix = "write a version, or a range that ends: 1.4.2, ~1.4";
     match chart.get("version") {
         None => {
             let place = chart.get("chart").unwrap_or(chart);
-            say(&rules::SOURCE_UNPINNED, place, "the chart has no version: the newest is taken".into(), fix);
+            say(&rules::SOURCE_UNPINNED, place, "the chart has no version: the newest is taken".into(), VERSION_FIX);
         }
         Some(v) => {
-            let range = v.as_str().unwrap_or_default().trim();
-            let open = range.starts_with('>') && !range.contains(['<', ' ', ',']);
-            if matches!(range, "" | "*" | "x" | "X" | "latest") || open {
-                say(&rules::SOURCE_UNPINNED, v, format!("the version {range:?} takes whatever is newest"), fix);
+            if let Some(message) = takes_any(v.as_str().unwrap_or_default()) {
+                say(&rules::SOURCE_UNPINNED, v, message, VERSION_FIX);
             }
         }
     }
