@@ -133,6 +133,10 @@ impl Node {
         self.entries().iter().find(|(k, _)| k.as_str() == Some(key))
     }
 
+    pub(super) const fn null() -> Self {
+        Self { line: 1, value: Content::Null, kind: Kind::Null }
+    }
+
     /// A text that stands for itself.
     pub(super) fn scalar(text: impl Into<String>, line: usize) -> Self {
         Self { line, value: Content::Scalar(text.into()), kind: Kind::Text }

@@ -6,6 +6,7 @@
 //!
 //! What is not understood yet is never passed over: it becomes a [`Problem`] with file and line, and nothing is printed for that release.
 
+mod artifact;
 pub mod bump;
 mod charts;
 pub mod check;

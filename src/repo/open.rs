@@ -12,6 +12,7 @@ use crate::kustomize::given::Given;
 use crate::kustomize::{self, Build, LoadRestrictions, Options, flux};
 use crate::sops::{self, Format, Services, Store};
 
+use super::artifact::{self, Artifact, Generator, Output};
 use super::document::{self, Document, Node};
 use super::files::Checkout;
 use super::flux_kustomization::FluxKustomization;
@@ -125,8 +126,15 @@ impl Environment {
     pub(super) fn open_tree(&mut self, checkout: &Checkout, tree: &dyn kustomize::Tree, keys: Option<&Services<'_>>) {
         let options = Options { load_restrictions: LoadRestrictions::None, ..Options::default() };
         let root = format!("/{}", self.dir);
-        let mut opening =
-            Opening { env: self, checkout, keys, sources: BTreeMap::new(), waiting: Vec::new(), applied: Vec::new() };
+        let mut opening = Opening {
+            env: self,
+            checkout,
+            keys,
+            sources: BTreeMap::new(),
+            waiting: Vec::new(),
+            applied: Vec::new(),
+            generators: Vec::new(),
+        };
         let built = opening.decrypting(tree, |tree| kustomize::build(tree, &root, &options));
         opening.take(built, &root, None);
         opening.follow();
@@ -143,6 +151,7 @@ struct Opening<'o> {
     waiting: Vec<FluxKustomization>,
     /// Where all of them, built or not, take their directories from: kind, name and namespace of the source.
     applied: Vec<(SourceId, String)>,
+    generators: Vec<Generator>,
 }
 
 /// Kind, namespace and name of a source.
@@ -209,6 +218,9 @@ impl Opening<'_> {
             Ok(path) => path,
             Err(e) => return self.problem(at, format!("path: {e}")),
         };
+        if let Some((generator, output)) = self.generator(k) {
+            return self.compose(k, &path, &generator, &output);
+        }
         if matches!(k.source.kind.as_str(), "Bucket" | "ExternalArtifact") {
             // It may be made of this repository, so nothing can be said of what changes in it.
             let place = Place { path: k.place.path.clone(), line: k.source.line };
@@ -245,6 +257,17 @@ impl Opening<'_> {
             );
             return self.problem(at, message);
         }
+        self.apply(k, self.checkout, &path, None);
+    }
+
+    /// Builds a directory that a Kustomization names, of the checkout or of an artifact.
+    fn apply(
+        &mut self,
+        k: &FluxKustomization,
+        tree: &dyn kustomize::Tree,
+        path: &str,
+        artifact: Option<&Artifact<'_>>,
+    ) {
         let Some((variables, secret)) = self.variables(k) else { return };
         if k.suspended {
             self.env
@@ -252,10 +275,61 @@ impl Opening<'_> {
                 .push(format!("{}: Kustomization {} is suspended: Flux applies no change of it", k.place, k.name));
         }
         let root = format!("/{path}");
-        let checkout = self.checkout;
-        let built = self.decrypting(checkout, |tree| k.overlay.build(tree, &root));
+        let built = self.decrypting(tree, |tree| k.overlay.build(tree, &root));
+        let built = match artifact {
+            Some(artifact) => artifact.told(built),
+            None => built,
+        };
         let substitution = flux::Substitution { variables, secret, always: k.always, ..flux::Substitution::default() };
         self.take(built, &root, Some((k, substitution)));
+    }
+
+    /// The generator of the artifact that a Kustomization takes its directory from, and the artifact.
+    fn generator(&self, k: &FluxKustomization) -> Option<(Generator, Output)> {
+        if k.source.kind != "ExternalArtifact" {
+            return None;
+        }
+        let (_, namespace, name) = source_id(k);
+        let mut own = self.generators.iter().filter(|g| g.namespace == namespace);
+        own.find_map(|g| Some((g.clone(), g.output(&name)?.clone())))
+    }
+
+    /// Builds a directory of an artifact that is made of this repository.
+    fn compose(&mut self, k: &FluxKustomization, path: &str, generator: &Generator, output: &Output) {
+        let at = |line: usize| Place { path: generator.place.path.clone(), line };
+        for source in generator.sources_of(output) {
+            if !self.is_this(source) {
+                let place = at(source.line);
+                let message = format!(
+                    "Kustomization {} is not built: its artifact {} is made of {} {}, which is not this checkout",
+                    k.name, output.name, source.kind, source.name
+                );
+                self.env.warnings.push(format!("{place}: {message}"));
+                return self.env.elsewhere.push(Problem { place, message });
+            }
+        }
+        match Artifact::new(self.checkout, generator, output) {
+            Ok(artifact) => {
+                let found = kustomize::Tree::resolve(&artifact, &format!("/{path}"));
+                if !matches!(found, Some((_, kustomize::Entry::Directory))) {
+                    let place = Place { path: k.place.path.clone(), line: k.path_line };
+                    return self
+                        .problem(place, format!("path: {} is not a directory of artifact {}", k.path, output.name));
+                }
+                self.apply(k, &artifact, path, Some(&artifact));
+            }
+            Err((line, why)) => self.problem(at(line), why),
+        }
+    }
+
+    /// Whether a generator's source is this repository: one that is not among the environment's objects (Flux was installed with it), has the
+    /// checkout's own address, or is one that directories here are taken from.
+    fn is_this(&self, source: &artifact::Source) -> bool {
+        let Some(object) = self.env.source(&source.kind, &source.name, Some(&source.namespace)) else { return true };
+        let id = (source.kind.clone(), source.namespace.clone(), source.name.clone());
+        let here = |path: &str| path == self.env.dir || !path.is_empty() && self.checkout.is_dir(path);
+        source.kind == "GitRepository" && super::charts::is_remote_of(object, self.checkout)
+            || self.applied.iter().any(|(of, path)| *of == id && here(path))
     }
 
     /// Why a Kustomization can't be built from this checkout: its directory lies in an artifact that is made of something else.
@@ -410,6 +484,7 @@ impl Opening<'_> {
             "HelmRelease" => group == "helm.toolkit.fluxcd.io",
             "ConfigMap" | "Secret" => api_version == "v1",
             "Kustomization" => group == "kustomize.toolkit.fluxcd.io",
+            "ArtifactGenerator" => group == artifact::GROUP,
             kind => group == "source.toolkit.fluxcd.io" && SOURCES.contains(&kind),
         };
         if wanted {
@@ -473,6 +548,9 @@ impl Opening<'_> {
                     self.applied.push((source_id(k), path));
                 }
                 self.waiting.extend(found);
+            }
+            "ArtifactGenerator" => {
+                self.generators.push(Generator::read(&document.root, place.clone(), namespace));
             }
             _ => self.env.sources.push(SourceObject {
                 kind: kind.into(),

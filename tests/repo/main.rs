@@ -1,5 +1,6 @@
 //! The deployment repository: bump against real Git repositories, SOPS beside the real sops, secrets compared without being shown.
 
+mod artifacts;
 mod build;
 mod bump;
 mod canaries;
