@@ -235,6 +235,7 @@ impl Opening<'_> {
             self.env.warnings.push(format!("{place}: {message}"));
             return self.env.elsewhere.push(Problem { place, message });
         }
+        let path = self.in_checkout(k, path);
         if path == self.env.dir {
             // The object that applies this very directory, as `flux bootstrap` makes it.
             if !k.plain {
@@ -258,6 +259,23 @@ impl Opening<'_> {
             return self.problem(at, message);
         }
         self.apply(k, self.checkout, &path, None);
+    }
+
+    /// The path in the checkout. An OCIRepository may hold a directory of the repository alone (`flux push artifact --path=deploy`): what is not
+    /// at the root is looked for beside what the environment lies in.
+    fn in_checkout(&self, k: &FluxKustomization, path: String) -> String {
+        if k.source.kind != "OCIRepository" || self.checkout.is_dir(&path) {
+            return path;
+        }
+        let mut above = self.env.dir.as_str();
+        while let Some((dir, _)) = above.rsplit_once('/') {
+            let there = if path.is_empty() { dir.to_owned() } else { format!("{dir}/{path}") };
+            if self.checkout.is_dir(&there) {
+                return there;
+            }
+            above = dir;
+        }
+        path
     }
 
     /// Builds a directory that a Kustomization names, of the checkout or of an artifact.

@@ -307,6 +307,20 @@ fn artifacts_that_others_make_are_not_supported_and_named() {
     }
 }
 
+/// An OCI artifact is often made of one directory of a repository: paths count from there.
+#[test]
+fn an_artifact_may_be_a_directory_of_the_repository() {
+    let f = Folder::new();
+    f.write("k8s/clusters/prod/apps.yaml", kustomization("apps", "{kind: OCIRepository, name: flux-system}", "./apps"));
+    f.write("k8s/apps/config.yaml", "apiVersion: v1\nkind: ConfigMap\nmetadata:\n  name: here\n  namespace: shop\n");
+    let (ok, out, err) = build(&f, &["prod"]);
+    assert!(ok && out.contains("name: here"), "{err}");
+    // A Git repository comes whole.
+    f.write("k8s/clusters/prod/apps.yaml", kustomization("apps", "{kind: GitRepository, name: flux-system}", "./apps"));
+    let (ok, _, err) = build(&f, &["prod"]);
+    assert!(!ok && err.contains("./apps is not a directory of this repository"), "{err}");
+}
+
 /// An environment without releases is one: its objects are what is applied. Variables have no type before Flux expands them.
 #[test]
 fn an_environment_of_plain_objects_is_built() {
