@@ -307,6 +307,18 @@ fn artifacts_that_others_make_are_not_supported_and_named() {
     }
 }
 
+/// Documents with an apiVersion and a kind that are no Kubernetes objects.
+#[test]
+fn configuration_of_others_is_not_judged() {
+    let f = flux();
+    f.write("talos/disk.yaml", "apiVersion: v1alpha1\nkind: VolumeConfig\nname: EPHEMERAL\n");
+    f.write("kubeconfig.yaml", "apiVersion: v1\nkind: Config\nclusters: []\n");
+    f.write("wrong.yaml", "apiVersion: v1beta1\nkind: Deployment\nmetadata:\n  name: x\n");
+    let (_, text) = check(&f, &[]);
+    assert!(!text.contains("talos/") && !text.contains("kubeconfig.yaml"), "{text}");
+    assert!(text.contains("wrong.yaml:1: error: Kubernetes has no v1beta1 Deployment"), "{text}");
+}
+
 /// An OCI artifact is often made of one directory of a repository: paths count from there.
 #[test]
 fn an_artifact_may_be_a_directory_of_the_repository() {

@@ -60,6 +60,9 @@ pub fn judge(node: &Node, known: &Known<'_>) -> Vec<Judgement> {
         say(&rules::KUBE_MANIFEST, "", format!("an object without {missing}"), format!("add {missing}"));
         return out;
     }
+    if is_foreign(api, kind) {
+        return out;
+    }
     if let Some((_, instead)) = FLUX_GONE.iter().find(|(gone, _)| *gone == api) {
         let message = format!("{api} is not served any more");
         say(&rules::FLUX_API, "apiVersion", message, format!("write {instead}"));
@@ -117,6 +120,13 @@ pub fn judge_name(node: &Node) -> Vec<Judgement> {
     let mut out = Vec::new();
     name(node, text(node, "kind"), &mut out);
     out
+}
+
+/// Others write `apiVersion` and `kind`, too, without a group: a kubeconfig, documents of Talos' machine configuration. Kubernetes' own
+/// objects without a group are all v1.
+fn is_foreign(api: &str, kind: &str) -> bool {
+    let bare = !api.contains('/') && (api != "v1" || kind == "Config");
+    bare && Schemas::kubernetes().api_versions(kind).next().is_none()
 }
 
 fn unknown(api: &str, kind: &str, known: &Known<'_>, say: &mut impl FnMut(&'static Rule, &str, String, String)) {
