@@ -32,6 +32,7 @@ mod open;
 mod post_render;
 mod render;
 mod render_all;
+mod roots;
 #[cfg(test)]
 mod scratch;
 pub mod secrets;

@@ -20,6 +20,7 @@ use super::generated::{self, Generated};
 use super::helm_release::HelmRelease;
 use super::mask::Masker;
 use super::objects::{Built, Environment, Place, Problem, SourceObject, ValuesObject};
+use super::roots;
 use super::sops_tree::{self, Decrypting};
 
 /// Where environments lie in the layout of this project.
@@ -55,12 +56,16 @@ impl Environment {
         format!("{} or {}", ROOTS[..ROOTS.len() - 1].join(", "), ROOTS[ROOTS.len() - 1])
     }
 
-    /// The names of a repository's environments.
+    /// The names of a repository's environments; without a directory of environments the paths of those that Flux's Kustomizations tell of.
     ///
     /// # Errors
-    /// There is no directory of environments.
+    /// There are none to be found.
     pub fn names(checkout: &Checkout) -> Result<Vec<String>, String> {
-        let names = checkout.list(Self::root(checkout)?)?;
+        let root = match Self::root(checkout) {
+            Ok(root) => root,
+            Err(e) => return Some(roots::found(checkout)).filter(|found| !found.is_empty()).ok_or(e),
+        };
+        let names = checkout.list(root)?;
         let names = names.iter().filter_map(|n| n.strip_suffix('/'));
         Ok(names.filter(|n| !n.starts_with('.')).map(String::from).collect())
     }
@@ -76,7 +81,13 @@ impl Environment {
                 return Ok(path);
             }
         }
-        let root = Self::root(checkout)?;
+        let root = match Self::root(checkout) {
+            Ok(root) => root,
+            Err(e) => {
+                let known = Some(roots::found(checkout)).filter(|found| !found.is_empty()).ok_or(e)?;
+                return Err(format!("no environment {name}: there are {}", known.join(", ")));
+            }
+        };
         let dir = format!("{root}/{name}");
         if name.is_empty() || name.contains(['/', '\\']) || name.starts_with('.') || !checkout.is_dir(&dir) {
             let known = Self::names(checkout)?;

@@ -200,23 +200,45 @@ fn check(f: &Folder, args: &[&str]) -> (i32, String) {
 #[test]
 fn a_check_says_where_it_looked_for_environments() {
     let f = Folder::new();
-    f.write("flux/cluster/apps.yaml", kustomization("apps", "{kind: GitRepository, name: flux-system}", "./apps"));
-    f.write("apps/shop/web/ks.yaml", kustomization("shop", "{kind: GitRepository, name: flux-system}", "./base/web"));
-    f.write("base/web/cm.yaml", "apiVersion: v1\nkind: ConfigMap\nmetadata:\n  name: a\n");
-    let (code, text) = check(&f, &[]);
-    let want = ".: warning: no environment was found, so nothing was built: there is no k8s/gitops, clusters, kubernetes/clusters, \
-                k8s/clusters or environments [build/empty]\n    name the directories that clusters apply with --env PATH, as --env flux/cluster\n";
-    assert!(code == 0 && text.contains(want), "{code} {text}");
-    assert_eq!(check(&f, &["--strict"]).0, 1);
-    let (code, text) = check(&f, &["--env", "flux/cluster"]);
-    assert!(
-        code == 0 && text.contains("0 releases in 1 environment checked") && !text.contains("build/empty"),
-        "{text}"
+    f.write(
+        "flux/releases/web.yaml",
+        "apiVersion: helm.toolkit.fluxcd.io/v2\nkind: HelmRelease\nmetadata:\n  name: web\n",
     );
-    assert_eq!(check(&f, &["--env", "prod"]).0, 2);
+    let (_, text) = check(&f, &[]);
+    let want = ".: warning: no environment was found, so nothing was built: there is no k8s/gitops, clusters, kubernetes/clusters, \
+                k8s/clusters or environments [build/empty]\n    name the directories that clusters apply with --env PATH\n";
+    assert!(text.contains(want), "{text}");
     // Manifests alone, or a chart, are no deployment repository.
+    f.write("base/web/cm.yaml", "apiVersion: v1\nkind: ConfigMap\nmetadata:\n  name: a\n");
     let (code, text) = check(&f, &["base/web"]);
     assert!(code == 0 && !text.contains("build/empty"), "{text}");
+}
+
+/// Without a directory of environments, what no Kustomization applies but itself is what clusters apply.
+#[test]
+fn environments_are_told_from_kustomizations() {
+    let f = Folder::new();
+    let here = "{kind: GitRepository, name: flux-system}";
+    f.write("flux/cluster/apps.yaml", kustomization("apps", here, "./apps"));
+    f.write("apps/shop/web/ks.yaml", kustomization("shop", here, "./base/web"));
+    f.write("base/web/cm.yaml", "apiVersion: v1\nkind: ConfigMap\nmetadata:\n  name: a\n  namespace: shop\n");
+    // As a bootstrap leaves it, beside one that installs Flux from elsewhere.
+    f.write("k8s/other/flux-system/sync.yaml", kustomization("flux-system", here, "./k8s/other"));
+    f.write("k8s/other/flux-system/flux.yaml", kustomization("flux", "{kind: OCIRepository, name: flux}", "./"));
+    f.write(
+        "k8s/other/flux-system/manifests.yaml",
+        source("OCIRepository", "flux", "oci://ghcr.io/fluxcd/flux-manifests"),
+    );
+    f.write("k8s/other/config.yaml", kustomization("config", here, "./base/web"));
+    // A template's, and a hidden directory's.
+    f.write("templates/cluster/apps.yaml", kustomization("apps", here, "./PROVIDER/apps"));
+    f.write(".archive/cluster/apps.yaml", kustomization("apps", here, "./apps"));
+    let (code, text) = check(&f, &[]);
+    assert!(code == 0 && text.contains("0 releases in 2 environments checked"), "{text}");
+    let (ok, out, err) = build(&f, &["flux/cluster"]);
+    assert!(ok && out.contains("# Kustomization: flux-system/shop\n"), "{out}{err}");
+    let (ok, _, err) = build(&f, &["prod"]);
+    assert!(!ok && err.contains("there are flux/cluster, k8s/other"), "{err}");
 }
 
 /// The hint fits the reason: a check fetches nothing, so there is nothing to correct in a chart from elsewhere.
