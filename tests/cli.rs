@@ -654,3 +654,30 @@ fn arguments_are_counted_in_helms_words() {
         assert!(got.out.contains(&format!("Usage: pintle {group} ")), "{}", got.out);
     }
 }
+
+#[test]
+fn helms_own_files_are_named_by_flags() {
+    let s = Scratch::new();
+    s.write("r.yaml", "apiVersion: \"\"\nrepositories:\n- name: x\n  url: http://127.0.0.1:1/\n");
+    s.write("c.json", r#"{"auths": {"a.example": {"auth": "dTpw"}, "b.example": {"auth": "dTpw"}}}"#);
+    let (repositories, registries) = (s.path("r.yaml"), s.path("c.json"));
+    // Before the command or behind it, and as given, even if nothing is given.
+    for (args, want) in [
+        (["--repository-config", "f", "env", "HELM_REPOSITORY_CONFIG"], "f\n"),
+        (["env", "HELM_REGISTRY_CONFIG", "--registry-config", "a/../b"], "a/../b\n"),
+        (["env", "HELM_REGISTRY_CONFIG", "--registry-config", ""], "\n"),
+    ] {
+        let o = pintle(&args);
+        assert_eq!((o.code, o.out.as_str()), (0, want), "{args:?}");
+    }
+    let list = pintle(&["repo", "list", "--repository-config", &repositories]);
+    assert_eq!((list.code, list.out.as_str()), (0, "NAME\tURL                \nx   \thttp://127.0.0.1:1/\n"));
+    for args in [&["show", "chart", "y/z"][..], &["template", "y/z"], &["pull", "y/z"], &["versions", "y/z"]] {
+        let o = pintle(&[args, &["--repository-config", &repositories]].concat());
+        assert_eq!((o.code, o.err.as_str()), (1, "Error: repo y not found\n"), "{args:?}");
+    }
+    let logout = pintle(&["--registry-config", &registries, "registry", "logout", "a.example"]);
+    assert_eq!((logout.code, logout.err.as_str()), (0, ""));
+    let left = std::fs::read_to_string(&registries).unwrap();
+    assert!(left.contains("b.example") && !left.contains("a.example"), "{left}");
+}

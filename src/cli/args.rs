@@ -64,6 +64,8 @@ pub struct Global {
     #[arg(long, global = true)]
     pub explain_errors: bool,
     #[command(flatten)]
+    pub config: super::config::ConfigArgs,
+    #[command(flatten)]
     pub target: super::target::TargetArgs,
     #[command(flatten)]
     pub limits: LimitArgs,

@@ -18,6 +18,7 @@ use crate::source::{
     Verify, obtain, verify,
 };
 
+use super::config::ConfigArgs;
 use super::output::Streams;
 use super::{Failure, runtime};
 
@@ -100,7 +101,7 @@ pub struct AccessArgs {
 impl AccessArgs {
     /// # Errors
     /// A file that can't be read, a duration that is none.
-    pub fn options(&self) -> Result<Options, Failure> {
+    pub fn options(&self, config: &ConfigArgs) -> Result<Options, Failure> {
         let tls = Tls::from_files(
             self.ca_file.as_deref(),
             self.cert_file.as_deref(),
@@ -120,6 +121,8 @@ impl AccessArgs {
             credentials,
             plain_http: self.plain_http,
             offline: self.offline,
+            registry_config: config.registries(),
+            repository_config: config.repositories(),
             progress: std::io::IsTerminal::is_terminal(&std::io::stderr()),
             ..Options::default()
         };
@@ -143,8 +146,8 @@ impl ChartPathArgs {
 
     /// # Errors
     /// A file that can't be read, a value that can't be understood.
-    pub fn options(&self) -> Result<Options, Failure> {
-        let mut options = self.access.options()?;
+    pub fn options(&self, config: &ConfigArgs) -> Result<Options, Failure> {
+        let mut options = self.access.options(config)?;
         options.pass_credentials = self.pass_credentials;
         if self.verify {
             options.verify.keyring = Some(self.keyring.clone().unwrap_or_else(default_keyring));
@@ -177,7 +180,7 @@ impl ChartPathArgs {
     ///
     /// # Errors
     /// Helm's texts where Helm has them.
-    pub fn locate(&self, chart: &str, io: &mut Streams<'_>) -> Result<Located, Failure> {
+    pub fn locate(&self, chart: &str, config: &ConfigArgs, io: &mut Streams<'_>) -> Result<Located, Failure> {
         let name = chart.trim();
         let repo = self.repo.as_deref().filter(|r| !r.is_empty());
         if repo.is_none() && Path::new(name).exists() {
@@ -195,13 +198,13 @@ impl ChartPathArgs {
             Reference::Path(_) => Reference::known_repository(name, self.wanted_version())?,
             other => other,
         };
-        let context = Context::new(self.options()?);
+        let context = Context::new(self.options(config)?);
         Ok(Located::Fetched(fetch(&reference, &context, io)?))
     }
 
     /// A reader for values files that lie elsewhere.
-    pub fn values(&self) -> Remote<'_> {
-        Remote { args: self, context: None }
+    pub fn values<'a>(&'a self, config: &'a ConfigArgs) -> Remote<'a> {
+        Remote { args: self, config, context: None }
     }
 }
 
@@ -306,6 +309,7 @@ pub fn default_keyring() -> PathBuf {
 /// Reads values files by reference. One set of connections serves all of them.
 pub struct Remote<'a> {
     args: &'a ChartPathArgs,
+    config: &'a ConfigArgs,
     context: Option<Context>,
 }
 
@@ -324,7 +328,7 @@ impl Remote<'_> {
     fn fetch(&mut self, name: &str) -> Result<Vec<u8>, Failure> {
         let reference = Reference::parse(name, None, None)?;
         if self.context.is_none() {
-            let options = Options { credentials: None, verify: Verify::default(), ..self.args.options()? };
+            let options = Options { credentials: None, verify: Verify::default(), ..self.args.options(self.config)? };
             self.context = Some(Context::new(options));
         }
         let Some(context) = &self.context else { return Err("no context".to_string().into()) };

@@ -14,6 +14,7 @@ use crate::source::Context;
 
 use super::args::{Global, ValueArgs};
 use super::chart_path::{ChartPathArgs, Located};
+use super::config::ConfigArgs;
 use super::origin::Origins;
 use super::output::Streams;
 use super::post_renderer::PostRendererArgs;
@@ -123,11 +124,11 @@ impl ChartArgs {
     ) -> Result<Loaded, Failure> {
         let mut state = state.unwrap_or_else(|| self.state(global));
         let post_render = self.post_renderer.find(io)?;
-        let located = self.from.locate(chart, io)?;
-        let values = template::merge_values(&mut state, &self.values, &self.from)?;
+        let located = self.from.locate(chart, &global.config, io)?;
+        let values = template::merge_values(&mut state, &self.values, &self.from, &global.config)?;
         let mut log = Vec::new();
         let chart = located.load(&mut log).map_err(|e| Failure::new(e.to_string()));
-        let update = self.dependency_update.then_some(&self.from);
+        let update = self.dependency_update.then_some((&self.from, &global.config));
         let chart = chart.and_then(|chart| installable(chart, &located, update, &mut log, io));
         log.iter().for_each(|line| io.log(line));
         let source = Source {
@@ -155,16 +156,16 @@ impl ChartArgs {
 pub(super) fn installable(
     chart: Chart,
     located: &Located,
-    update: Option<&ChartPathArgs>,
+    update: Option<(&ChartPathArgs, &ConfigArgs)>,
     log: &mut Vec<LogLine>,
     io: &mut Streams<'_>,
 ) -> Result<Chart, Failure> {
     let complete = crate::values::dependencies::check_dependencies(&chart).is_ok();
-    let (Some(from), Located::Path(path), false) = (update, located, complete) else {
+    let (Some((from, config)), Located::Path(path), false) = (update, located, complete) else {
         return Ok(render::check_installable(&chart, log).map(|()| chart)?);
     };
     render::check_kind(&chart, log)?;
-    let context = Context::new(from.access.options()?);
+    let context = Context::new(from.access.options(config)?);
     let mut print = |line: &str| drop(writeln!(io.out, "{line}"));
     let updated = super::dependency::dependencies(&context, path, false, true, &mut print);
     context.notes().iter().for_each(|line| io.log(line));

@@ -6,6 +6,7 @@ use std::path::{Path, PathBuf};
 
 use clap::{Args, Subcommand};
 
+use super::args::Global;
 use super::chart_path::AccessArgs;
 use super::output::Streams;
 use super::package::epoch;
@@ -58,11 +59,11 @@ pub struct ManageArgs {
     pub access: AccessArgs,
 }
 
-pub fn run(args: &DependencyArgs, io: &mut Streams<'_>) -> Result<(), Failure> {
+pub fn run(args: &DependencyArgs, global: &Global, io: &mut Streams<'_>) -> Result<(), Failure> {
     match &args.command {
         DependencyCommand::List { chart, max_col_width } => list(chart, *max_col_width, io),
-        DependencyCommand::Build(args) => manage(args, false, io),
-        DependencyCommand::Update(args) => manage(args, true, io),
+        DependencyCommand::Build(args) => manage(args, global, false, io),
+        DependencyCommand::Update(args) => manage(args, global, true, io),
     }
 }
 
@@ -81,8 +82,8 @@ fn list(chart: &Path, width: usize, io: &mut Streams<'_>) -> Result<(), Failure>
     Ok(())
 }
 
-fn manage(args: &ManageArgs, update: bool, io: &mut Streams<'_>) -> Result<(), Failure> {
-    let mut options = args.access.options()?;
+fn manage(args: &ManageArgs, global: &Global, update: bool, io: &mut Streams<'_>) -> Result<(), Failure> {
+    let mut options = args.access.options(&global.config)?;
     if args.verify {
         options.verify.keyring = Some(args.keyring.clone().unwrap_or_else(super::chart_path::default_keyring));
     }

@@ -12,6 +12,7 @@ use crate::source::Context;
 
 use super::args::Global;
 use super::chart_path::AccessArgs;
+use super::config::ConfigArgs;
 use super::keys::{KeyArgs, Keys};
 use super::output::Streams;
 use super::{Failure, runtime};
@@ -42,6 +43,7 @@ pub struct DeploymentArgs {
 /// What a command opens environments with.
 pub struct Opener<'a> {
     args: &'a DeploymentArgs,
+    config: ConfigArgs,
     keys: Keys,
     pub settings: Settings,
 }
@@ -62,7 +64,7 @@ impl<'a> Opener<'a> {
             )),
             limits: global.limits.limits(),
         };
-        Ok(Self { args, keys: Keys::open(&args.keys)?, settings })
+        Ok(Self { args, config: global.config.clone(), keys: Keys::open(&args.keys)?, settings })
     }
 
     /// The keys at hand, if there are any.
@@ -102,7 +104,7 @@ impl<'a> Opener<'a> {
         let services = self.services();
         let mut environment = Environment::open_parts(checkout, name, services.as_ref(), parts)?;
         if environment.needs_charts(checkout, &wanted) {
-            let context = Context::new(self.args.access.options()?);
+            let context = Context::new(self.args.access.options(&self.config)?);
             runtime::block_on(async {
                 environment.fetch_charts(checkout, &context, &wanted).await;
                 Ok(())

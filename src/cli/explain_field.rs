@@ -115,8 +115,8 @@ fn of_chart(args: &ExplainArgs, chart: &str, global: &Global, io: &mut Streams<'
     let source = ChartPathArgs { access: args.deployment.access.clone(), ..ChartPathArgs::default() };
     let mut st = State::new(Arc::new(SystemHost { enable_dns: false }), global.limits.limits());
     st.trace = Some(Box::default());
-    let located = source.locate(chart, io)?;
-    let values = template::merge_values(&mut st, &args.values, &source)?;
+    let located = source.locate(chart, &global.config, io)?;
+    let values = template::merge_values(&mut st, &args.values, &source, &global.config)?;
     let mut log = Vec::new();
     let loaded = located.load(&mut log).map_err(|e| Failure::new(e.to_string()))?;
     let on_disk = std::path::Path::new(chart).is_dir();
@@ -127,7 +127,7 @@ fn of_chart(args: &ExplainArgs, chart: &str, global: &Global, io: &mut Streams<'
         layers.extend(Layer::file("values file", name, &text));
     }
     let flags = ValueArgs { values: Vec::new(), ..args.values.clone() };
-    let set = template::merge_values(&mut st, &flags, &source)?;
+    let set = template::merge_values(&mut st, &flags, &source, &global.config)?;
     if !st.heap.map(set).is_empty() {
         let text = crate::value::json::encode(&mut st.heap, &Value::Map(set), false, None)?;
         layers.extend(Layer::file("--set", "", &text));

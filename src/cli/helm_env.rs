@@ -3,6 +3,7 @@
 //! Source: Helm 4.3 `pkg/cmd/env.go`, `pkg/cli/environment.go`, `pkg/helmpath`.
 
 use std::collections::BTreeMap;
+use std::path::PathBuf;
 
 use crate::golang::path;
 
@@ -46,6 +47,9 @@ fn variables(global: &Global) -> BTreeMap<&'static str, String> {
         home("HELM_DATA_HOME", "XDG_DATA_HOME", ".local/share"),
     );
     let below = |name: &str, base: &str, rest: &str| set(name).unwrap_or_else(|| joined(&[base, rest]));
+    let file = |flag: &Option<PathBuf>, name: &str, rest: &str| {
+        flag.as_ref().map_or_else(|| below(name, &config, rest), |p| p.display().to_string())
+    };
     let whole = |name: &str, default: i64| set(name).and_then(|v| v.parse().ok()).unwrap_or(default).to_string();
     let target = &global.target;
     let text = |v: &Option<String>| v.clone().unwrap_or_default();
@@ -54,9 +58,12 @@ fn variables(global: &Global) -> BTreeMap<&'static str, String> {
         ("HELM_CONTENT_CACHE", below("HELM_CONTENT_CACHE", &cache, "content")),
         ("HELM_DEBUG", global.debug.to_string()),
         ("HELM_PLUGINS", below("HELM_PLUGINS", &data, "plugins")),
-        ("HELM_REGISTRY_CONFIG", below("HELM_REGISTRY_CONFIG", &config, "registry/config.json")),
+        ("HELM_REGISTRY_CONFIG", file(&global.config.registry_config, "HELM_REGISTRY_CONFIG", "registry/config.json")),
         ("HELM_REPOSITORY_CACHE", below("HELM_REPOSITORY_CACHE", &cache, "repository")),
-        ("HELM_REPOSITORY_CONFIG", below("HELM_REPOSITORY_CONFIG", &config, "repositories.yaml")),
+        (
+            "HELM_REPOSITORY_CONFIG",
+            file(&global.config.repository_config, "HELM_REPOSITORY_CONFIG", "repositories.yaml"),
+        ),
         ("HELM_CACHE_HOME", cache),
         ("HELM_CONFIG_HOME", config),
         ("HELM_DATA_HOME", data),

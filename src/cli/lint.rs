@@ -64,7 +64,7 @@ pub fn run(args: &LintArgs, global: &Global, io: &mut Streams<'_>) -> Result<(),
     }
     // One state for all charts: what a chart's values add to the user's tables is seen by the next, as in Helm.
     let mut st = State::new(Arc::new(SystemHost { enable_dns: false }), global.limits.limits());
-    let values = merge_values(&mut st, &args.values, &ChartPathArgs::default())?;
+    let values = merge_values(&mut st, &args.values, &ChartPathArgs::default(), &global.config)?;
     let threshold = if args.strict { Severity::Warning } else { Severity::Error };
     let (mut text, mut failed, mut remarkable) = (String::new(), 0, false);
     for path in &paths {

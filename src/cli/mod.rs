@@ -11,6 +11,7 @@ mod cache;
 mod chart_path;
 mod chart_source;
 mod check;
+mod config;
 mod controller;
 mod create;
 mod dependency;
@@ -108,17 +109,17 @@ pub fn run(args: impl IntoIterator<Item = OsString>, io: &mut Streams<'_>) -> u8
     let explain = cli.global.explain_errors || io.terminal;
     let result = match cli.command {
         args::Command::Template(a) => template::run(&a, &cli.global, io),
-        args::Command::Show(a) => show::run(&a, io),
-        args::Command::Dependency(a) => dependency::run(&a, io),
+        args::Command::Show(a) => show::run(&a, &cli.global, io),
+        args::Command::Dependency(a) => dependency::run(&a, &cli.global, io),
         args::Command::Create(a) => create::run(&a, io),
         args::Command::Lint(a) => lint::run(&a, &cli.global, io),
         args::Command::Verify(a) => verify::run(&a, io),
-        args::Command::Package(a) => package::run(&a, io),
-        args::Command::Repo(a) => repo::run(&a, io),
-        args::Command::Pull(a) => pull::run(&a, io),
-        args::Command::Push(a) => push::run(&a, io),
-        args::Command::Registry(a) => registry::run(&a, io),
-        args::Command::Versions(a) => versions::run(&a, io),
+        args::Command::Package(a) => package::run(&a, &cli.global, io),
+        args::Command::Repo(a) => repo::run(&a, &cli.global, io),
+        args::Command::Pull(a) => pull::run(&a, &cli.global, io),
+        args::Command::Push(a) => push::run(&a, &cli.global, io),
+        args::Command::Registry(a) => registry::run(&a, &cli.global, io),
+        args::Command::Versions(a) => versions::run(&a, &cli.global, io),
         args::Command::Cache(a) => cache::run(&a, io),
         args::Command::Build(a) => build::run(&a, &cli.global, io),
         args::Command::Check(a) => check::run(&a, &cli.global, io),

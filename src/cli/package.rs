@@ -6,6 +6,7 @@ use std::path::{Path, PathBuf};
 
 use clap::Args;
 
+use super::args::Global;
 use super::chart_path::AccessArgs;
 use super::output::Streams;
 use super::{Failure, dependency};
@@ -62,7 +63,7 @@ pub(super) fn epoch() -> Result<u64, Failure> {
     }
 }
 
-pub fn run(args: &PackageArgs, io: &mut Streams<'_>) -> Result<(), Failure> {
+pub fn run(args: &PackageArgs, global: &Global, io: &mut Streams<'_>) -> Result<(), Failure> {
     if args.charts.is_empty() {
         return Err("need at least one argument, the path to the chart".to_string().into());
     }
@@ -71,7 +72,7 @@ pub fn run(args: &PackageArgs, io: &mut Streams<'_>) -> Result<(), Failure> {
     }
     let signer = if args.sign { Some(Signer::read(args)?) } else { None };
     let time = epoch()?;
-    let context = Context::new(args.access.options()?);
+    let context = Context::new(args.access.options(&global.config)?);
     for chart in &args.charts {
         let path = std::path::absolute(chart)?;
         std::fs::metadata(chart).map_err(|e| errno::path_error("stat", &chart.display().to_string(), &e))?;

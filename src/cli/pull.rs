@@ -5,6 +5,7 @@ use std::path::{Path, PathBuf};
 use clap::Args;
 
 use super::Failure;
+use super::args::Global;
 use super::chart_path::{ChartPathArgs, fetch};
 use super::output::Streams;
 use crate::chart::{File, archive, tree};
@@ -32,8 +33,8 @@ pub struct PullArgs {
     pub prov: bool,
 }
 
-pub fn run(args: &PullArgs, io: &mut Streams<'_>) -> Result<(), Failure> {
-    let mut options = args.source.options()?;
+pub fn run(args: &PullArgs, global: &Global, io: &mut Streams<'_>) -> Result<(), Failure> {
+    let mut options = args.source.options(&global.config)?;
     options.verify.provenance_later = args.prov;
     let context = Context::new(options);
     for name in &args.charts {

@@ -6,6 +6,7 @@ use clap::Args;
 use jiff::Zoned;
 use jiff::tz::TimeZone;
 
+use super::args::Global;
 use super::chart_path::AccessArgs;
 use super::output::Streams;
 use super::{Failure, runtime};
@@ -25,7 +26,7 @@ pub struct PushArgs {
     pub access: AccessArgs,
 }
 
-pub fn run(args: &PushArgs, io: &mut Streams<'_>) -> Result<(), Failure> {
+pub fn run(args: &PushArgs, global: &Global, io: &mut Streams<'_>) -> Result<(), Failure> {
     if !args.remote.starts_with("oci://") {
         let scheme = args.remote.split_once("://").map_or("", |(s, _)| s);
         return Err(format!("scheme {scheme:?} not supported").into());
@@ -46,7 +47,7 @@ pub fn run(args: &PushArgs, io: &mut Streams<'_>) -> Result<(), Failure> {
     let provenance = if beside.exists() { Some(read(&beside)?) } else { None };
     let written = meta.modified().ok().and_then(|t| jiff::Timestamp::try_from(t).ok()).unwrap_or_default();
     let created = rfc3339(&written.to_zoned(TimeZone::system()));
-    let context = Context::new(args.access.options()?);
+    let context = Context::new(args.access.options(&global.config)?);
     let pushed = runtime::block_on(async {
         Ok(oci::push(&archive, provenance.as_deref(), &args.remote, &created, &context).await?)
     })?;

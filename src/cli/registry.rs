@@ -6,6 +6,7 @@ use std::process::Command;
 
 use clap::{Args, Subcommand};
 
+use super::args::Global;
 use super::output::Streams;
 use super::{Failure, runtime};
 use crate::diagnostic::LogLine;
@@ -18,9 +19,6 @@ const MAX_PASSWORD: u64 = 1 << 20;
 pub struct RegistryArgs {
     #[command(subcommand)]
     pub command: RegistryCommand,
-    /// Path to the registry config file
-    #[arg(long, global = true, value_name = "FILE", env = "HELM_REGISTRY_CONFIG")]
-    pub registry_config: Option<PathBuf>,
 }
 
 #[derive(Subcommand, Debug, Clone)]
@@ -64,11 +62,11 @@ pub struct LoginArgs {
     pub plain_http: bool,
 }
 
-pub fn run(args: &RegistryArgs, io: &mut Streams<'_>) -> Result<(), Failure> {
-    let config =
-        args.registry_config.clone().or_else(oci::auth::helm_config).ok_or_else(|| {
-            Failure::new("no place for the registry configuration: set HELM_REGISTRY_CONFIG, or HOME")
-        })?;
+pub fn run(args: &RegistryArgs, global: &Global, io: &mut Streams<'_>) -> Result<(), Failure> {
+    let config = global
+        .config
+        .registries()
+        .ok_or_else(|| Failure::new("no place for the registry configuration: set HELM_REGISTRY_CONFIG, or HOME"))?;
     match &args.command {
         RegistryCommand::Login(login) => {
             let (username, password) = who(login, io)?;

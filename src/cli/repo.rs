@@ -8,7 +8,9 @@ use std::path::{Path, PathBuf};
 
 use clap::{Args, Subcommand};
 
+use super::args::Global;
 use super::chart_path::AccessArgs;
+use super::config::ConfigArgs;
 use super::output::Streams;
 use super::printed::{Format, as_yaml};
 use super::table::Table;
@@ -91,14 +93,15 @@ pub struct AddArgs {
     pub access: AccessArgs,
 }
 
-pub fn run(args: &RepoArgs, io: &mut Streams<'_>) -> Result<(), Failure> {
-    let path = repositories::default_file();
+pub fn run(args: &RepoArgs, global: &Global, io: &mut Streams<'_>) -> Result<(), Failure> {
+    let config = &global.config;
+    let path = config.repositories();
     match &args.command {
-        RepoCommand::Add(a) => add(a, &path, io),
+        RepoCommand::Add(a) => add(a, config, &path, io),
         RepoCommand::List(a) => list(a, &path, io),
         RepoCommand::Index(a) => super::repo_index::run(a, io),
         RepoCommand::Remove { names } => remove(names, &path, io),
-        RepoCommand::Update { names, timeout } => update(names, timeout.as_ref(), &path, io),
+        RepoCommand::Update { names, timeout } => update(names, timeout.as_ref(), config, &path, io),
     }
 }
 
@@ -112,7 +115,7 @@ fn lock(path: &Path) -> Result<File, Failure> {
     Ok(file)
 }
 
-fn add(args: &AddArgs, path: &Path, io: &mut Streams<'_>) -> Result<(), Failure> {
+fn add(args: &AddArgs, config: &ConfigArgs, path: &Path, io: &mut Streams<'_>) -> Result<(), Failure> {
     let (name, url) = (&args.name, &args.url);
     if let Some((_, now)) = DEPRECATED.iter().find(|(gone, _)| !args.allow_deprecated_repos && url.contains(gone)) {
         return Err(format!("repo {url:?} is no longer available; try {now:?} instead").into());
@@ -153,7 +156,7 @@ fn add(args: &AddArgs, path: &Path, io: &mut Streams<'_>) -> Result<(), Failure>
         }
         return Err(format!("repository name ({name}) already exists, please specify a different name").into());
     }
-    let context = Context::new(access.options()?);
+    let context = Context::new(access.options(config)?);
     let repository = entry.repository()?;
     runtime::block_on(async { Ok(index::versions(&context, &repository, &[""]).await?) })?;
     match known.and_then(|at| entries.get_mut(at)) {
@@ -215,7 +218,13 @@ fn remove(names: &[String], path: &Path, io: &mut Streams<'_>) -> Result<(), Fai
     Ok(())
 }
 
-fn update(names: &[String], timeout: Option<&String>, path: &Path, io: &mut Streams<'_>) -> Result<(), Failure> {
+fn update(
+    names: &[String],
+    timeout: Option<&String>,
+    config: &ConfigArgs,
+    path: &Path,
+    io: &mut Streams<'_>,
+) -> Result<(), Failure> {
     let entries = repositories::read(path)?;
     if entries.is_empty() {
         return Err("no repositories found. You must add one before updating".to_string().into());
@@ -223,7 +232,7 @@ fn update(names: &[String], timeout: Option<&String>, path: &Path, io: &mut Stre
     if let Some(unknown) = names.iter().find(|n| !entries.iter().any(|e| e.name == **n)) {
         return Err(format!("no repositories found matching '{unknown}'.  Nothing will be updated").into());
     }
-    let context = Context::new(within(&AccessArgs::default(), timeout)?.options()?);
+    let context = Context::new(within(&AccessArgs::default(), timeout)?.options(config)?);
     writeln!(io.out, "Hang tight while we grab the latest from your chart repositories...")?;
     let wanted: Vec<&Entry> = entries.iter().filter(|e| names.is_empty() || names.contains(&e.name)).collect();
     let answers = runtime::block_on(async {

@@ -22,6 +22,7 @@ use super::args::{Global, Template, ValueArgs};
 use super::chart_path::ChartPathArgs;
 use super::chart_path::Located;
 use super::chart_source::{deprecated, installable};
+use super::config::ConfigArgs;
 use super::driving::{drive, dry_run_of};
 use super::origin::Origins;
 use super::output::Streams;
@@ -37,12 +38,12 @@ pub fn run(args: &Template, global: &Global, io: &mut Streams<'_>) -> Result<(),
     let mut st = State::new(Arc::new(host), global.limits.limits());
     let post_render = args.post_renderer.find(io)?;
     let (name, chart_ref) = name_and_chart(args, &mut st)?;
-    let located = args.source.locate(chart_ref, io)?;
-    let values = merge_values(&mut st, &args.values, &args.source)?;
+    let located = args.source.locate(chart_ref, &global.config, io)?;
+    let values = merge_values(&mut st, &args.values, &args.source, &global.config)?;
     let mut log = Vec::new();
     let mut ahead = Ahead::default();
     let chart = located.load_to_render(&mut log, &mut ahead).map_err(|e| Failure::new(e.to_string()));
-    let update = args.dependency_update.then_some(&args.source);
+    let update = args.dependency_update.then_some((&args.source, &global.config));
     let outcome = chart.and_then(|chart| installable(chart, &located, update, &mut log, io));
     let chart = flush(outcome, &mut log, io)?;
     if server {
@@ -224,7 +225,12 @@ pub(super) fn variable(name: &str) -> String {
 }
 
 /// The user's values in Helm's order.
-pub(super) fn merge_values(st: &mut State, args: &ValueArgs, from: &ChartPathArgs) -> Result<MapId, Failure> {
+pub(super) fn merge_values(
+    st: &mut State,
+    args: &ValueArgs,
+    from: &ChartPathArgs,
+    config: &ConfigArgs,
+) -> Result<MapId, Failure> {
     let options = crate::values::ValueOptions {
         files: super::flags::all(&args.values),
         json: args.set_json.clone(),
@@ -233,7 +239,7 @@ pub(super) fn merge_values(st: &mut State, args: &ValueArgs, from: &ChartPathArg
         set_file: args.set_file.clone(),
         set_literal: args.set_literal.clone(),
     };
-    let mut remote = from.values();
+    let mut remote = from.values(config);
     Ok(options.merge(&mut st.heap, &mut |path| remote.read(path.trim()).unwrap_or_else(|| read(path)))?)
 }
 

@@ -2,6 +2,7 @@
 
 use clap::Args;
 
+use super::args::Global;
 use super::chart_path::ChartPathArgs;
 use super::output::Streams;
 use super::{Failure, runtime};
@@ -20,13 +21,13 @@ pub struct VersionsArgs {
     pub max: usize,
 }
 
-pub fn run(args: &VersionsArgs, io: &mut Streams<'_>) -> Result<(), Failure> {
+pub fn run(args: &VersionsArgs, global: &Global, io: &mut Streams<'_>) -> Result<(), Failure> {
     let name = args.chart.trim();
     let reference = match Reference::parse(name, args.source.repo.as_deref(), None)? {
         Reference::Path(_) => Reference::known_repository(name, None)?,
         other => other,
     };
-    let context = Context::new(args.source.options()?);
+    let context = Context::new(args.source.options(&global.config)?);
     let versions: Vec<(String, String, String)> = runtime::block_on(async {
         match &reference {
             Reference::Repository(r) => {

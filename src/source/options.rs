@@ -105,6 +105,10 @@ pub struct Options {
     pub progress: bool,
     /// The cache's directory; `None` is the user's, see [`cache::default_dir`](super::cache::default_dir).
     pub cache_dir: Option<PathBuf>,
+    /// Helm's file of registries' passwords; `None`: there is none to read.
+    pub registry_config: Option<PathBuf>,
+    /// Helm's file of added repositories.
+    pub repository_config: PathBuf,
     /// SSH: the private key, and the file with known hosts; `None`: as `ssh` itself finds them.
     pub ssh_key: Option<PathBuf>,
     pub known_hosts: Option<PathBuf>,
@@ -128,6 +132,8 @@ impl Default for Options {
             verify: Verify::default(),
             progress: false,
             cache_dir: None,
+            registry_config: super::oci::auth::helm_config(),
+            repository_config: super::repositories::default_file(),
             ssh_key: None,
             known_hosts: None,
         }

@@ -39,7 +39,7 @@ impl RepositoryChart {
         let alias = reference.repository.strip_prefix('@').map(String::from);
         let repository = match &alias {
             Some(name) => {
-                let entries = repositories::read(&repositories::default_file())?;
+                let entries = repositories::read(&context.options.repository_config)?;
                 repositories::by_name(&entries, name)?.repository()?
             }
             None => Repository {

@@ -40,7 +40,7 @@ impl<'r> Manager<'r> {
     /// # Errors
     /// `repositories.yaml` can't be read.
     pub fn new(context: Context, chart: &Path, report: Box<Report<'r>>) -> Result<Self, SourceError> {
-        let known = repositories::read(&repositories::default_file())?;
+        let known = repositories::read(&context.options.repository_config)?;
         Ok(Self { context, chart: chart.to_path_buf(), skip_refresh: false, report, time: package::EPOCH, known })
     }
 

@@ -49,9 +49,9 @@ fn docker_config() -> Option<PathBuf> {
 }
 
 /// What the configuration files say of a registry: Helm's first, then Docker's. Credential helpers are asked.
-pub fn configured(host: &str) -> Option<Login> {
-    let files = [helm_config(), docker_config()];
-    files.iter().flatten().find_map(|file| from_file(file, host))
+pub fn configured(helm: Option<&Path>, host: &str) -> Option<Login> {
+    let docker = docker_config();
+    [helm, docker.as_deref()].into_iter().flatten().find_map(|file| from_file(file, host))
 }
 
 /// The key that Docker Hub's credentials stand under.

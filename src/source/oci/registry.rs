@@ -408,9 +408,9 @@ impl Repository {
         let login = match &self.options.credentials {
             Some(c) => Some(Login::from(c)),
             None => {
-                let host = self.host.clone();
+                let (host, helm) = (self.host.clone(), self.options.registry_config.clone());
                 // Credential helpers are programs: they may take their time.
-                tokio::task::spawn_blocking(move || auth::configured(&host)).await.unwrap_or(None)
+                tokio::task::spawn_blocking(move || auth::configured(helm.as_deref(), &host)).await.unwrap_or(None)
             }
         };
         let credentials = match (bearer.or(challenges.first()), login) {
