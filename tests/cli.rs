@@ -681,3 +681,15 @@ fn helms_own_files_are_named_by_flags() {
     let left = std::fs::read_to_string(&registries).unwrap();
     assert!(left.contains("b.example") && !left.contains("a.example"), "{left}");
 }
+
+#[test]
+fn a_search_needs_repositories() {
+    let s = Scratch::new();
+    s.write("broken.yaml", "repositories: {");
+    for file in ["none.yaml", "broken.yaml"] {
+        let o = pintle(&["search", "repo", "x", "--repository-config", &s.path(file)]);
+        assert_eq!((o.code, o.out.as_str(), o.err.as_str()), (1, "", "Error: no repositories configured\n"), "{file}");
+    }
+    let hub = pintle(&["search", "hub", "nginx", "--max-col-width", "80"]);
+    assert!(hub.code == 1 && hub.err.starts_with("Error: search hub is not supported: "), "{}", hub.err);
+}

@@ -176,6 +176,8 @@ commands! {
     Pull(super::pull::PullArgs) = "pull" | "fetch",
     /// Add, list, remove, update chart repositories
     Repo(super::repo::RepoArgs) = "repo",
+    /// Search for a keyword in charts
+    Search(super::search::SearchArgs) = "search",
     /// Push a chart to a registry
     Push(super::push::PushArgs) = "push",
     /// Log in to or out from a registry

@@ -41,6 +41,15 @@ pub fn truth(text: &str) -> Result<String, String> {
     parse_bool(text).map(|_| text.to_owned())
 }
 
+/// A number without a sign as Go reads it.
+///
+/// # Errors
+/// Go's.
+pub fn unsigned(text: &str) -> Result<usize, String> {
+    let n = strconv::parse_uint(text, 0, 64).map_err(|e| e.to_string())?;
+    Ok(usize::try_from(n).unwrap_or(usize::MAX))
+}
+
 /// A strategy of `--wait`.
 ///
 /// # Errors
@@ -155,7 +164,8 @@ pub fn switched(args: &[OsString], error: &clap::Error) -> Option<Result<Vec<OsS
         Ok(on) => on,
         Err(why) => {
             let quoted = strconv::quote(value.as_bytes());
-            return Some(Err(format!("invalid argument {quoted} for \"{flag}\" flag: {why}")));
+            let named = named(&<super::Cli as clap::CommandFactory>::command(), flag.trim_start_matches("--"));
+            return Some(Err(format!("invalid argument {quoted} for \"{named}\" flag: {why}")));
         }
     };
     // The last one counts.
@@ -176,8 +186,13 @@ pub fn invalid(root: &clap::Command, error: &clap::Error) -> Option<String> {
     let long = flag.split([' ', '=', '[']).next()?.strip_prefix("--")?.to_owned();
     let value = error.get(ContextKind::InvalidValue)?.to_string();
     let why = std::error::Error::source(error)?.to_string();
-    let short = short_of(root, &long).map_or_else(String::new, |short| format!("-{short}, "));
-    Some(format!("invalid argument {} for \"{short}--{long}\" flag: {why}", strconv::quote(value.as_bytes())))
+    let named = named(root, &long);
+    Some(format!("invalid argument {} for \"{named}\" flag: {why}", strconv::quote(value.as_bytes())))
+}
+
+/// A flag as pflag names it: `-o, --output`.
+fn named(root: &clap::Command, long: &str) -> String {
+    short_of(root, long).map_or_else(|| format!("--{long}"), |short| format!("-{short}, --{long}"))
 }
 
 fn short_of(command: &clap::Command, long: &str) -> Option<char> {

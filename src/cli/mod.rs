@@ -49,6 +49,7 @@ mod repo;
 mod repo_index;
 mod rollback;
 pub mod runtime;
+mod search;
 mod secrets;
 mod show;
 mod status;
@@ -116,6 +117,7 @@ pub fn run(args: impl IntoIterator<Item = OsString>, io: &mut Streams<'_>) -> u8
         args::Command::Verify(a) => verify::run(&a, io),
         args::Command::Package(a) => package::run(&a, &cli.global, io),
         args::Command::Repo(a) => repo::run(&a, &cli.global, io),
+        args::Command::Search(a) => search::run(&a, &cli.global, io),
         args::Command::Pull(a) => pull::run(&a, &cli.global, io),
         args::Command::Push(a) => push::run(&a, &cli.global, io),
         args::Command::Registry(a) => registry::run(&a, &cli.global, io),

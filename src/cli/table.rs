@@ -8,9 +8,16 @@ use std::io::Write;
 #[derive(Clone, Debug, Default)]
 pub struct Table {
     rows: Vec<Vec<String>>,
+    /// How wide a column may be; 0 is as wide as it likes.
+    most: usize,
 }
 
 impl Table {
+    /// A table whose longer cells are cut.
+    pub const fn within(most: usize) -> Self {
+        Self { rows: Vec::new(), most }
+    }
+
     pub fn row<S: Into<String>>(&mut self, cells: impl IntoIterator<Item = S>) {
         self.rows.push(cells.into_iter().map(Into::into).collect());
     }
@@ -27,7 +34,8 @@ impl Table {
         for row in &self.rows {
             widths.resize(widths.len().max(row.len()), 0);
             for (cell, slot) in row.iter().zip(&mut widths) {
-                *slot = (*slot).max(cell.split('\n').map(width).max().unwrap_or(0));
+                let wide = cell.split('\n').map(width).max().unwrap_or(0);
+                *slot = (*slot).max(if self.most == 0 { wide } else { wide.min(self.most) });
             }
         }
         let mut lines = Vec::new();

@@ -21,6 +21,7 @@ mod provenance;
 mod ranges;
 mod repositories;
 mod same_bytes;
+mod search;
 mod server_programs;
 mod setup;
 mod world;

@@ -339,7 +339,7 @@ async fn versions(world: &World, artifact: &Artifact, chart: &str) -> Result<Arc
     let limit = world.options.max_index;
     let read = tokio::task::spawn_blocking(move || {
         let bytes = store.read(&path, limit).map_err(|e| e.to_string())?;
-        index::read(&bytes, &[&name])
+        index::read(&bytes, index::Charts::Named(&[&name]))
             .map(|mut found| found.remove(&name).unwrap_or_default())
             .map_err(|e| e.to_string())
     });

@@ -59,7 +59,7 @@ pub async fn fetch(world: &World, subject: &Subject) -> Result<Found, Fault> {
         return Ok(found(artifact, None));
     }
     let bytes = fetched.bytes.clone();
-    let checked = tokio::task::spawn_blocking(move || index::read(&bytes, &[]).map(drop)).await;
+    let checked = tokio::task::spawn_blocking(move || index::read(&bytes, index::Charts::Named(&[])).map(drop)).await;
     let checked = checked.map_err(|e| Fault::fetch("IndexationFailed", e.to_string()))?;
     checked.map_err(|e| {
         Fault::fetch("IndexationFailed", format!("failed to load Helm repository from index YAML: {e}"))

@@ -7,7 +7,7 @@ use crate::source::obtain::Context;
 use crate::source::secret::redact;
 use crate::source::{Credentials, Digest, Kind, Options, Reason, Resolved, SourceError, Tls};
 
-use super::{ChartVersion, Found, json, read, scan, sorted};
+use super::{ChartVersion, Charts, Found, json, read, scan, sorted};
 
 /// A chart repository and how to talk to it.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
@@ -69,7 +69,19 @@ impl Repository {
 /// # Errors
 /// In Helm's words: `looks like "URL" is not a valid chart repository or cannot be reached: …`.
 pub async fn versions(context: &Context, repository: &Repository, names: &[&str]) -> Result<Found, SourceError> {
-    lookup(context, repository, names).await.map_err(|e| {
+    listed(context, repository, Charts::Named(names)).await
+}
+
+/// The versions of every chart in a repository.
+///
+/// # Errors
+/// As [`versions`].
+pub async fn all(context: &Context, repository: &Repository) -> Result<Found, SourceError> {
+    listed(context, repository, Charts::All).await
+}
+
+async fn listed(context: &Context, repository: &Repository, charts: Charts<'_>) -> Result<Found, SourceError> {
+    lookup(context, repository, charts).await.map_err(|e| {
         if matches!(e.reason, Reason::Offline | Reason::Disk) {
             return e;
         }
@@ -82,16 +94,16 @@ pub async fn versions(context: &Context, repository: &Repository, names: &[&str]
     })
 }
 
-async fn lookup(context: &Context, repository: &Repository, names: &[&str]) -> Result<Found, SourceError> {
+async fn lookup(context: &Context, repository: &Repository, charts: Charts<'_>) -> Result<Found, SourceError> {
     let url = repository.resolve("index.yaml")?;
     // Exact, with a query that is not shown; kept as a hash only.
     let name = format!("index {url}");
     let _lock = context.cache.lock(&name, context.options.deadline).await;
     for fresh in [false, true] {
         match current(context, repository, &url, &name, fresh).await? {
-            Current::Memory(bytes) => return read(&bytes, names),
+            Current::Memory(bytes) => return read(&bytes, charts),
             Current::Cached(digest) => {
-                if let Some(found) = extract(&context.cache, &digest, names)? {
+                if let Some(found) = extract(&context.cache, &digest, charts)? {
                     return Ok(found);
                 }
             }
@@ -202,7 +214,9 @@ impl Sink for ToCache<'_> {
 }
 
 /// The charts' versions of an index in the cache; `None` if it is damaged. What was found is kept for the next time.
-fn extract(cache: &Cache, index: &Digest, names: &[&str]) -> Result<Option<Found>, SourceError> {
+fn extract(cache: &Cache, index: &Digest, charts: Charts<'_>) -> Result<Option<Found>, SourceError> {
+    // All of an index would not be much smaller than the index.
+    let Charts::Named(names) = charts else { return scan_cached(cache, index, charts) };
     let key = |name: &str| format!("entry {index} {name}");
     let mut found = Found::new();
     let mut missing = Vec::new();
@@ -217,7 +231,7 @@ fn extract(cache: &Cache, index: &Digest, names: &[&str]) -> Result<Option<Found
     if missing.is_empty() {
         return Ok(Some(found));
     }
-    let Some(scanned) = scan_cached(cache, index, &missing)? else { return Ok(None) };
+    let Some(scanned) = scan_cached(cache, index, Charts::Named(&missing))? else { return Ok(None) };
     for name in missing {
         let bytes = serde_json::to_vec(&scanned.get(name)).unwrap_or_default();
         if let Ok(digest) = cache.put(&bytes) {
@@ -228,8 +242,8 @@ fn extract(cache: &Cache, index: &Digest, names: &[&str]) -> Result<Option<Found
     Ok(Some(found))
 }
 
-fn scan_cached(cache: &Cache, index: &Digest, names: &[&str]) -> Result<Option<Found>, SourceError> {
-    let mut scanner = scan::Scanner::new(names);
+fn scan_cached(cache: &Cache, index: &Digest, charts: Charts<'_>) -> Result<Option<Found>, SourceError> {
+    let mut scanner = scan::Scanner::new(charts);
     let mut first = None;
     let whole = cache.stream(index, |piece| {
         first = first.or_else(|| piece.iter().copied().find(|b| !b.is_ascii_whitespace()));
@@ -239,7 +253,7 @@ fn scan_cached(cache: &Cache, index: &Digest, names: &[&str]) -> Result<Option<F
         Ok(false) => return Ok(None),
         Ok(true) if first == Some(b'{') => {
             let file = std::fs::File::open(cache.path_of(index));
-            file.map_err(|_| ()).and_then(|f| json::read(f, names).map_err(|_| ())).map_err(|()| scan::Stop::Unusual)
+            file.map_err(|_| ()).and_then(|f| json::read(f, charts).map_err(|_| ())).map_err(|()| scan::Stop::Unusual)
         }
         Ok(true) => scanner.finish(),
         Err(e) => Err(e),
@@ -249,7 +263,7 @@ fn scan_cached(cache: &Cache, index: &Digest, names: &[&str]) -> Result<Option<F
         Err(scan::Stop::Error(e)) => Err(e),
         Err(scan::Stop::Unusual) => {
             let Some(bytes) = cache.blob(index) else { return Ok(None) };
-            scan::whole(&bytes, names).map(|f| Some(sorted(f)))
+            scan::whole(&bytes, charts).map(|f| Some(sorted(f)))
         }
     }
 }

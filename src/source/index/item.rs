@@ -27,6 +27,8 @@ pub fn read(text: &[u8]) -> Result<Option<ChartVersion>, String> {
         digest,
         app_version: metadata.app_version,
         description: metadata.description,
+        name: metadata.name,
+        keywords: metadata.keywords,
     }))
 }
 

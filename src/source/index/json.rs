@@ -8,21 +8,21 @@ use serde_json::value::RawValue;
 
 use crate::value::Heap;
 
-use super::{ChartVersion, Found, item};
+use super::{ChartVersion, Charts, Found, item};
 
 /// Reads an index in JSON.
 ///
 /// # Errors
 /// It is no JSON, or no index.
-pub fn read(reader: impl Read, names: &[&str]) -> Result<Found, String> {
+pub fn read(reader: impl Read, charts: Charts<'_>) -> Result<Found, String> {
     let mut json = serde_json::Deserializer::from_reader(std::io::BufReader::with_capacity(1 << 16, reader));
-    let found = Top { names }.deserialize(&mut json).map_err(|e| e.to_string())?;
+    let found = Top { charts }.deserialize(&mut json).map_err(|e| e.to_string())?;
     json.end().map_err(|e| e.to_string())?;
     found.ok_or_else(|| "no API version specified".into())
 }
 
 struct Top<'n> {
-    names: &'n [&'n str],
+    charts: Charts<'n>,
 }
 
 impl<'de> DeserializeSeed<'de> for Top<'_> {
@@ -43,7 +43,7 @@ impl<'de> Visitor<'de> for Top<'_> {
         while let Some(key) = map.next_key::<String>()? {
             match key.as_str() {
                 "apiVersion" => api_version = !map.next_value::<String>()?.is_empty(),
-                "entries" => found = map.next_value_seed(Entries { names: self.names })?,
+                "entries" => found = map.next_value_seed(Entries { charts: self.charts })?,
                 _ => drop(map.next_value::<IgnoredAny>()?),
             }
         }
@@ -52,7 +52,7 @@ impl<'de> Visitor<'de> for Top<'_> {
 }
 
 struct Entries<'n> {
-    names: &'n [&'n str],
+    charts: Charts<'n>,
 }
 
 impl<'de> DeserializeSeed<'de> for Entries<'_> {
@@ -70,7 +70,7 @@ impl<'de> Visitor<'de> for Entries<'_> {
     fn visit_map<A: MapAccess<'de>>(self, mut map: A) -> Result<Found, A::Error> {
         let mut found = Found::new();
         while let Some(name) = map.next_key::<String>()? {
-            if self.names.contains(&name.as_str()) {
+            if self.charts.has(&name) {
                 let versions = map.next_value_seed(Versions)?;
                 found.insert(name, versions);
             } else {

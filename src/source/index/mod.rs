@@ -9,17 +9,35 @@ mod fetch;
 mod item;
 mod json;
 mod scan;
+mod search;
 mod write;
 
 pub use choose::{Choice, choose, locked, newest_in};
-pub use fetch::{Repository, versions};
+pub use fetch::{Repository, all, versions};
+pub use search::{Catalog, Hit};
 pub use write::{Index, Left};
 
 use serde::{Deserialize, Serialize};
 
 use super::SourceError;
 
-/// One version of a chart, as far as fetching it goes.
+/// Which charts of an index are wanted.
+#[derive(Clone, Copy, Debug)]
+pub enum Charts<'n> {
+    All,
+    Named(&'n [&'n str]),
+}
+
+impl Charts<'_> {
+    fn has(self, name: &str) -> bool {
+        match self {
+            Self::All => true,
+            Self::Named(names) => names.contains(&name),
+        }
+    }
+}
+
+/// One version of a chart, as far as finding and fetching it goes.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct ChartVersion {
     pub version: String,
@@ -30,6 +48,11 @@ pub struct ChartVersion {
     pub app_version: String,
     #[serde(default)]
     pub description: String,
+    /// As the entry itself says it, which need not be the key that it stands under.
+    #[serde(default)]
+    pub name: String,
+    #[serde(default)]
+    pub keywords: Vec<String>,
 }
 
 /// The versions of the wanted charts, the highest first; a chart that is not in the index is not in the map.
@@ -39,19 +62,19 @@ pub type Found = std::collections::BTreeMap<String, Vec<ChartVersion>>;
 ///
 /// # Errors
 /// Helm's words for an index that is none.
-pub fn read(bytes: &[u8], names: &[&str]) -> Result<Found, SourceError> {
+pub fn read(bytes: &[u8], charts: Charts<'_>) -> Result<Found, SourceError> {
     let scanned = match bytes.iter().find(|b| !b.is_ascii_whitespace()) {
         None => return Err(SourceError::refused("empty index.yaml file")),
-        Some(b'{') => json::read(bytes, names).map_err(|_| scan::Stop::Unusual),
+        Some(b'{') => json::read(bytes, charts).map_err(|_| scan::Stop::Unusual),
         Some(_) => {
-            let mut scanner = scan::Scanner::new(names);
+            let mut scanner = scan::Scanner::new(charts);
             scanner.feed(bytes).and_then(|()| scanner.finish())
         }
     };
     let found = match scanned {
         Ok(found) => found,
         Err(scan::Stop::Error(e)) => return Err(e),
-        Err(scan::Stop::Unusual) => scan::whole(bytes, names)?,
+        Err(scan::Stop::Unusual) => scan::whole(bytes, charts)?,
     };
     Ok(sorted(found))
 }

@@ -9,7 +9,7 @@ use crate::source::{Reason, SourceError};
 use crate::value::{Heap, Value};
 use crate::yaml;
 
-use super::{ChartVersion, Found, item};
+use super::{ChartVersion, Charts, Found, item};
 
 /// The longest entry of one version, in bytes.
 const MAX_ITEM: usize = 8 << 20;
@@ -37,7 +37,7 @@ enum State {
 
 /// Takes an index in pieces.
 pub struct Scanner<'n> {
-    names: &'n [&'n str],
+    charts: Charts<'n>,
     /// The beginning of a line whose end has not come yet.
     line: Vec<u8>,
     state: State,
@@ -53,9 +53,9 @@ pub struct Scanner<'n> {
 }
 
 impl<'n> Scanner<'n> {
-    pub const fn new(names: &'n [&'n str]) -> Self {
+    pub const fn new(charts: Charts<'n>) -> Self {
         Self {
-            names,
+            charts,
             line: Vec::new(),
             state: State::Start,
             seen_entries: false,
@@ -171,7 +171,7 @@ impl<'n> Scanner<'n> {
             if !matches!(value, b"" | b"[]" | b"null" | b"~") {
                 return Err(Stop::Unusual);
             }
-            if self.names.contains(&name.as_str()) {
+            if self.charts.has(&name) {
                 // Twice the same name is for the parser to judge.
                 if self.found.insert(name.clone(), Vec::new()).is_some() {
                     return Err(Stop::Unusual);
@@ -266,7 +266,7 @@ fn key(text: &[u8]) -> Option<(String, &[u8])> {
 ///
 /// # Errors
 /// The parser's, and an index that is too large for it.
-pub fn whole(bytes: &[u8], names: &[&str]) -> Result<Found, SourceError> {
+pub fn whole(bytes: &[u8], charts: Charts<'_>) -> Result<Found, SourceError> {
     if bytes.len() > MAX_WHOLE {
         let message = format!("an index in unusual YAML may have {MAX_WHOLE} bytes, this one has {}", bytes.len());
         return Err(SourceError::new(Reason::TooLarge, "", message).hint("write it as `helm repo index` does"));
@@ -283,11 +283,12 @@ pub fn whole(bytes: &[u8], names: &[&str]) -> Result<Found, SourceError> {
         Some(_) => return Err(malformed("entries is no mapping".into())),
     };
     let mut found = Found::new();
-    for name in names {
-        let items = match heap.map(entries).get(name) {
-            Some(Value::List(list)) => heap.list(*list).items.to_vec(),
-            Some(_) => Vec::new(),
-            None => continue,
+    let wanted = heap.map(entries).iter().map(|(name, v)| (name.to_text().into_owned(), v.clone()));
+    let wanted: Vec<(String, Value)> = wanted.filter(|(name, _)| charts.has(name)).collect();
+    for (name, items) in wanted {
+        let items = match items {
+            Value::List(list) => heap.list(list).items.to_vec(),
+            _ => Vec::new(),
         };
         let mut versions = Vec::new();
         for value in items {
@@ -299,7 +300,7 @@ pub fn whole(bytes: &[u8], names: &[&str]) -> Result<Found, SourceError> {
                 })?;
             }
         }
-        found.insert((*name).to_string(), versions);
+        found.insert(name, versions);
     }
     Ok(found)
 }

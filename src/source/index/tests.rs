@@ -37,7 +37,13 @@ generated: \"2026-01-01T00:00:00Z\"
 ";
 
 fn versions(text: &str) -> Vec<String> {
-    read(text.as_bytes(), &["app"]).unwrap().remove("app").unwrap().into_iter().map(|v| v.version).collect()
+    read(text.as_bytes(), Charts::Named(&["app"]))
+        .unwrap()
+        .remove("app")
+        .unwrap()
+        .into_iter()
+        .map(|v| v.version)
+        .collect()
 }
 
 #[test]
@@ -48,13 +54,13 @@ fn one_chart_is_cut_out_and_sorted() {
     let indented: String = INDEX.lines().map(deeper).collect();
     assert_eq!(versions(&indented), ["2.0.0-rc.1", "1.10.0", "1.2.3"], "{indented}");
     assert_eq!(versions(&INDEX.replace('\n', "\r\n")), ["2.0.0-rc.1", "1.10.0", "1.2.3"]);
-    assert!(read(INDEX.as_bytes(), &["none"]).unwrap().is_empty());
+    assert!(read(INDEX.as_bytes(), Charts::Named(&["none"])).unwrap().is_empty());
 }
 
 #[test]
 fn pieces_make_no_difference() {
     for size in 1..40 {
-        let mut scanner = scan::Scanner::new(&["app"]);
+        let mut scanner = scan::Scanner::new(Charts::Named(&["app"]));
         for piece in INDEX.as_bytes().chunks(size) {
             scanner.feed(piece).unwrap();
         }
@@ -83,11 +89,11 @@ fn what_is_no_index_is_refused_in_helms_words() {
         ("entries: {}\n", "no API version specified"),
         ("apiVersion: v1\nentries: 1\n", "entries is no mapping"),
     ] {
-        assert_eq!(read(text.as_bytes(), &["app"]).unwrap_err().to_string(), want, "{text}");
+        assert_eq!(read(text.as_bytes(), Charts::Named(&["app"])).unwrap_err().to_string(), want, "{text}");
     }
-    assert!(read(b"<html>\n", &["app"]).is_err());
-    assert!(read(&b"[".repeat(100_000), &["app"]).is_err());
-    assert!(read(b"\xff\xfe\x00", &["app"]).is_err());
+    assert!(read(b"<html>\n", Charts::Named(&["app"])).is_err());
+    assert!(read(&b"[".repeat(100_000), Charts::Named(&["app"])).is_err());
+    assert!(read(b"\xff\xfe\x00", Charts::Named(&["app"])).is_err());
 }
 
 #[test]
