@@ -693,3 +693,35 @@ fn a_search_needs_repositories() {
     let hub = pintle(&["search", "hub", "nginx", "--max-col-width", "80"]);
     assert!(hub.code == 1 && hub.err.starts_with("Error: search hub is not supported: "), "{}", hub.err);
 }
+
+#[test]
+fn values_are_shown_by_jsonpath() {
+    let chart = project("tests/fixtures/jsonpath/chart");
+    let loaded = pintle::chart::directory::load_unchecked(Path::new(&chart), &mut Vec::new()).unwrap();
+    let cases = std::fs::read_to_string(project("tests/fixtures/jsonpath/cases.jsonl")).unwrap();
+    let mut wrong = Vec::new();
+    for line in cases.lines() {
+        let case: serde_json::Value = serde_json::from_str(line).unwrap();
+        let text = |name: &str| case[name].as_str().unwrap();
+        let want = match case.get("error") {
+            Some(_) => Err(text("error").to_owned()),
+            // Bytes, one a character.
+            None => Ok(text("bytes").chars().map(|c| u8::try_from(u32::from(c)).unwrap()).collect::<Vec<u8>>()),
+        };
+        let got = pintle::chart::show::values_by(&loaded, text("template"));
+        if got != want {
+            wrong.push(format!("{line}: {:?}", got.map(|b| String::from_utf8_lossy(&b).into_owned())));
+        }
+    }
+    assert!(wrong.is_empty() && cases.lines().count() > 300, "{}", wrong.join("\n"));
+    let shown = |template: &str| pintle(&["show", "values", &chart, "--jsonpath", template]);
+    assert_eq!(shown("{range .items[*]}{.name} {end}").out, "one two three fo)ur ");
+    let wrong = shown("{.n");
+    assert_eq!((wrong.code, wrong.err.as_str()), (1, "Error: error parsing jsonpath {.n: unclosed action\n"));
+    assert!(shown("").out.ends_with("\"\": emptykey\n\n"));
+    // What is not there is no error; Go prints nothing then, and panics for the second.
+    for template in ["a{.nosuch}b", "x{range .el[*]}{[0]}{end}"] {
+        let o = shown(template);
+        assert_eq!((o.code, o.out.as_str(), o.err.as_str()), (0, "", ""), "{template}");
+    }
+}

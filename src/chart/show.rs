@@ -1,9 +1,9 @@
 //! What `helm show` prints of a chart. Source: Helm 4.3 `pkg/action/show.go`.
 
-use crate::value::{Heap, Value};
+use crate::value::{Heap, Value, jsonpath};
 use crate::yaml;
 
-use super::{Chart, File};
+use super::{Chart, File, data};
 
 /// Which parts are printed.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -51,6 +51,18 @@ pub fn show(chart: &Chart, part: Part) -> Result<Vec<u8>, String> {
         }
     }
     Ok(out)
+}
+
+/// What a JSONPath template prints of the chart's values (`helm show values --jsonpath`).
+///
+/// # Errors
+/// A template that is none. Helm does not look at what else may go wrong: nothing is printed then.
+pub fn values_by(chart: &Chart, template: &str) -> Result<Vec<u8>, String> {
+    let Some(values) = &chart.values else { return Ok(Vec::new()) };
+    let parsed = jsonpath::Template::parse(template).map_err(|e| format!("error parsing jsonpath {template}: {e}"))?;
+    let mut heap = Heap::new();
+    let values = data::table_to_map(&mut heap, values);
+    Ok(parsed.print(&mut heap, &Value::Map(values)))
 }
 
 fn push_line(out: &mut Vec<u8>, text: &[u8]) {

@@ -381,7 +381,7 @@ pub enum ShowWhat {
     /// Show the chart's definition
     Chart(ShowArgs),
     /// Show the chart's values
-    Values(ShowArgs),
+    Values(ShowValuesArgs),
     /// Show the chart's README
     Readme(ShowArgs),
     /// Show the chart's CRDs
@@ -395,6 +395,15 @@ pub struct ShowArgs {
     pub chart: String,
     #[command(flatten)]
     pub source: super::chart_path::ChartPathArgs,
+}
+
+#[derive(Args, Debug, Clone)]
+pub struct ShowValuesArgs {
+    #[command(flatten)]
+    pub show: ShowArgs,
+    /// Supply a JSONPath expression to filter the output
+    #[arg(long, default_value = "", hide_default_value = true, value_name = "TEMPLATE", allow_hyphen_values = true)]
+    pub jsonpath: String,
 }
 
 #[derive(Args, Debug, Clone)]

@@ -13,6 +13,7 @@ pub mod copy;
 pub mod equal;
 mod heap;
 pub mod json;
+pub mod jsonpath;
 mod object;
 pub mod print;
 mod text;
