@@ -725,3 +725,61 @@ fn values_are_shown_by_jsonpath() {
         assert_eq!((o.code, o.out.as_str(), o.err.as_str()), (0, "", ""), "{template}");
     }
 }
+
+#[test]
+fn a_chart_may_begin_as_another_one() {
+    let s = Scratch::new();
+    for (file, text) in [
+        ("Chart.yaml", "apiVersion: v2\nname: starter\nversion: 9.9.9\n"),
+        ("values.yaml", "# of <CHARTNAME>\n<CHARTNAME>:\n  a: 1 # kept\n"),
+        ("values.schema.json", "{\"title\": \"<CHARTNAME>\"}"),
+        ("templates/a.yaml", "name: {{ include \"<CHARTNAME>.x\" . }}<CHARTNAME>\n"),
+        ("README.md", "<CHARTNAME>"),
+        (".helmignore", "*.bak\n"),
+        ("old.bak", ""),
+        ("charts/sub/Chart.yaml", "apiVersion: v2\nname: sub\nversion: 1.0.0\n"),
+    ] {
+        s.write(&format!("starter/{file}"), text);
+    }
+    s.write("broken/values.yaml", "a: 1\n");
+    s.write("twice/Chart.yaml", "apiVersion: v2\nname: twice\nversion: 1.0.0\n");
+    s.write("twice/values.yaml", "<CHARTNAME>: 1\nnew: 2\n");
+    let starter = s.path("starter");
+    // Folders on the way are made.
+    let new = s.path("some/where/new");
+    let made = pintle(&["create", &new, "-p", &starter]);
+    assert_eq!((made.code, made.out.as_str(), made.err.as_str()), (0, format!("Creating {new}\n").as_str(), ""));
+    let read = |file: &str| std::fs::read_to_string(Path::new(&new).join(file)).unwrap();
+    // All of it as helm 4.3.1 writes it.
+    assert_eq!(
+        read("Chart.yaml"),
+        "apiVersion: v2\nappVersion: 0.1.0\ndescription: A Helm chart for Kubernetes\nname: new\ntype: application\nversion: 0.1.0\n"
+    );
+    assert_eq!(read("values.yaml"), "# of new\nnew:\n  a: 1 # kept\n");
+    assert_eq!(read("templates/a.yaml"), "name: {{ include \"new.x\" . }}new\n");
+    assert_eq!(read("values.schema.json"), "{\"title\": \"<CHARTNAME>\"}");
+    assert_eq!(read("README.md"), "<CHARTNAME>");
+    let there = |file: &str| Path::new(&new).join(file).exists();
+    assert!(there(".helmignore") && there("charts/sub-1.0.0.tgz") && !there("old.bak") && !there("charts/sub"));
+    let error = |name: &str, starter: &str| {
+        let o = pintle(&["create", &s.path(name), "--starter", &s.path(starter)]);
+        assert_eq!(o.code, 1);
+        o.err
+    };
+    assert_eq!(
+        error("x", "broken"),
+        format!("Error: could not load {}: Chart.yaml file is missing\n", s.path("broken"))
+    );
+    assert_eq!(
+        error("x", "none"),
+        format!("Error: could not load {0}: stat {0}: no such file or directory\n", s.path("none"))
+    );
+    assert_eq!(
+        error("{", "twice"),
+        "Error: transforming values file: error converting YAML to JSON: yaml: did not find expected node content\n"
+    );
+    s.write("file", "");
+    assert_eq!(error("file/x", "starter"), format!("Error: mkdir {}: not a directory\n", s.path("file")));
+    // Nothing is written over, other than by Helm.
+    assert!(error("some/where/new", "starter").contains("has a Chart.yaml already: nothing was written"));
+}

@@ -40,11 +40,16 @@ fn home(own: &str, xdg: &str, default: &str) -> String {
     set(own).map_or_else(|| joined(&[&set(xdg).unwrap_or_else(user), "helm"]), |base| joined(&[&base]))
 }
 
+/// Where plugins and starters lie.
+pub(super) fn data_home() -> String {
+    home("HELM_DATA_HOME", "XDG_DATA_HOME", ".local/share")
+}
+
 fn variables(global: &Global) -> BTreeMap<&'static str, String> {
     let (cache, config, data) = (
         home("HELM_CACHE_HOME", "XDG_CACHE_HOME", ".cache"),
         home("HELM_CONFIG_HOME", "XDG_CONFIG_HOME", ".config"),
-        home("HELM_DATA_HOME", "XDG_DATA_HOME", ".local/share"),
+        data_home(),
     );
     let below = |name: &str, base: &str, rest: &str| set(name).unwrap_or_else(|| joined(&[base, rest]));
     let file = |flag: &Option<PathBuf>, name: &str, rest: &str| {

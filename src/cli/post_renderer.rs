@@ -66,11 +66,7 @@ fn plugin_directories() -> Vec<PathBuf> {
     if let Some(list) = set("HELM_PLUGINS") {
         return std::env::split_paths(&list).collect();
     }
-    let data = set("HELM_DATA_HOME")
-        .map(PathBuf::from)
-        .or_else(|| set("XDG_DATA_HOME").map(|d| PathBuf::from(d).join("helm")))
-        .or_else(|| set("HOME").map(|d| PathBuf::from(d).join(".local/share/helm")));
-    vec![data.unwrap_or_default().join("plugins")]
+    vec![PathBuf::from(super::helm_env::data_home()).join("plugins")]
 }
 
 /// An installed plugin that is a program.
