@@ -727,6 +727,36 @@ fn values_are_shown_by_jsonpath() {
 }
 
 #[test]
+fn the_version_goes_through_a_template() {
+    let version = format!("v{}", env!("CARGO_PKG_VERSION"));
+    let v = version.as_str();
+    // As helm 4.3.1 prints them, but for what is in the fields.
+    for (template, out, error) in [
+        ("{{.Version}}", v.to_owned(), ""),
+        ("{{.}}", format!("{{{v}    v1.37}}"), ""),
+        (
+            "{{printf \"%#v\" .}}",
+            format!(
+                "version.BuildInfo{{Version:\"{v}\", GitCommit:\"\", GitTreeState:\"\", GoVersion:\"\", KubeClientVersion:\"v1.37\"}}"
+            ),
+            "",
+        ),
+        ("{{with .GitCommit}}x{{else}}none{{end}}", "none".to_owned(), ""),
+        (
+            "a{{.Foo}}",
+            "a".to_owned(),
+            "Error: template: _:1:3: executing \"_\" at <.Foo>: can't evaluate field Foo in type version.BuildInfo\n",
+        ),
+        ("{{.Version | upper}}", String::new(), "Error: template: _:1: function \"upper\" not defined\n"),
+        ("{{.Version", String::new(), "Error: template: _:1: unclosed action\n"),
+    ] {
+        let o = pintle(&["version", "--short", "--template", template]);
+        assert_eq!((o.out, o.err.as_str()), (out, error), "{template}");
+        assert_eq!(o.code, u8::from(!error.is_empty()), "{template}");
+    }
+}
+
+#[test]
 fn a_chart_may_begin_as_another_one() {
     let s = Scratch::new();
     for (file, text) in [

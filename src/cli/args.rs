@@ -411,6 +411,9 @@ pub struct Version {
     /// Print the version number only
     #[arg(long)]
     pub short: bool,
+    /// Go template for the version's text, for example '{{.Version}}'
+    #[arg(long, value_name = "TEMPLATE", allow_hyphen_values = true)]
+    pub template: Option<String>,
 }
 
 #[derive(Args, Debug, Clone)]

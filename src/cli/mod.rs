@@ -25,6 +25,7 @@ mod explain;
 mod explain_field;
 mod flags;
 mod get;
+mod go_template;
 mod helm_env;
 mod history;
 mod install;

@@ -160,7 +160,7 @@ impl Object for CapabilitiesObject {
                 Some(Value::object(KubeVersionObject { version: self.0.kube_version.clone(), addressable: true }))
             }
             "APIVersions" => Some(Value::object(self.0.versions())),
-            "HelmVersion" => Some(Value::object(BuildInfo(self.0.compat))),
+            "HelmVersion" => Some(Value::object(BuildInfo::of(self.0.compat))),
             _ => {
                 let _ = heap;
                 None
@@ -184,7 +184,7 @@ impl Object for CapabilitiesObject {
                 Value::object(KubeVersionObject { version: self.0.kube_version.clone(), addressable: false }),
             ),
             ("APIVersions", Value::object(self.0.versions())),
-            ("HelmVersion", Value::object(BuildInfo(self.0.compat))),
+            ("HelmVersion", Value::object(BuildInfo::of(self.0.compat))),
         ])
     }
     fn deep_copied(&self) -> Option<ObjectRef> {
@@ -318,19 +318,32 @@ impl Object for VersionSet {
     }
 }
 
-/// `version.BuildInfo`: which Helm this is.
+/// `version.BuildInfo`: which program this is.
 #[derive(Debug, Clone, Copy)]
-pub struct BuildInfo(pub Compat);
+pub struct BuildInfo {
+    pub version: &'static str,
+    pub go_version: &'static str,
+    /// Of client-go, as the minor version of Kubernetes: `v1.37`.
+    pub kube_client_version: &'static str,
+}
 
 impl BuildInfo {
+    /// What Helm says of itself.
+    const fn of(compat: Compat) -> Self {
+        Self {
+            version: compat.helm_version(),
+            go_version: compat.go_version(),
+            kube_client_version: compat.kube_client_version(),
+        }
+    }
+
     fn pairs(self) -> [(&'static str, &'static str, &'static str); 5] {
-        let c = self.0;
         [
-            ("Version", "version", c.helm_version()),
+            ("Version", "version", self.version),
             ("GitCommit", "git_commit", ""),
             ("GitTreeState", "git_tree_state", ""),
-            ("GoVersion", "go_version", c.go_version()),
-            ("KubeClientVersion", "kube_client_version", c.kube_client_version()),
+            ("GoVersion", "go_version", self.go_version),
+            ("KubeClientVersion", "kube_client_version", self.kube_client_version),
         ]
     }
 }

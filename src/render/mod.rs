@@ -27,7 +27,7 @@ mod scope;
 pub mod tera;
 
 pub use ahead::Ahead;
-pub use capabilities::{Asked, Capabilities, KubeVersion};
+pub use capabilities::{Asked, BuildInfo, Capabilities, KubeVersion};
 pub use compat::Compat;
 pub use lint::lint_files;
 pub use program::{Program, functions, name};

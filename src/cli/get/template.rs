@@ -1,32 +1,23 @@
 //! `get all --template`: the record as Go's templates see Helm's structs.
 
-use std::sync::Arc;
-
 use crate::chart::{Metadata, data};
-use crate::gotmpl::{FuncTable, Limits, State, SystemHost, TemplateSet, builtins, execute};
 use crate::release::Record;
 use crate::release::record::{HookRecord, StoredFile};
 use crate::value::{Heap, Value};
 
-use super::super::Failure;
 use super::super::output::Streams;
+use super::super::{Failure, go_template};
 
 /// Prints the record by a template.
 ///
 /// # Errors
 /// What is wrong with the template, in Go's words.
 pub fn print(record: &Record, template: &str, io: &mut Streams<'_>) -> Result<(), Failure> {
-    let mut funcs = FuncTable::new();
-    builtins::register(&mut funcs);
-    let mut set = TemplateSet::new("_", Arc::new(funcs));
-    set.parse("_", template.as_bytes()).map_err(|e| Failure::new(e.to_string()))?;
-    let mut state = State::new(Arc::new(SystemHost::default()), Limits::default());
-    let release = release(&mut state.heap, record);
-    let dot = state.heap.map_of([("Release", release)]);
-    let mut out = Vec::new();
-    let result = execute(&Arc::new(set), &mut state, "_", &Value::Map(dot), &mut out);
-    io.out.write_all(&out)?;
-    result.map_err(|e| Failure::new(e.to_string()))
+    let dot = |heap: &mut Heap| {
+        let release = release(heap, record);
+        Value::Map(heap.map_of([("Release", release)]))
+    };
+    go_template::print(template, dot, io)
 }
 
 fn time(text: &str) -> Value {
