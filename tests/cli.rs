@@ -468,6 +468,7 @@ fn completions_man_pages_and_versions_come_from_the_flags() {
     let o = pintle(&["man", &s.path("man")]);
     assert_eq!(o.code, 0, "{}", o.err);
     assert!(Path::new(&s.path("man/pintle-template.1")).exists());
+    assert_eq!(pintle(&["completion", "zsh", "--no-descriptions"]).code, 0);
     let o = pintle(&["version", "--short"]);
     assert_eq!(o.out, format!("v{}\n", env!("CARGO_PKG_VERSION")));
     let o = pintle(&["template", "x", "--bogus"]);

@@ -420,6 +420,9 @@ pub struct Version {
 pub struct Completion {
     #[arg(value_enum)]
     pub shell: clap_complete::Shell,
+    /// Of the scripts, those that have descriptions keep them
+    #[arg(long, hide = true)]
+    pub no_descriptions: bool,
 }
 
 #[derive(Args, Debug, Clone)]
