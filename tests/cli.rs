@@ -814,3 +814,48 @@ fn a_chart_may_begin_as_another_one() {
     // Nothing is written over, other than by Helm.
     assert!(error("some/where/new", "starter").contains("has a Chart.yaml already: nothing was written"));
 }
+
+#[test]
+fn flags_are_refused_in_pflags_words() {
+    // As helm 4.3.1 prints them.
+    for (args, want) in [
+        (&["template", "-n"][..], "flag needs an argument: 'n' in -n"),
+        (&["create", "x", "-p"], "flag needs an argument: 'p' in -p"),
+        (&["show", "chart", "x", "-y"], "unknown shorthand flag: 'y' in -y"),
+        (&["lint", "-qz"], "unknown shorthand flag: 'q' in -qz"),
+        (&["list", "-qz"], "unknown shorthand flag: 'z' in -z"),
+        (
+            &["lint", "--quiet=@"],
+            "invalid argument \"@\" for \"--quiet\" flag: strconv.ParseBool: parsing \"@\": invalid syntax",
+        ),
+        (
+            &["list", "--short=@"],
+            "invalid argument \"@\" for \"-q, --short\" flag: strconv.ParseBool: parsing \"@\": invalid syntax",
+        ),
+        (
+            &["template", "x", "--qps", "@"],
+            "invalid argument \"@\" for \"--qps\" flag: strconv.ParseFloat: parsing \"@\": invalid syntax",
+        ),
+        (
+            &["env", "--burst-limit="],
+            "invalid argument \"\" for \"--burst-limit\" flag: strconv.ParseInt: parsing \"\": invalid syntax",
+        ),
+        (
+            &["dep", "list", "--max-col-width", "-1"],
+            "invalid argument \"-1\" for \"--max-col-width\" flag: strconv.ParseUint: parsing \"-1\": invalid syntax",
+        ),
+        (
+            &["history", "x", "--max", "many"],
+            "invalid argument \"many\" for \"--max\" flag: strconv.ParseInt: parsing \"many\": invalid syntax",
+        ),
+        (
+            &["repo", "update", "--timeout", "5"],
+            "invalid argument \"5\" for \"--timeout\" flag: time: missing unit in duration \"5\"",
+        ),
+        // An empty path is none.
+        (&["show", "chart", "./none", "--ca-file", "", "--cert-file=", "--keyring="], "path \"./none\" not found"),
+    ] {
+        let o = pintle(args);
+        assert_eq!((o.code, o.err.lines().next()), (1, Some(&*format!("Error: {want}"))), "{args:?}");
+    }
+}

@@ -79,10 +79,10 @@ pub struct Global {
 pub struct UnusedGlobalFlags {
     #[arg(long, global = true, hide = true, visible_alias = "colour", value_parser = ["never", "auto", "always"])]
     pub color: Option<String>,
-    #[arg(long, global = true, hide = true)]
+    #[arg(long, global = true, hide = true, allow_negative_numbers = true, value_parser = flags::integer)]
     pub burst_limit: Option<i64>,
-    #[arg(long, global = true, hide = true)]
-    pub qps: Option<f32>,
+    #[arg(long, global = true, hide = true, allow_negative_numbers = true, value_parser = flags::number)]
+    pub qps: Option<f64>,
     #[arg(long, global = true, hide = true)]
     pub content_cache: Option<String>,
     #[arg(long, global = true, hide = true)]
@@ -452,7 +452,10 @@ pub fn usage(e: &clap::Error, args: &[OsString], io: &mut Streams<'_>) -> u8 {
                 // Cobra's words, so that scripts that look for them find them.
                 io.error(&format!("unknown flag: {}", flag.split('=').next().unwrap_or(&flag)));
             } else {
-                io.error(e.to_string().trim_start_matches("error: ").trim_end());
+                match flag.strip_prefix('-').and_then(|rest| rest.chars().next()) {
+                    Some(letter) => io.error(&flags::letter("unknown shorthand flag", letter, args)),
+                    None => io.error(e.to_string().trim_start_matches("error: ").trim_end()),
+                }
             }
             1
         }
@@ -464,11 +467,17 @@ pub fn usage(e: &clap::Error, args: &[OsString], io: &mut Streams<'_>) -> u8 {
         }
         ErrorKind::InvalidValue if e.get(ContextKind::InvalidValue).is_none_or(|v| v.to_string().is_empty()) => {
             let flag = e.get(ContextKind::InvalidArg).map(ToString::to_string).unwrap_or_default();
-            io.error(&format!("flag needs an argument: {}", flag.split(' ').next().unwrap_or_default()));
+            let long = flag.split(' ').next().unwrap_or_default();
+            let last = args.last().and_then(|arg| arg.to_str()).filter(|arg| !arg.starts_with("--"));
+            let text = match last.and_then(|arg| arg.strip_prefix('-')?.chars().next_back()) {
+                Some(letter) => flags::letter("flag needs an argument", letter, args),
+                None => format!("flag needs an argument: {long}"),
+            };
+            io.error(&text);
             1
         }
         _ => {
-            let text = flags::invalid(&<Cli as clap::CommandFactory>::command(), e);
+            let text = flags::invalid(e, &command);
             io.error(&text.unwrap_or_else(|| e.to_string().trim_start_matches("error: ").trim_end().to_owned()));
             1
         }

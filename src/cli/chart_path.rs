@@ -44,7 +44,7 @@ pub struct ChartPathArgs {
     #[arg(long)]
     pub verify: bool,
     /// Location of public keys used for verification
-    #[arg(long, value_name = "FILE", hide_short_help = true)]
+    #[arg(long, value_name = "FILE", hide_short_help = true, value_parser = super::flags::path())]
     pub keyring: Option<PathBuf>,
     /// A key that must have signed: a cosign public key, or a PGP or SSH key of Git's signers; any one of several
     #[arg(long, value_name = "FILE", hide_short_help = true)]
@@ -76,13 +76,13 @@ pub struct AccessArgs {
     #[arg(long, value_name = "FILE", env = "PINTLE_KNOWN_HOSTS", hide_short_help = true)]
     pub known_hosts: Option<PathBuf>,
     /// Identify HTTPS client using this SSL certificate file
-    #[arg(long, value_name = "FILE", hide_short_help = true)]
+    #[arg(long, value_name = "FILE", hide_short_help = true, value_parser = super::flags::path())]
     pub cert_file: Option<PathBuf>,
     /// Identify HTTPS client using this SSL key file
-    #[arg(long, value_name = "FILE", hide_short_help = true)]
+    #[arg(long, value_name = "FILE", hide_short_help = true, value_parser = super::flags::path())]
     pub key_file: Option<PathBuf>,
     /// Verify certificates of HTTPS-enabled servers using this CA bundle
-    #[arg(long, value_name = "FILE", hide_short_help = true)]
+    #[arg(long, value_name = "FILE", hide_short_help = true, value_parser = super::flags::path())]
     pub ca_file: Option<PathBuf>,
     /// Skip tls certificate checks for the chart download
     #[arg(long, hide_short_help = true)]

@@ -6,17 +6,17 @@
 use std::path::PathBuf;
 
 use clap::Args;
-use clap::builder::{OsStringValueParser, TypedValueParser};
 
+use super::flags;
 use crate::source::{oci, repositories};
 
 #[derive(Args, Debug, Clone, Default)]
 pub struct ConfigArgs {
     /// Path to the registry config file
-    #[arg(long, global = true, value_name = "FILE", hide_short_help = true, value_parser = OsStringValueParser::new().map(PathBuf::from))]
+    #[arg(long, global = true, value_name = "FILE", hide_short_help = true, value_parser = flags::path())]
     pub registry_config: Option<PathBuf>,
     /// Path to the file containing repository names and URLs
-    #[arg(long, global = true, value_name = "FILE", hide_short_help = true, value_parser = OsStringValueParser::new().map(PathBuf::from))]
+    #[arg(long, global = true, value_name = "FILE", hide_short_help = true, value_parser = flags::path())]
     pub repository_config: Option<PathBuf>,
 }
 

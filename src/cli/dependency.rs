@@ -31,7 +31,7 @@ pub enum DependencyCommand {
         #[arg(default_value = ".")]
         chart: PathBuf,
         /// Maximum column width for output table
-        #[arg(long, default_value_t = 80)]
+        #[arg(long, default_value = "80", allow_negative_numbers = true, value_parser = super::flags::unsigned)]
         max_col_width: usize,
     },
     /// Rebuild the charts/ directory based on the Chart.lock file
@@ -53,7 +53,7 @@ pub struct ManageArgs {
     #[arg(long)]
     pub verify: bool,
     /// Keyring containing public keys
-    #[arg(long, value_name = "FILE")]
+    #[arg(long, value_name = "FILE", value_parser = super::flags::path())]
     pub keyring: Option<PathBuf>,
     #[command(flatten)]
     pub access: AccessArgs,

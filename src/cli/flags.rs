@@ -3,10 +3,14 @@
 //! Source: `github.com/spf13/pflag` 1.0.10 (`bool.go`, `string_slice.go`) and Go's `encoding/csv`.
 
 use std::ffi::OsString;
+use std::path::PathBuf;
 
+use clap::builder::{OsStringValueParser, TypedValueParser};
 use clap::error::{ContextKind, ErrorKind};
 
 use crate::golang::strconv;
+
+use super::arity;
 
 /// One occurrence of a flag that takes a list.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
@@ -48,6 +52,27 @@ pub fn truth(text: &str) -> Result<String, String> {
 pub fn unsigned(text: &str) -> Result<usize, String> {
     let n = strconv::parse_uint(text, 0, 64).map_err(|e| e.to_string())?;
     Ok(usize::try_from(n).unwrap_or(usize::MAX))
+}
+
+/// A whole number as Go reads it.
+///
+/// # Errors
+/// Go's.
+pub fn integer(text: &str) -> Result<i64, String> {
+    strconv::parse_int(text, 0, 64).map_err(|e| e.to_string())
+}
+
+/// A number as Go reads it.
+///
+/// # Errors
+/// Go's.
+pub fn number(text: &str) -> Result<f64, String> {
+    crate::golang::float::parse_float(text).map_err(|e| e.to_string())
+}
+
+/// The parser of a path, which may be empty: scripts pass the variable that nobody set, and Helm takes it for no path.
+pub fn path() -> impl TypedValueParser<Value = PathBuf> {
+    OsStringValueParser::new().map(PathBuf::from)
 }
 
 /// A strategy of `--wait`.
@@ -164,7 +189,7 @@ pub fn switched(args: &[OsString], error: &clap::Error) -> Option<Result<Vec<OsS
         Ok(on) => on,
         Err(why) => {
             let quoted = strconv::quote(value.as_bytes());
-            let named = named(&<super::Cli as clap::CommandFactory>::command(), flag.trim_start_matches("--"));
+            let named = named(flag.trim_start_matches("--"), &arity::named(args));
             return Some(Err(format!("invalid argument {quoted} for \"{named}\" flag: {why}")));
         }
     };
@@ -178,7 +203,7 @@ pub fn switched(args: &[OsString], error: &clap::Error) -> Option<Result<Vec<OsS
 }
 
 /// pflag's text for a value that a flag does not take, if that is what is wrong.
-pub fn invalid(root: &clap::Command, error: &clap::Error) -> Option<String> {
+pub fn invalid(error: &clap::Error, command: &[String]) -> Option<String> {
     if error.kind() != ErrorKind::ValueValidation {
         return None;
     }
@@ -186,18 +211,31 @@ pub fn invalid(root: &clap::Command, error: &clap::Error) -> Option<String> {
     let long = flag.split([' ', '=', '[']).next()?.strip_prefix("--")?.to_owned();
     let value = error.get(ContextKind::InvalidValue)?.to_string();
     let why = std::error::Error::source(error)?.to_string();
-    let named = named(root, &long);
+    let named = named(&long, command);
     Some(format!("invalid argument {} for \"{named}\" flag: {why}", strconv::quote(value.as_bytes())))
 }
 
-/// A flag as pflag names it: `-o, --output`.
-fn named(root: &clap::Command, long: &str) -> String {
-    short_of(root, long).map_or_else(|| format!("--{long}"), |short| format!("-{short}, --{long}"))
+/// A command's flag as pflag names it: `-o, --output`.
+fn named(long: &str, command: &[String]) -> String {
+    let root = <super::Cli as clap::CommandFactory>::command();
+    let mut at = Some(&root);
+    let mut short = None;
+    let mut names = command.iter();
+    while let Some(here) = at {
+        let own = here.get_arguments().find(|arg| arg.get_long() == Some(long));
+        short = own.map_or(short, clap::Arg::get_short);
+        at = names.next().and_then(|name| here.find_subcommand(name));
+    }
+    short.map_or_else(|| format!("--{long}"), |short| format!("-{short}, --{long}"))
 }
 
-fn short_of(command: &clap::Command, long: &str) -> Option<char> {
-    let own = command.get_arguments().find(|arg| arg.get_long() == Some(long)).and_then(clap::Arg::get_short);
-    own.or_else(|| command.get_subcommands().find_map(|sub| short_of(sub, long)))
+/// pflag's words for a letter that is no flag (`what` is `unknown shorthand flag`) or that needs a value: with what stands behind it.
+pub fn letter(what: &str, letter: char, args: &[OsString]) -> String {
+    let rest = args.iter().rev().filter_map(|arg| arg.to_str()).find_map(|arg| {
+        let letters = arg.strip_prefix('-').filter(|rest| !rest.starts_with('-'))?;
+        letters.get(letters.find(letter)?..)
+    });
+    format!("{what}: {} in -{}", strconv::quote_rune(letter), rest.unwrap_or_default())
 }
 
 #[cfg(test)]

@@ -41,10 +41,10 @@ pub struct PackageArgs {
     #[arg(long, default_value = "", value_name = "NAME")]
     pub key: String,
     /// Location of the keyring that holds the private key
-    #[arg(long, value_name = "FILE")]
+    #[arg(long, value_name = "FILE", value_parser = super::flags::path())]
     pub keyring: Option<PathBuf>,
     /// Location of a file which contains the passphrase for the signing key. Use "-" in order to read from stdin
-    #[arg(long, value_name = "FILE")]
+    #[arg(long, value_name = "FILE", value_parser = super::flags::path())]
     pub passphrase_file: Option<PathBuf>,
     #[command(flatten)]
     pub access: AccessArgs,
@@ -98,7 +98,7 @@ impl Signer {
                 .map_err(|e| Failure::new(errno::path_error("open", &path.display().to_string(), &e)))
         };
         let ring = read(&args.keyring.clone().unwrap_or_else(super::chart_path::default_keyring))?;
-        let text = match &args.passphrase_file {
+        let text = match args.passphrase_file.as_ref().filter(|path| !path.as_os_str().is_empty()) {
             None => Vec::new(),
             Some(path) if path == Path::new("-") => {
                 let mut text = Vec::new();

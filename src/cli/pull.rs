@@ -23,7 +23,7 @@ pub struct PullArgs {
     #[arg(long)]
     pub untar: bool,
     /// If untar is specified, this flag specifies the name of the directory into which the chart is expanded
-    #[arg(long, default_value = ".", value_name = "DIR")]
+    #[arg(long, default_value = ".", value_name = "DIR", value_parser = super::flags::path())]
     pub untardir: PathBuf,
     /// Location to write the chart. If this and untardir are specified, untardir is appended to this
     #[arg(short, long, default_value = ".", value_name = "DIR")]

@@ -49,13 +49,13 @@ pub struct LoginArgs {
     #[arg(long)]
     pub insecure: bool,
     /// Identify registry client using this SSL certificate file
-    #[arg(long, value_name = "FILE")]
+    #[arg(long, value_name = "FILE", value_parser = super::flags::path())]
     pub cert_file: Option<PathBuf>,
     /// Identify registry client using this SSL key file
-    #[arg(long, value_name = "FILE")]
+    #[arg(long, value_name = "FILE", value_parser = super::flags::path())]
     pub key_file: Option<PathBuf>,
     /// Verify certificates of HTTPS-enabled servers using this CA bundle
-    #[arg(long, value_name = "FILE")]
+    #[arg(long, value_name = "FILE", value_parser = super::flags::path())]
     pub ca_file: Option<PathBuf>,
     /// Use insecure HTTP connections
     #[arg(long)]

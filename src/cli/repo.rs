@@ -49,7 +49,7 @@ pub enum RepoCommand {
         #[arg(value_name = "NAME")]
         names: Vec<String>,
         /// Time to wait for the index file download to complete
-        #[arg(long, value_name = "DURATION")]
+        #[arg(long, value_name = "DURATION", value_parser = super::flags::duration)]
         timeout: Option<String>,
     },
 }
@@ -84,7 +84,7 @@ pub struct AddArgs {
     #[arg(long)]
     pub password_stdin: bool,
     /// Time to wait for the index file download to complete
-    #[arg(long, value_name = "DURATION")]
+    #[arg(long, value_name = "DURATION", value_parser = super::flags::duration)]
     pub timeout: Option<String>,
     /// Pass credentials to all domains
     #[arg(long)]

@@ -25,7 +25,7 @@ pub struct IndexArgs {
     #[arg(long, default_value = "", hide_default_value = true, value_name = "URL")]
     pub url: String,
     /// Merge the generated index into the given index
-    #[arg(long, value_name = "FILE")]
+    #[arg(long, value_name = "FILE", value_parser = super::flags::path())]
     pub merge: Option<PathBuf>,
     /// Output in JSON format
     #[arg(long)]

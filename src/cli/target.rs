@@ -34,7 +34,7 @@ pub struct TargetArgs {
     #[arg(long, global = true, hide_short_help = true)]
     pub commit: bool,
     /// Path to the kubeconfig file
-    #[arg(long, global = true, value_name = "FILE", hide_short_help = true)]
+    #[arg(long, global = true, value_name = "FILE", hide_short_help = true, value_parser = super::flags::path())]
     pub kubeconfig: Option<PathBuf>,
     /// Name of the kubeconfig context to use
     #[arg(long, global = true, env = "HELM_KUBECONTEXT", value_name = "NAME", hide_short_help = true)]
@@ -66,7 +66,7 @@ pub struct TargetArgs {
     #[arg(long, global = true, env = "HELM_KUBEAPISERVER", value_name = "URL", hide_short_help = true)]
     pub kube_apiserver: Option<String>,
     /// The certificate authority file for the Kubernetes API server connection
-    #[arg(long, global = true, env = "HELM_KUBECAFILE", value_name = "FILE", hide_short_help = true)]
+    #[arg(long, global = true, env = "HELM_KUBECAFILE", value_name = "FILE", hide_short_help = true, value_parser = super::flags::path())]
     pub kube_ca_file: Option<PathBuf>,
     /// Server name to use for Kubernetes API server certificate validation
     #[arg(long, global = true, env = "HELM_KUBETLS_SERVER_NAME", value_name = "NAME", hide_short_help = true)]

@@ -20,7 +20,7 @@ pub struct VerifyArgs {
     #[arg(value_name = "PATH")]
     pub charts: Vec<PathBuf>,
     /// Keyring containing public keys
-    #[arg(long, value_name = "FILE")]
+    #[arg(long, value_name = "FILE", value_parser = super::flags::path())]
     pub keyring: Option<PathBuf>,
 }
 

@@ -35,7 +35,10 @@ impl Tls {
     ) -> Result<Self, SourceError> {
         let read =
             |p: &Path| std::fs::read(p).map_err(|e| SourceError::disk("can't create TLS config for client", p, &e));
-        let identity = match (cert, key) {
+        // A path that is empty is none.
+        let given = |path: Option<&'_ Path>| path.filter(|p| !p.as_os_str().is_empty()).map(Path::to_path_buf);
+        let (ca, cert, key) = (given(ca), given(cert), given(key));
+        let identity = match (cert.as_deref(), key.as_deref()) {
             (Some(c), Some(k)) => {
                 let key = String::from_utf8(read(k)?).map_err(|_| {
                     SourceError::new(Reason::Tls, k.display().to_string(), "the client key is no PEM text")
@@ -48,7 +51,7 @@ impl Tls {
                 return Err(SourceError::new(Reason::Tls, p.display().to_string(), message));
             }
         };
-        Ok(Self { ca: ca.map(read).transpose()?, identity, insecure_skip_verify: insecure })
+        Ok(Self { ca: ca.as_deref().map(read).transpose()?, identity, insecure_skip_verify: insecure })
     }
 }
 
