@@ -7,8 +7,10 @@ use super::args::{Cli, Completion, Man};
 use super::output::Streams;
 
 pub fn completion(args: &Completion, io: &mut Streams<'_>) -> Result<(), Failure> {
-    clap_complete::generate(args.shell, &mut Cli::command(), "pintle", &mut io.out);
-    Ok(())
+    // Not straight to the reader: the generator panics over one that went away.
+    let mut script = Vec::new();
+    clap_complete::generate(args.shell, &mut Cli::command(), "pintle", &mut script);
+    Ok(io.out.write_all(&script)?)
 }
 
 pub fn man(args: &Man, io: &mut Streams<'_>) -> Result<(), Failure> {

@@ -163,6 +163,9 @@ pub fn run(args: impl IntoIterator<Item = OsString>, io: &mut Streams<'_>) -> u8
     }
 }
 
+/// How a program ends that writes to a reader which went away, as a shell tells it (SIGPIPE).
+const NO_READER: u8 = 141;
+
 /// The program's entry: the process's own arguments and streams.
 ///
 /// Rendering recurses as deep as a chart's templates nest, so the work is done on a thread with a large stack.
@@ -172,14 +175,13 @@ pub fn main() -> ExitCode {
         log::start();
     }
     let work = || {
-        let mut stdout = std::io::BufWriter::with_capacity(1 << 16, std::io::stdout().lock());
+        let mut stdout = output::Pipe::new(std::io::BufWriter::with_capacity(1 << 16, std::io::stdout().lock()));
         // Not locked: the lines of progress are drawn by a thread of their own.
         let mut stderr = std::io::stderr();
         let terminal = std::io::IsTerminal::is_terminal(&std::io::stderr());
         let mut io = Streams { out: &mut stdout, err: &mut stderr, terminal, last: true };
         let code = run(std::env::args_os(), &mut io);
-        // A reader that went away (`| head`) is no error of ours.
-        let _ = std::io::Write::flush(io.out);
+        let code = if stdout.end() || code != 0 { code } else { NO_READER };
         // Nothing is left to do: nobody needs to be woken for it.
         std::process::exit(i32::from(code))
     };

@@ -1,6 +1,6 @@
 //! Where a command writes: two streams, so that tests and runners can catch them.
 
-use std::io::Write;
+use std::io::{self, Write};
 
 use annotate_snippets::{AnnotationKind, Group, Level, Renderer, Snippet};
 
@@ -63,5 +63,51 @@ impl Streams<'_> {
         }
         let renderer = if self.terminal { Renderer::styled() } else { Renderer::plain() };
         let _ = writeln!(self.err, "{}", renderer.render(&[group]));
+    }
+}
+
+/// A stream whose reader may go away (`| head`): that is no error of ours, and stops nothing that has begun. What comes later goes nowhere.
+pub struct Pipe<W> {
+    to: W,
+    gone: bool,
+}
+
+impl<W: Write> Pipe<W> {
+    pub fn new(to: W) -> Self {
+        Self { to, gone: false }
+    }
+
+    /// Writes what is left; whether all that was written had a reader.
+    pub fn end(&mut self) -> bool {
+        let _ = self.flush();
+        !self.gone
+    }
+
+    fn or_gone<T>(&mut self, done: io::Result<T>, otherwise: T) -> io::Result<T> {
+        match done {
+            Err(e) if e.kind() == io::ErrorKind::BrokenPipe => {
+                self.gone = true;
+                Ok(otherwise)
+            }
+            done => done,
+        }
+    }
+}
+
+impl<W: Write> Write for Pipe<W> {
+    fn write(&mut self, bytes: &[u8]) -> io::Result<usize> {
+        if self.gone {
+            return Ok(bytes.len());
+        }
+        let done = self.to.write(bytes);
+        self.or_gone(done, bytes.len())
+    }
+
+    fn flush(&mut self) -> io::Result<()> {
+        if self.gone {
+            return Ok(());
+        }
+        let done = self.to.flush();
+        self.or_gone(done, ())
     }
 }

@@ -382,3 +382,25 @@ fn an_environment_of_plain_objects_is_built() {
     f.write("clusters/empty/kustomization.yaml", "resources: []\n");
     assert!(!build(&f, &["empty"]).0);
 }
+
+/// `| head`: what was asked for is done, and nothing is said of it.
+#[test]
+fn a_reader_may_go_away() {
+    use std::io::Read as _;
+    use std::process::Stdio;
+    let f = Folder::new();
+    f.write("c/Chart.yaml", CHART);
+    f.write(
+        "c/templates/cm.yaml",
+        "{{ range until 5000 }}\n---\nkind: ConfigMap\nmetadata:\n  name: c{{ . }}\n{{ end }}",
+    );
+    for args in [vec!["template", "c"], vec!["completion", "bash"]] {
+        let mut command = pintle();
+        command.current_dir(f.path()).args(&args).stdout(Stdio::piped()).stderr(Stdio::piped());
+        let mut child = command.spawn().unwrap();
+        let mut first = [0; 1];
+        child.stdout.take().unwrap().read_exact(&mut first).unwrap();
+        let out = child.wait_with_output().unwrap();
+        assert_eq!((out.status.code(), String::from_utf8_lossy(&out.stderr).as_ref()), (Some(141), ""), "{args:?}");
+    }
+}
