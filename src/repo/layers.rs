@@ -83,7 +83,7 @@ impl Environment {
                 add(format!("chart {} {}", chart.name(), found.name), String::new(), &found.data);
             }
         }
-        out.extend(self.from_objects(checkout, hr));
+        out.extend(self.of_objects(checkout, hr));
         let (written, built) = self.inline(checkout, hr);
         Ok(Layers { list: out, written, built })
     }
@@ -97,7 +97,7 @@ impl Environment {
             Layer::file(format!("values file {path}"), path, &text)
         };
         let mut out: Vec<Layer> = hr.chart.values_files.iter().filter_map(file).collect();
-        out.extend(self.from_objects(checkout, hr));
+        out.extend(self.of_objects(checkout, hr));
         let (written, built) = self.inline(checkout, hr);
         let plain = if written.is_empty() { built } else { None };
         out.extend(written.into_iter().chain(plain));
@@ -105,7 +105,7 @@ impl Environment {
     }
 
     /// `valuesFrom`: ConfigMaps and Secrets beside the release.
-    fn from_objects(&self, checkout: &Checkout, hr: &HelmRelease) -> Vec<Layer> {
+    fn of_objects(&self, checkout: &Checkout, hr: &HelmRelease) -> Vec<Layer> {
         let first = |text: &[u8]| document::parse(text).ok().and_then(|d| d.into_iter().next()).map(|d| d.root);
         let mut out = Vec::new();
         for r in &hr.values_from {
@@ -167,7 +167,7 @@ impl Environment {
     pub(super) fn version_given(&self, checkout: &Checkout, hr: &HelmRelease) -> Option<(String, usize)> {
         let said = given::said(checkout, &hr.given, &self.patched_from());
         let versions = said.into_iter().filter_map(|said| said.below(&["spec", "chart", "spec"]));
-        let lines = versions.filter_map(|said| {
+        let mut lines = versions.filter_map(|said| {
             let line = match &said.at[..] {
                 [] => said.node.entry("version")?.0.line(),
                 [key] if key == "version" => said.node.line(),
@@ -175,7 +175,7 @@ impl Environment {
             };
             Some((said.path, said.offset + line))
         });
-        lines.last()
+        lines.next_back()
     }
 
     /// Files in which patches may stand that no kustomization holds: those of Flux's Kustomizations.

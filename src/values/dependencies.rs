@@ -102,12 +102,10 @@ fn take_required(chart: &mut Chart, home: &str) -> Vec<String> {
     chosen.iter().flatten().for_each(|i| uses[*i] += 1);
     let mut present: Vec<Option<Chart>> = present.into_iter().map(Some).collect();
     for slot in &mut present {
-        if slot.as_ref().is_some_and(|c| !required.iter().any(|d| fits(c, d))) {
-            if let Some(mut sub) = slot.take() {
-                homes.push(format!("{home}/charts/{}", sub.name()));
-                sub.kept_parent = None;
-                chart.dependencies.push(sub);
-            }
+        if let Some(mut sub) = slot.take_if(|c| !required.iter().any(|d| fits(c, d))) {
+            homes.push(format!("{home}/charts/{}", sub.name()));
+            sub.kept_parent = None;
+            chart.dependencies.push(sub);
         }
     }
     for (d, i) in required.iter_mut().zip(chosen) {
