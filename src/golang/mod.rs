@@ -1,6 +1,7 @@
 //! What Go's standard library and its usual companions do, on plain bytes and numbers.
 
 pub mod base64;
+pub mod doublestar;
 pub mod duration;
 pub mod errno;
 pub mod expand;

@@ -10,7 +10,7 @@ use std::borrow::Cow;
 use std::collections::BTreeMap;
 use std::sync::Arc;
 
-use crate::golang::path;
+use crate::golang::{doublestar, path};
 use crate::kustomize::given::{Given, Patch};
 use crate::kustomize::{self, Build, Entry, Tree};
 
@@ -125,28 +125,35 @@ pub(super) struct Artifact<'c> {
 }
 
 impl<'c> Artifact<'c> {
+    /// `above`: directories that an OCI artifact may have been made of, besides the root.
+    ///
     /// # Errors
     /// The line of the copy, and why it can't be made.
-    pub fn new(checkout: &'c Checkout, generator: &Generator, output: &Output) -> Result<Self, (usize, String)> {
+    pub fn new(
+        checkout: &'c Checkout,
+        generator: &Generator,
+        output: &Output,
+        above: &[&str],
+    ) -> Result<Self, (usize, String)> {
         let mut out = Self { checkout, files: BTreeMap::new(), place: generator.place.clone() };
         for copy in &output.copies {
-            out.copy(generator, copy).map_err(|why| {
+            out.copy(generator, copy, above).map_err(|why| {
                 (copy.line, format!("artifact {}: copy from '{}' to '{}': {why}", output.name, copy.from, copy.to))
             })?;
         }
         Ok(out)
     }
 
-    fn copy(&mut self, generator: &Generator, copy: &Copy) -> Result<(), String> {
+    fn copy(&mut self, generator: &Generator, copy: &Copy, above: &[&str]) -> Result<(), String> {
         if !copy.from.starts_with('@') {
             return Err("source must start with '@'".into());
         }
         let Some((alias, pattern)) = alias_of(&copy.from) else {
             return Err("source format must be '@alias/pattern'".into());
         };
-        if !generator.sources.iter().any(|s| s.alias == alias) {
+        let Some(source) = generator.sources.iter().find(|s| s.alias == alias) else {
             return Err(format!("source alias '{alias}' not found"));
-        }
+        };
         let Some(to) = copy.to.strip_prefix("@artifact/") else {
             return Err("destination must start with '@artifact/'".into());
         };
@@ -156,30 +163,33 @@ impl<'c> Artifact<'c> {
         if !matches!(copy.strategy.as_str(), "" | "Overwrite") {
             return Err(format!("strategy {} is not supported: only Overwrite", copy.strategy));
         }
-        let exclude: Vec<String> = copy.exclude.iter().flat_map(|p| alternatives(p)).collect();
+        let exclude: Vec<String> = copy.exclude.iter().flat_map(|p| doublestar::alternatives(p)).collect();
         let is_dir = to.is_empty() || to.ends_with('/');
         let to = to.trim_matches('/');
-        if !pattern.contains(['*', '?', '[', ']']) {
-            let from = Checkout::relative(pattern)?;
-            return match self.checkout.kind(&from) {
-                None if copy.optional => Ok(()),
-                None => Err(format!("source '{from}' does not exist")),
-                Some(Entry::Directory) => {
-                    let name = from.rsplit('/').next().unwrap_or_default();
-                    self.tree(&from, &join(to, name), &from, &exclude, 0)
-                }
-                Some(Entry::File) if excluded(&from, "", &exclude) => Ok(()),
-                Some(Entry::File) => {
-                    let into_it = is_dir || self.is_directory(to);
-                    let name = from.rsplit('/').next().unwrap_or_default();
-                    self.put(if into_it { join(to, name) } else { to.to_owned() }, from.clone())
-                }
-            };
-        }
         let pattern = Checkout::relative(pattern)?;
         let base: Vec<&str> = pattern.split('/').take_while(|p| !p.contains(['*', '?', '[', ']'])).collect();
         let base = base.join("/");
-        let matches = self.glob(&pattern)?;
+        let others = above.iter().filter(|_| source.kind == "OCIRepository");
+        let root = std::iter::once(&"").chain(others).find(|root| self.checkout.kind(&join(root, &base)).is_some());
+        let root = root.copied().unwrap_or_default();
+        let from = From { checkout: self.checkout, root, base: &base, exclude: &exclude };
+        if base == pattern {
+            return match from.kind(&pattern) {
+                None if copy.optional => Ok(()),
+                None => Err(format!("source '{pattern}' does not exist")),
+                Some(Entry::Directory) => {
+                    let name = pattern.rsplit('/').next().unwrap_or_default();
+                    self.tree(&from, &pattern, &join(to, name), 0)
+                }
+                Some(Entry::File) if excluded(&pattern, "", &exclude) => Ok(()),
+                Some(Entry::File) => {
+                    let into_it = is_dir || self.is_directory(to);
+                    let name = pattern.rsplit('/').next().unwrap_or_default();
+                    self.put(if into_it { join(to, name) } else { to.to_owned() }, join(root, &pattern))
+                }
+            };
+        }
+        let matches = from.glob(&pattern)?;
         if matches.is_empty() && !copy.optional {
             return Err(format!("no files match pattern '{pattern}' in source '{alias}'"));
         }
@@ -190,47 +200,24 @@ impl<'c> Artifact<'c> {
         let prefix = pattern.strip_suffix("/**").map(|dir| format!("{dir}/"));
         for found in kept {
             let rest = prefix.as_ref().and_then(|p| found.strip_prefix(p)).unwrap_or(&found);
-            self.tree(&found, &join(to, rest), &base, &exclude, 0)?;
+            self.tree(&from, &found, &join(to, rest), 0)?;
         }
         Ok(())
     }
 
-    /// `fs.Glob`
-    fn glob(&self, pattern: &str) -> Result<Vec<String>, String> {
-        let mut found = vec![String::new()];
-        for part in pattern.split('/') {
-            let mut next = Vec::new();
-            for dir in &found {
-                if !part.contains(['*', '?', '[', '\\']) {
-                    next.extend(Some(join(dir, part)).filter(|p| self.checkout.kind(p).is_some()));
-                    continue;
-                }
-                for name in self.checkout.list(dir).unwrap_or_default() {
-                    let name = name.trim_end_matches('/');
-                    let fits = path::path_match(part.as_bytes(), name.as_bytes());
-                    if fits.map_err(|_| format!("invalid glob pattern '{pattern}'"))? && name != ".git" {
-                        next.push(join(dir, name));
-                    }
-                }
-            }
-            found = next;
-        }
-        Ok(found)
-    }
-
     /// A file, or a directory with all that is in it.
-    fn tree(&mut self, from: &str, to: &str, base: &str, exclude: &[String], depth: usize) -> Result<(), String> {
+    fn tree(&mut self, from: &From<'_>, path: &str, to: &str, depth: usize) -> Result<(), String> {
         if depth > DEEPEST {
-            return Err(format!("{from}: more than {DEEPEST} directories in each other"));
+            return Err(format!("{path}: more than {DEEPEST} directories in each other"));
         }
-        match self.checkout.kind(from) {
-            Some(Entry::File) => self.put(to.to_owned(), from.to_owned()),
+        match from.kind(path) {
+            Some(Entry::File) => self.put(to.to_owned(), join(from.root, path)),
             Some(Entry::Directory) => {
-                for name in self.checkout.list(from)? {
+                for name in from.list(path)? {
                     let name = name.trim_end_matches('/');
-                    let path = join(from, name);
-                    if name != ".git" && !excluded(&path, base, exclude) {
-                        self.tree(&path, &join(to, name), base, exclude, depth + 1)?;
+                    let path = join(path, name);
+                    if name != ".git" && !excluded(&path, from.base, from.exclude) {
+                        self.tree(from, &path, &join(to, name), depth + 1)?;
                     }
                 }
                 Ok(())
@@ -286,6 +273,49 @@ impl<'c> Artifact<'c> {
     }
 }
 
+/// What a copy takes files from: paths count from the source's root.
+struct From<'f> {
+    checkout: &'f Checkout,
+    /// The root of the source in the checkout.
+    root: &'f str,
+    /// The path that comes before the first pattern.
+    base: &'f str,
+    exclude: &'f [String],
+}
+
+impl From<'_> {
+    fn kind(&self, path: &str) -> Option<Entry> {
+        self.checkout.kind(&join(self.root, path))
+    }
+
+    fn list(&self, path: &str) -> Result<Vec<String>, String> {
+        self.checkout.list(&join(self.root, path))
+    }
+
+    /// `fs.Glob`
+    fn glob(&self, pattern: &str) -> Result<Vec<String>, String> {
+        let mut found = vec![String::new()];
+        for part in pattern.split('/') {
+            let mut next = Vec::new();
+            for dir in &found {
+                if !part.contains(['*', '?', '[', '\\']) {
+                    next.extend(Some(join(dir, part)).filter(|p| self.kind(p).is_some()));
+                    continue;
+                }
+                for name in self.list(dir).unwrap_or_default() {
+                    let name = name.trim_end_matches('/');
+                    let fits = path::path_match(part.as_bytes(), name.as_bytes());
+                    if fits.map_err(|_| format!("invalid glob pattern '{pattern}'"))? && name != ".git" {
+                        next.push(join(dir, name));
+                    }
+                }
+            }
+            found = next;
+        }
+        Ok(found)
+    }
+}
+
 impl Tree for Artifact<'_> {
     fn resolve(&self, path: &str) -> Option<(String, Entry)> {
         let clean = Checkout::relative(path).ok()?;
@@ -336,52 +366,8 @@ fn join(dir: &str, name: &str) -> String {
 fn excluded(path: &str, base: &str, exclude: &[String]) -> bool {
     let fits = |path: &str| {
         let name = path.rsplit('/').next().unwrap_or(path);
-        exclude.iter().any(|p| doublestar(p, path) || !p.contains('/') && doublestar(p, name))
+        exclude.iter().any(|p| doublestar::matches(p, path) || !p.contains('/') && doublestar::matches(p, name))
     };
     let rest = path.strip_prefix(base).and_then(|rest| rest.strip_prefix('/')).filter(|_| !base.is_empty());
     fits(path) || rest.is_some_and(fits)
-}
-
-/// The patterns that one with `{a,b}` stands for.
-fn alternatives(pattern: &str) -> Vec<String> {
-    const MOST: usize = 1 << 10;
-    let mut out = vec![pattern.to_owned()];
-    loop {
-        let Some(at) = out.iter().position(|p| group(p).is_some()) else { return out };
-        let pattern = out.swap_remove(at);
-        let Some((start, end)) = group(&pattern) else { return out };
-        let (before, rest) = pattern.split_at(start);
-        let (inner, after) = rest.split_at(end - start);
-        let (inner, after) = (inner.trim_start_matches('{'), after.trim_start_matches('}'));
-        out.extend(inner.split(',').map(|choice| format!("{before}{choice}{after}")));
-        if out.len() > MOST {
-            return out;
-        }
-    }
-}
-
-/// The innermost group of alternatives: where its braces are.
-fn group(pattern: &str) -> Option<(usize, usize)> {
-    let end = pattern.find('}')?;
-    let start = pattern.get(..end)?.rfind('{')?;
-    Some((start, end))
-}
-
-/// doublestar's match: `**` is any number of directories, the rest is as in a shell.
-fn doublestar(pattern: &str, text: &str) -> bool {
-    fn fits(pattern: &[&str], text: &[&str]) -> bool {
-        match (pattern, text) {
-            ([], []) => true,
-            (["**", rest @ ..], text) => {
-                fits(rest, text) || text.split_first().is_some_and(|(_, text)| fits(pattern, text))
-            }
-            ([part, rest @ ..], [name, text @ ..]) => {
-                path::path_match(part.as_bytes(), name.as_bytes()).unwrap_or(false) && fits(rest, text)
-            }
-            _ => false,
-        }
-    }
-    let mut parts: Vec<&str> = pattern.split('/').collect();
-    parts.dedup_by(|a, b| *a == "**" && *b == "**");
-    fits(&parts, &text.split('/').collect::<Vec<_>>())
 }

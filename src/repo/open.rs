@@ -278,15 +278,16 @@ impl Opening<'_> {
         if k.source.kind != "OCIRepository" || self.checkout.is_dir(&path) {
             return path;
         }
-        let mut above = self.env.dir.as_str();
-        while let Some((dir, _)) = above.rsplit_once('/') {
-            let there = if path.is_empty() { dir.to_owned() } else { format!("{dir}/{path}") };
-            if self.checkout.is_dir(&there) {
-                return there;
-            }
-            above = dir;
+        let there = |dir: &str| if path.is_empty() { dir.to_owned() } else { format!("{dir}/{path}") };
+        self.above().into_iter().map(there).find(|there| self.checkout.is_dir(there)).unwrap_or(path)
+    }
+
+    /// The directories that the environment lies in, the innermost first.
+    fn above(&self) -> Vec<&str> {
+        fn up<'d>(dir: &&'d str) -> Option<&'d str> {
+            dir.rsplit_once('/').map(|(above, _)| above)
         }
-        path
+        std::iter::successors(Some(self.env.dir.as_str()), up).skip(1).collect()
     }
 
     /// Builds a directory that a Kustomization names, of the checkout or of an artifact.
@@ -337,7 +338,7 @@ impl Opening<'_> {
                 return self.env.elsewhere.push(Problem { place, message });
             }
         }
-        match Artifact::new(self.checkout, generator, output) {
+        match Artifact::new(self.checkout, generator, output, &self.above()) {
             Ok(artifact) => {
                 let found = kustomize::Tree::resolve(&artifact, &format!("/{path}"));
                 if !matches!(found, Some((_, kustomize::Entry::Directory))) {

@@ -179,6 +179,25 @@ fn copies_that_can_not_be_made_are_named() {
     assert!(code == Some(1) && err.contains("path: ./test is not a directory of artifact apps"), "{err}");
 }
 
+/// An OCI artifact that was made of one directory of the repository: paths of copies count from there.
+#[test]
+fn sources_may_hold_one_directory_of_the_repository() {
+    let f = Folder::new();
+    let generator = GENERATOR.split("    - from: '@repo/apps/prod").next().unwrap();
+    let generator = generator.replace("GitRepository", "OCIRepository").replace("**'", "app/'");
+    f.write("k8s/clusters/prod/generator.yaml", generator);
+    let apps = composed().read("clusters/prod/apps.yaml").replace("./prod", "./base/app");
+    f.write("k8s/clusters/prod/apps.yaml", apps);
+    // A directory is copied into the one that is named; without a kustomization there, all below it is applied.
+    let config = composed().read("apps/base/app/config.yaml");
+    f.write("k8s/apps/base/app/config.yaml", config);
+    f.write("k8s/apps/base/app/README.md", "# The app\n");
+    let (code, out, err) = build(&f);
+    assert!(code == Some(0) && out.contains("  level: info\n"), "{out}{err}");
+    let (_, out, _) = run(&f, &["build", "--no-keys", "--env", "prod", "-o", "json"]);
+    assert!(out.contains("k8s/apps/base/app/config.yaml"), "{out}");
+}
+
 #[test]
 fn artifacts_of_other_repositories_are_passed_over_with_a_warning() {
     let f = composed();
