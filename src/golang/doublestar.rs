@@ -12,7 +12,7 @@ pub fn alternatives(pattern: &str) -> Vec<String> {
         let Some((start, end)) = group(&pattern) else { return out };
         let (before, rest) = pattern.split_at(start);
         let (inner, after) = rest.split_at(end - start);
-        let (inner, after) = (inner.trim_start_matches('{'), after.trim_start_matches('}'));
+        let (inner, after) = (inner.strip_prefix('{').unwrap_or(inner), after.strip_prefix('}').unwrap_or(after));
         out.extend(inner.split(',').map(|choice| format!("{before}{choice}{after}")));
         if out.len() > MOST {
             return out;

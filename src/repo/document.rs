@@ -142,6 +142,19 @@ impl Node {
         Self { line, value: Content::Scalar(text.into()), kind: Kind::Text }
     }
 
+    /// A text as `--set` takes it: with the type that it looks like.
+    pub(super) fn setting(text: impl Into<String>, line: usize) -> Self {
+        let text = text.into();
+        let whole = !text.starts_with('0') && text.parse::<i64>().is_ok();
+        let kind = match text.as_str() {
+            "true" | "false" => Kind::Bool,
+            "null" => Kind::Null,
+            text if text == "0" || whole => Kind::Int,
+            _ => Kind::Text,
+        };
+        Self { kind, ..Self::scalar(text, line) }
+    }
+
     /// The values alone, to compare.
     pub fn plain(&self) -> String {
         match &self.value {

@@ -115,8 +115,11 @@ impl Environment {
             let Some(text) = data.get(key) else { continue };
             let whole = r.target_path.is_empty();
             let Written { path, offset, line } = self.written(checkout, object, key, whole && text.contains(&b'\n'));
-            let Some(root) = (if whole { first(text) } else { Some(Node::scalar(String::from_utf8_lossy(text), 1)) })
-            else {
+            let one = || {
+                let text = String::from_utf8_lossy(text);
+                if r.literal { Node::scalar(text, 1) } else { Node::setting(text, 1) }
+            };
+            let Some(root) = (if whole { first(text) } else { Some(one()) }) else {
                 continue;
             };
             out.push(Layer {
