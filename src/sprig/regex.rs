@@ -81,9 +81,9 @@ fn find_all(st: &mut State, regex: &Arc<Regexp>, s: &Str, n: Int) -> Result<Stri
 }
 
 fn split(st: &mut State, regex: &Arc<Regexp>, s: &Str, n: Int) -> Result<Strings, CallError> {
-    let list = strings(st, regex.split(s, n.0))?;
-    // Go's regexp makes room for as many parts as there are matches; the part after the last one comes on top.
-    st.heap.set_grown_from(list.0, st.heap.list(list.0).items.len().saturating_sub(1));
+    let (parts, room) = regex.split(s, n.0).map_or((None, 0), |(parts, room)| (Some(parts), room));
+    let list = strings(st, parts)?;
+    st.heap.set_appended_from(list.0, room);
     Ok(list)
 }
 

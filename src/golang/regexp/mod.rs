@@ -168,17 +168,19 @@ impl Regexp {
         (out.len() <= max).then_some(out)
     }
 
-    /// Go's `Split`; `None` is its nil slice.
-    pub fn split<'t>(&self, text: &'t [u8], n: i64) -> Option<Vec<&'t [u8]>> {
+    /// Go's `Split`; `None` is its nil slice. With the parts, for how many Go makes room before it appends them: one for each match.
+    pub fn split<'t>(&self, text: &'t [u8], n: i64) -> Option<(Vec<&'t [u8]>, usize)> {
         if n == 0 {
             return None;
         }
         if !self.expr.is_empty() && text.is_empty() {
-            return Some(vec![b""]);
+            return Some((vec![b""], 1));
         }
         let most = usize::try_from(n).unwrap_or(usize::MAX);
         let (mut parts, mut from, mut to) = (Vec::new(), 0, 0);
-        for m in self.find_all(text, n) {
+        let matches = self.find_all(text, n);
+        let room = matches.len();
+        for m in matches {
             if parts.len() >= most - 1 {
                 break;
             }
@@ -191,7 +193,7 @@ impl Regexp {
         if to != text.len() {
             parts.push(&text[from..]);
         }
-        Some(parts)
+        Some((parts, room))
     }
 
     /// The leftmost match at or after `at`; its groups only if asked for.
