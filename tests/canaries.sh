@@ -5,6 +5,7 @@
 set -euo pipefail
 cd "$(dirname "$0")/.."
 
+tests/ready.sh
 dir=$(mktemp -d)
 trap 'rm -rf "$dir"' EXIT
 export PINTLE_LOG=trace PINTLE_LOG_FILE=$dir/log

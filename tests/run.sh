@@ -3,10 +3,7 @@
 set -euo pipefail
 cd "$(dirname "$0")/.."
 
-tests/servers.sh >/dev/null
-# What is built is built before the tests begin: they have clocks.
-tests/peers.sh helm helm3 kustomize sops cosign fake-gcs-server kwok cluster kubectl \
-  helm-controller source-controller helm-controller-program source-controller-program >/dev/null
+tests/ready.sh
 # With every feature, and with the same everywhere: nothing is compiled twice.
 cargo test --release --locked --features otel
 cargo run --release --locked --features otel --quiet --example conformance -- tests/fixtures/vectors/*.jsonl

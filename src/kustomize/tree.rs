@@ -59,21 +59,25 @@ impl Tree for MemoryTree {
 
     fn list(&self, path: &str) -> Vec<(String, Entry)> {
         let inside = if path == "/" { "/".to_owned() } else { format!("{path}/") };
-        let mut out: Vec<(String, Entry)> = Vec::new();
-        for file in self.files.range(inside.clone()..).map(|(file, _)| file) {
-            let Some(rest) = file.strip_prefix(&inside) else { break };
-            let (name, entry) = match rest.split_once('/') {
-                Some((dir, _)) => (dir, Entry::Directory),
-                None => (rest, Entry::File),
-            };
-            if out.last().is_none_or(|(last, _)| last != name) {
-                out.push((name.to_owned(), entry));
-            }
-        }
-        // `a-b/x` comes before `a/x`, but `a` before `a-b`.
-        out.sort();
-        out
+        names(self.files.range(inside.clone()..).map_while(|(file, _)| file.strip_prefix(&inside)))
     }
+}
+
+/// The names in a directory, in byte order, by the paths of all files below it, which are sorted.
+pub fn names<'p>(below: impl Iterator<Item = &'p str>) -> Vec<(String, Entry)> {
+    let mut out: Vec<(String, Entry)> = Vec::new();
+    for rest in below {
+        let (name, entry) = match rest.split_once('/') {
+            Some((dir, _)) => (dir, Entry::Directory),
+            None => (rest, Entry::File),
+        };
+        if out.last().is_none_or(|(last, _)| last != name) {
+            out.push((name.to_owned(), entry));
+        }
+    }
+    // `a-b/x` comes before `a/x`, but `a` before `a-b`.
+    out.sort();
+    out
 }
 
 /// `filepath.Clean`

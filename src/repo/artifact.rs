@@ -338,19 +338,7 @@ impl Tree for Artifact<'_> {
     fn list(&self, path: &str) -> Vec<(String, Entry)> {
         let dir = path.trim_matches('/');
         let inside = if dir.is_empty() { String::new() } else { format!("{dir}/") };
-        let mut out: Vec<(String, Entry)> = Vec::new();
-        for rest in self.files.range(inside.clone()..).map_while(|(file, _)| file.strip_prefix(&inside)) {
-            let (name, entry) = match rest.split_once('/') {
-                Some((dir, _)) => (dir, Entry::Directory),
-                None => (rest, Entry::File),
-            };
-            if out.last().is_none_or(|(last, _)| last != name) {
-                out.push((name.to_owned(), entry));
-            }
-        }
-        out.sort();
-        out.dedup();
-        out
+        kustomize::names(self.files.range(inside.clone()..).map_while(|(file, _)| file.strip_prefix(&inside)))
     }
 }
 

@@ -7,6 +7,7 @@ use std::collections::BTreeSet;
 
 use memchr::memmem::Finder;
 
+use super::diff::is_below;
 use super::document;
 use super::files::Checkout;
 
@@ -31,10 +32,6 @@ impl Applied {
     fn is_own(&self) -> bool {
         self.applies(&self.dir)
     }
-}
-
-fn is_below(path: &str, dir: &str) -> bool {
-    dir.is_empty() || path.strip_prefix(dir).is_some_and(|rest| rest.is_empty() || rest.starts_with('/'))
 }
 
 /// The directories, in order; none within another.

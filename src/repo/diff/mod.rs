@@ -16,6 +16,7 @@ mod working;
 
 use std::collections::{BTreeMap, BTreeSet};
 
+pub(super) use mentions::is_below;
 pub use objects::ObjectChange;
 pub use range::Range;
 pub use risks::{Facts, Risk};

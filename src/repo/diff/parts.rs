@@ -6,7 +6,7 @@ use std::ops::Bound;
 use std::sync::Arc;
 
 use super::mentions::{Seen, is_below, resolve};
-use crate::kustomize::{Entry, Tree};
+use crate::kustomize::{Entry, Tree, names};
 use crate::repo::{document, generated};
 
 /// Files in memory, by their paths from the root.
@@ -54,19 +54,7 @@ impl Tree for Files {
 
     fn list(&self, path: &str) -> Vec<(String, Entry)> {
         let dir = path.trim_matches('/');
-        let mut out: Vec<(String, Entry)> = Vec::new();
-        for (path, _) in self.below(dir) {
-            let Some(rest) = path.get(dir.len()..).map(|rest| rest.trim_start_matches('/')) else { continue };
-            let (name, entry) = match rest.split_once('/') {
-                Some((dir, _)) => (dir, Entry::Directory),
-                None => (rest, Entry::File),
-            };
-            if out.last().is_none_or(|(last, _)| last != name) {
-                out.push((name.to_owned(), entry));
-            }
-        }
-        out.sort();
-        out
+        names(self.below(dir).filter_map(|(path, _)| path.get(dir.len()..).map(|rest| rest.trim_start_matches('/'))))
     }
 }
 
