@@ -10,7 +10,6 @@ pub mod announce;
 pub mod answers;
 pub mod artifact;
 pub mod changes;
-pub mod chart_version;
 pub mod claim;
 pub mod crds;
 pub mod dependencies;

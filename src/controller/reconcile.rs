@@ -18,6 +18,7 @@ use crate::cluster::{Cluster, FieldValidation, Gvk, Json, ObjectId, PatchType, W
 use super::action::{self, Action, End, Exhausted, Kind, Next, Rules, Target};
 use super::claim::{self, Attempt};
 use super::dependencies;
+use super::history;
 use super::index::Key;
 use super::manager::World;
 use super::origin::Origin;
@@ -31,8 +32,8 @@ use super::state::{self, Found, State};
 use super::subject::{Subject, now};
 use super::summary::summarize;
 use super::verify::{self, Wanted};
-use super::{chart_version, history};
 use crate::release::{Record, Status};
+use crate::source::chart_version;
 
 mod deletion;
 mod look;

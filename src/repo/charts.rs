@@ -10,8 +10,10 @@ use futures::StreamExt as _;
 
 use crate::chart::{Chart, load, tree};
 use crate::diagnostic::LogLine;
-use crate::source::{Context, GitRef, GitRevision, Kind, Reference, obtain};
+use crate::source::{Context, Kind, Options, Reference, chart_version, obtain};
 
+use super::chart_source;
+use super::composed::Composed;
 use super::document::Node;
 use super::files::Checkout;
 use super::helm_release::{ChartRef, HelmRelease, SourceRef, chart_spec};
@@ -23,7 +25,14 @@ pub const NOT_FETCHED: &str = "was not fetched";
 /// Charts that were fetched, by the text of their reference.
 #[derive(Clone, Debug, Default)]
 pub struct Charts {
-    fetched: BTreeMap<String, Result<Arc<Chart>, String>>,
+    fetched: BTreeMap<String, Result<Fetched, String>>,
+}
+
+#[derive(Clone, Debug)]
+struct Fetched {
+    chart: Arc<Chart>,
+    /// `1.2.3@sha256:…`
+    revision: String,
 }
 
 /// Where a release's chart is.
@@ -32,14 +41,20 @@ pub enum Location {
     /// A path in the checkout.
     Here(String),
     Elsewhere(Box<Elsewhere>),
+    /// Put together by an ArtifactGenerator.
+    Composed(Box<Composed>),
 }
 
 /// A chart that must be fetched.
 #[derive(Clone, Debug)]
 pub struct Elsewhere {
     pub reference: Reference,
-    /// In a Git repository elsewhere, what `valuesFiles` must begin with to lie in the chart; elsewhere they are relative to the chart.
+    /// In a Git repository or bucket elsewhere, what `valuesFiles` must begin with to lie in the chart; elsewhere they are relative to the chart.
     pub within: Option<String>,
+    /// It is the artifact of an OCIRepository, whose digest becomes a part of the chart's version.
+    pub digested: bool,
+    /// Spoken to without TLS.
+    pub insecure: bool,
 }
 
 impl Environment {
@@ -54,6 +69,10 @@ impl Environment {
         if !chart.path.is_empty() {
             return Ok((self.of_spec(checkout, chart, own)?, chart.clone()));
         }
+        if chart.source.kind == "ExternalArtifact" {
+            let composed = self.composed(checkout, &chart.source, own, &chart.place)?;
+            return Ok((Location::Composed(Box::new(composed)), chart.clone()));
+        }
         let namespace = chart.source.namespace.as_deref().or(own);
         let Some(object) = self.source(&chart.source.kind, &chart.source.name, namespace) else {
             return Err(at(chart.place.line, self.missing(&chart.source)));
@@ -62,21 +81,35 @@ impl Environment {
             return Err(Problem { place: object.place.clone(), message: format!("{} without spec", object.kind) });
         };
         if object.kind == "HelmChart" {
-            let mut found = Vec::new();
-            let place = object.place.clone();
-            let read = chart_spec(spec, &place, &mut |line, message| {
-                found.push(Problem { place: Place { path: place.path.clone(), line }, message });
-            });
-            return match (read, found.pop()) {
-                (Some(chart), None) => {
-                    Ok((self.of_spec(checkout, &chart, object.namespace.as_deref().or(own))?, chart))
-                }
-                (_, Some(problem)) => Err(problem),
-                (None, None) => Err(at(chart.place.line, "the HelmChart names no chart".into())),
-            };
+            let found = self.of_helm_chart(checkout, object, own)?;
+            return found.ok_or_else(|| at(chart.place.line, "the HelmChart names no chart".into()));
         }
-        let reference = oci(spec, None, "").map_err(|e| Problem { place: object.place.clone(), message: e })?;
-        Ok((Location::Elsewhere(Box::new(Elsewhere { reference, within: None })), chart.clone()))
+        let reference = chart_source::oci(spec).map_err(|e| Problem { place: object.place.clone(), message: e })?;
+        let elsewhere =
+            Elsewhere { digested: true, insecure: chart_source::is_insecure(Some(spec)), ..reference.into() };
+        Ok((Location::Elsewhere(Box::new(elsewhere)), chart.clone()))
+    }
+
+    /// The chart of a HelmChart.
+    pub(super) fn of_helm_chart(
+        &self,
+        checkout: &Checkout,
+        object: &SourceObject,
+        own: Option<&str>,
+    ) -> Result<Option<(Location, ChartRef)>, Problem> {
+        let mut found = Vec::new();
+        let place = object.place.clone();
+        let none = Node::null();
+        let read = chart_spec(object.node.get("spec").unwrap_or(&none), &place, &mut |line, message| {
+            found.push(Problem { place: Place { path: place.path.clone(), line }, message });
+        });
+        match (read, found.pop()) {
+            (Some(chart), None) => {
+                Ok(Some((self.of_spec(checkout, &chart, object.namespace.as_deref().or(own))?, chart)))
+            }
+            (_, Some(problem)) => Err(problem),
+            (None, None) => Ok(None),
+        }
     }
 
     fn missing(&self, source: &SourceRef) -> String {
@@ -104,11 +137,17 @@ impl Environment {
                 );
                 return Err(fail(message));
             };
-            let reference = git(object.node.get("spec"), url, &path).map_err(fail)?;
-            return Ok(Location::Elsewhere(Box::new(Elsewhere { reference, within: Some(path) })));
+            let reference = chart_source::git(object.node.get("spec"), url, &path).map_err(fail)?;
+            return Ok(Location::Elsewhere(Box::new(Elsewhere { within: Some(path), ..reference.into() })));
         }
         let Some(object) = object else { return Err(fail(self.missing(&chart.source))) };
         let spec = object.node.get("spec");
+        if chart.source.kind == "Bucket" {
+            let path = Checkout::relative(&chart.path).map_err(fail)?;
+            let reference = chart_source::bucket(spec, &path);
+            let reference = reference.map_err(|message| Problem { place: object.place.clone(), message })?;
+            return Ok(Location::Elsewhere(Box::new(Elsewhere { within: Some(path), ..reference.into() })));
+        }
         let text = |key: &str| spec.and_then(|s| s.get(key)).and_then(Node::as_str).unwrap_or_default();
         let Some(url) = Some(text("url")).filter(|u| !u.is_empty()) else {
             return Err(Problem { place: object.place.clone(), message: format!("{} without spec.url", object.kind) });
@@ -121,7 +160,8 @@ impl Environment {
             Reference::parse(&chart.path, Some(url), version)
         };
         let reference = parsed.map_err(|e| fail(e.to_string()))?;
-        Ok(Location::Elsewhere(Box::new(Elsewhere { reference, within: None })))
+        let insecure = chart_source::is_insecure(spec);
+        Ok(Location::Elsewhere(Box::new(Elsewhere { insecure, ..reference.into() })))
     }
 
     /// Whether a GitRepository is the one that we are in: by its address, or since other charts of it are here.
@@ -140,8 +180,10 @@ impl Environment {
 
     /// Whether some of the releases have charts that must be fetched.
     pub fn needs_charts(&self, checkout: &Checkout, wanted: impl Fn(&HelmRelease) -> bool) -> bool {
-        let elsewhere = |hr: &&HelmRelease| matches!(self.locate(checkout, hr), Ok((Location::Elsewhere(_), _)));
-        self.releases.iter().filter(|hr| wanted(hr)).any(|hr| elsewhere(&hr))
+        self.releases.iter().filter(|hr| wanted(hr)).any(|hr| match self.locate(checkout, hr) {
+            Ok((location, _)) => !location.elsewhere().is_empty(),
+            Err(_) => false,
+        })
     }
 
     /// Fetches the charts that the releases need and the checkout does not hold. What fails is told when the release is rendered.
@@ -151,15 +193,18 @@ impl Environment {
         context: &Context,
         wanted: impl Fn(&HelmRelease) -> bool,
     ) {
-        let mut references = BTreeMap::new();
+        let mut wanted_charts = BTreeMap::new();
         for hr in self.releases.iter().filter(|hr| wanted(hr)) {
-            if let Ok((Location::Elsewhere(at), _)) = self.locate(checkout, hr) {
-                references.insert(at.reference.key(), at.reference.clone());
+            let located = self.locate(checkout, hr);
+            for at in located.iter().flat_map(|(location, _)| location.elsewhere()) {
+                wanted_charts.insert(at.reference.key(), at.clone());
             }
         }
-        references.retain(|key, _| !self.charts.fetched.contains_key(key));
-        let fetch = |(key, reference): (String, Reference)| async move {
-            let chart = match obtain(&reference, context).await {
+        wanted_charts.retain(|key, _| !self.charts.fetched.contains_key(key));
+        let plain = context.with(Options { plain_http: true, ..Options::clone(&context.options) });
+        let plain = &plain;
+        let fetch = |(key, Elsewhere { reference, insecure, .. }): (String, Elsewhere)| async move {
+            let chart = match obtain(&reference, if insecure { plain } else { context }).await {
                 Ok(fetched) => {
                     let mut log = Vec::new();
                     let loaded = if fetched.kind == Kind::Tree {
@@ -167,7 +212,9 @@ impl Environment {
                     } else {
                         load::archive_file(&fetched.provenance.file_name, &fetched.bytes, &mut log)
                     };
-                    loaded.map(Arc::new).map_err(|e| format!("chart {reference}: {e}"))
+                    let revision = fetched.provenance.revision;
+                    let loaded = loaded.map(|chart| Fetched { chart: Arc::new(chart), revision });
+                    loaded.map_err(|e| format!("chart {reference}: {e}"))
                 }
                 Err(mut e) => {
                     let hint = e.hint.take().map(|h| format!("; {h}")).unwrap_or_default();
@@ -177,7 +224,7 @@ impl Environment {
             (key, chart)
         };
         let fetched: Vec<_> =
-            futures::stream::iter(references.into_iter().map(fetch)).buffer_unordered(8).collect().await;
+            futures::stream::iter(wanted_charts.into_iter().map(fetch)).buffer_unordered(8).collect().await;
         self.charts.fetched.extend(fetched);
     }
 
@@ -192,13 +239,44 @@ impl Environment {
         let fail = |message: String| Problem { place: spec.place.clone(), message };
         let chart = match &location {
             Location::Here(path) => checkout.chart(path, log).map_err(|e| fail(format!("chart {path}: {e}")))?,
-            Location::Elsewhere(at) => match self.charts.fetched.get(&at.reference.key()) {
-                Some(Ok(chart)) => Chart::clone(chart),
-                Some(Err(e)) => return Err(fail(e.clone())),
-                None => return Err(fail(format!("chart {} {NOT_FETCHED}", at.reference))),
-            },
+            Location::Elsewhere(at) => self.charts.fetched(at).map_err(fail)?,
+            Location::Composed(composed) => composed.load(checkout, log, &mut |at| self.charts.fetched(at))?,
         };
         Ok((chart, location, spec))
+    }
+}
+
+impl Charts {
+    /// A chart that was fetched.
+    fn fetched(&self, at: &Elsewhere) -> Result<Chart, String> {
+        let fetched = match self.fetched.get(&at.reference.key()) {
+            Some(Ok(fetched)) => fetched,
+            Some(Err(e)) => return Err(e.clone()),
+            None => return Err(format!("chart {} {NOT_FETCHED}", at.reference)),
+        };
+        let mut chart = Chart::clone(&fetched.chart);
+        if at.digested {
+            let digested = chart_version::with_digest(&chart.metadata.version, &fetched.revision);
+            chart.metadata.version = digested.map_err(|e| format!("chart {}: {e}", at.reference))?.version;
+        }
+        Ok(chart)
+    }
+}
+
+impl From<Reference> for Elsewhere {
+    fn from(reference: Reference) -> Self {
+        Self { reference, within: None, digested: false, insecure: false }
+    }
+}
+
+impl Location {
+    /// What has to be fetched.
+    fn elsewhere(&self) -> Vec<&Elsewhere> {
+        match self {
+            Self::Here(_) => Vec::new(),
+            Self::Elsewhere(at) => vec![at],
+            Self::Composed(composed) => composed.elsewhere().collect(),
+        }
     }
 }
 
@@ -211,47 +289,4 @@ pub(super) fn is_remote_of(object: &SourceObject, checkout: &Checkout) -> bool {
     };
     let url = object.node.get("spec").and_then(|s| s.get("url")).and_then(Node::as_str).unwrap_or_default();
     checkout.remote().is_some_and(|own| plain(&own) == plain(url))
-}
-
-fn git(spec: Option<&Node>, url: &str, path: &str) -> Result<Reference, String> {
-    let reference = spec.and_then(|s| s.get("ref"));
-    let text = |key: &str| reference.and_then(|r| r.get(key)).and_then(Node::as_str).filter(|t| !t.is_empty());
-    // The order in which source-controller looks at them.
-    let revision = if let Some(commit) = text("commit") {
-        GitRevision::Commit(commit.into())
-    } else if let Some(name) = text("name") {
-        GitRevision::Full(name.into())
-    } else if let Some(range) = text("semver") {
-        GitRevision::Semver(range.into())
-    } else if let Some(tag) = text("tag") {
-        GitRevision::Tag(tag.into())
-    } else {
-        GitRevision::Branch(text("branch").unwrap_or("master").into())
-    };
-    match Reference::parse(&format!("git+{url}//{path}"), None, None).map_err(|e| e.to_string())? {
-        Reference::Git(parsed) => Ok(Reference::Git(GitRef { revision, ..parsed })),
-        _ => Err(format!("{url} is no address of a Git repository")),
-    }
-}
-
-fn oci(spec: &Node, chart: Option<&str>, version: &str) -> Result<Reference, String> {
-    let url = spec.get("url").and_then(Node::as_str).unwrap_or_default();
-    if !url.starts_with("oci://") {
-        return Err("an OCIRepository needs spec.url with oci://".into());
-    }
-    let text = |key: &str| spec.get("ref").and_then(|r| r.get(key)).and_then(Node::as_str).filter(|t| !t.is_empty());
-    let mut whole = url.trim_end_matches('/').to_owned();
-    if let Some(chart) = chart {
-        whole = format!("{whole}/{chart}");
-    }
-    let mut range = Some(version).filter(|v| !v.is_empty());
-    // A digest counts more than a range, a range more than a tag.
-    match (text("digest"), text("semver"), text("tag")) {
-        (Some(digest), _, _) => whole = format!("{whole}@{digest}"),
-        (_, Some(semver), _) => range = Some(semver),
-        (_, _, Some(tag)) => whole = format!("{whole}:{tag}"),
-        _ if range.is_none() => whole.push_str(":latest"),
-        _ => {}
-    }
-    Reference::parse(&whole, None, range).map_err(|e| e.to_string())
 }

@@ -183,6 +183,7 @@ impl<'e> Side<'e> {
         let location = match location {
             Location::Here(path) => path,
             Location::Elsewhere(at) => at.reference.to_string(),
+            Location::Composed(composed) => composed.to_string(),
         };
         Ok(Self { masker: &env.masker, layers, values, rendered, location, chart_place: spec.place.to_string() })
     }

@@ -200,11 +200,11 @@ fn read_chart(spec: &Node, place: &Place, problem: &mut impl FnMut(usize, String
             return None;
         }
         let source = read_source(reference);
-        if !matches!(source.kind.as_str(), "OCIRepository" | "HelmChart") {
+        if !matches!(source.kind.as_str(), "OCIRepository" | "HelmChart" | "ExternalArtifact") {
             problem(
                 key.line(),
                 format!(
-                    "chartRef: charts from {} are not supported: only OCIRepository and HelmChart",
+                    "chartRef: charts from {} are not supported: only OCIRepository, HelmChart and ExternalArtifact",
                     source.with_article()
                 ),
             );
@@ -237,12 +237,12 @@ pub fn chart_spec(chart: &Node, place: &Place, problem: &mut impl FnMut(usize, S
         return None;
     };
     let reference = read_source(source);
-    if !matches!(reference.kind.as_str(), "GitRepository" | "HelmRepository") {
+    if !matches!(reference.kind.as_str(), "GitRepository" | "HelmRepository" | "Bucket") {
         let line = source.get("kind").map_or(reference.line, Node::line);
         problem(
             line,
             format!(
-                "sourceRef: charts from {} are not supported: only GitRepository and HelmRepository",
+                "sourceRef: charts from {} are not supported: only GitRepository, HelmRepository and Bucket",
                 reference.with_article()
             ),
         );

@@ -8,8 +8,10 @@
 
 mod artifact;
 pub mod bump;
+mod chart_source;
 mod charts;
 pub mod check;
+mod composed;
 pub mod diff;
 mod disk;
 mod document;

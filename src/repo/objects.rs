@@ -7,6 +7,7 @@ use std::fmt;
 
 use crate::kustomize::given::Given;
 
+use super::artifact::Generator;
 use super::charts::Charts;
 use super::document::Node;
 use super::helm_release::HelmRelease;
@@ -87,6 +88,8 @@ pub struct Environment {
     pub releases: Vec<HelmRelease>,
     pub objects: Vec<ValuesObject>,
     pub sources: Vec<SourceObject>,
+    /// What composes artifacts of sources.
+    pub(super) generators: Vec<Generator>,
     /// All objects, in the order in which they are applied.
     pub built: Vec<Built>,
     /// What was found but is not understood.

@@ -12,7 +12,7 @@ use crate::kustomize::given::Given;
 use crate::kustomize::{self, Build, LoadRestrictions, Options, flux};
 use crate::sops::{self, Format, Services, Store};
 
-use super::artifact::{self, Artifact, Generator, Output};
+use super::artifact::{self, Artifact, Fetched, Generator, Output};
 use super::document::{self, Document, Node};
 use super::files::Checkout;
 use super::flux_kustomization::FluxKustomization;
@@ -137,18 +137,12 @@ impl Environment {
     pub(super) fn open_tree(&mut self, checkout: &Checkout, tree: &dyn kustomize::Tree, keys: Option<&Services<'_>>) {
         let options = Options { load_restrictions: LoadRestrictions::None, ..Options::default() };
         let root = format!("/{}", self.dir);
-        let mut opening = Opening {
-            env: self,
-            checkout,
-            keys,
-            sources: BTreeMap::new(),
-            waiting: Vec::new(),
-            applied: Vec::new(),
-            generators: Vec::new(),
-        };
+        let mut opening =
+            Opening { env: self, checkout, keys, sources: BTreeMap::new(), waiting: Vec::new(), applied: Vec::new() };
         let built = opening.decrypting(tree, |tree| kustomize::build(tree, &root, &options));
         opening.take(built, &root, None);
         opening.follow();
+        opening.find_here();
     }
 }
 
@@ -162,7 +156,6 @@ struct Opening<'o> {
     waiting: Vec<FluxKustomization>,
     /// Where all of them, built or not, take their directories from: kind, name and namespace of the source.
     applied: Vec<(SourceId, String)>,
-    generators: Vec<Generator>,
 }
 
 /// Kind, namespace and name of a source.
@@ -229,8 +222,10 @@ impl Opening<'_> {
             Ok(path) => path,
             Err(e) => return self.problem(at, format!("path: {e}")),
         };
-        if let Some((generator, output)) = self.generator(k) {
-            return self.compose(k, &path, &generator, &output);
+        match self.generator(k) {
+            Ok(Some((generator, output))) => return self.compose(k, &path, &generator, &output),
+            Ok(None) => {}
+            Err(problem) => return self.env.problems.push(problem),
         }
         if matches!(k.source.kind.as_str(), "Bucket" | "ExternalArtifact") {
             // It may be made of this repository, so nothing can be said of what changes in it.
@@ -279,15 +274,7 @@ impl Opening<'_> {
             return path;
         }
         let there = |dir: &str| if path.is_empty() { dir.to_owned() } else { format!("{dir}/{path}") };
-        self.above().into_iter().map(there).find(|there| self.checkout.is_dir(there)).unwrap_or(path)
-    }
-
-    /// The directories that the environment lies in, the innermost first.
-    fn above(&self) -> Vec<&str> {
-        fn up<'d>(dir: &&'d str) -> Option<&'d str> {
-            dir.rsplit_once('/').map(|(above, _)| above)
-        }
-        std::iter::successors(Some(self.env.dir.as_str()), up).skip(1).collect()
+        self.env.above().into_iter().map(there).find(|there| self.checkout.is_dir(there)).unwrap_or(path)
     }
 
     /// Builds a directory that a Kustomization names, of the checkout or of an artifact.
@@ -315,20 +302,20 @@ impl Opening<'_> {
     }
 
     /// The generator of the artifact that a Kustomization takes its directory from, and the artifact.
-    fn generator(&self, k: &FluxKustomization) -> Option<(Generator, Output)> {
+    fn generator(&mut self, k: &FluxKustomization) -> Result<Option<(Generator, Output)>, Problem> {
         if k.source.kind != "ExternalArtifact" {
-            return None;
+            return Ok(None);
         }
+        self.find_here();
         let (_, namespace, name) = source_id(k);
-        let mut own = self.generators.iter().filter(|g| g.namespace == namespace);
-        own.find_map(|g| Some((g.clone(), g.output(&name)?.clone())))
+        self.env.artifact(self.checkout, &namespace, &name)
     }
 
     /// Builds a directory of an artifact that is made of this repository.
     fn compose(&mut self, k: &FluxKustomization, path: &str, generator: &Generator, output: &Output) {
         let at = |line: usize| Place { path: generator.place.path.clone(), line };
         for source in generator.sources_of(output) {
-            if !self.is_this(source) {
+            if !source.here {
                 let place = at(source.line);
                 let message = format!(
                     "Kustomization {} is not built: its artifact {} is made of {} {}, which is not this checkout",
@@ -338,7 +325,7 @@ impl Opening<'_> {
                 return self.env.elsewhere.push(Problem { place, message });
             }
         }
-        match Artifact::new(self.checkout, generator, output, &self.above()) {
+        match Artifact::new(self.checkout, generator, output, &self.env.above(), &Fetched::new()) {
             Ok(artifact) => {
                 let found = kustomize::Tree::resolve(&artifact, &format!("/{path}"));
                 if !matches!(found, Some((_, kustomize::Entry::Directory))) {
@@ -349,6 +336,17 @@ impl Opening<'_> {
                 self.apply(k, &artifact, path, Some(&artifact));
             }
             Err((line, why)) => self.problem(at(line), why),
+        }
+    }
+
+    /// Notes which sources of the generators are this repository.
+    fn find_here(&mut self) {
+        let here: Vec<Vec<bool>> =
+            self.env.generators.iter().map(|g| g.sources.iter().map(|s| self.is_this(s)).collect()).collect();
+        for (generator, here) in self.env.generators.iter_mut().zip(here) {
+            for (source, here) in generator.sources.iter_mut().zip(here) {
+                source.here = here;
+            }
         }
     }
 
@@ -580,7 +578,7 @@ impl Opening<'_> {
                 self.waiting.extend(found);
             }
             "ArtifactGenerator" => {
-                self.generators.push(Generator::read(&document.root, place.clone(), namespace));
+                self.env.generators.push(Generator::read(&document.root, place.clone(), namespace));
             }
             _ => self.env.sources.push(SourceObject {
                 kind: kind.into(),

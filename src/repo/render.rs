@@ -224,15 +224,16 @@ fn values_text(
     spec: &ChartRef,
 ) -> Result<Option<Vec<u8>>, String> {
     let missing = spec.ignore_missing_values_files;
-    let elsewhere = match location {
+    let within = match location {
         Location::Here(_) if missing && !checkout.is_file(file) => return Ok(None),
         Location::Here(_) => return checkout.read(file).map(Some).map_err(|e| format!("valuesFiles: {e}")),
-        Location::Elsewhere(elsewhere) => elsewhere,
+        Location::Elsewhere(elsewhere) => elsewhere.within.as_deref(),
+        Location::Composed(_) => None,
     };
     let path = Checkout::relative(file).map_err(|e| format!("valuesFiles: {e}"))?;
-    let inner = match &elsewhere.within {
+    let inner = match within {
         None => path.as_str(),
-        Some(dir) => match path.strip_prefix(dir.as_str()).and_then(|rest| rest.strip_prefix('/')) {
+        Some(dir) => match path.strip_prefix(dir).and_then(|rest| rest.strip_prefix('/')) {
             Some(rest) => rest,
             None => {
                 return Err(format!(

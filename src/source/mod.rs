@@ -7,6 +7,7 @@
 
 mod bucket;
 pub mod cache;
+pub mod chart_version;
 pub mod dependencies;
 mod digest;
 mod error;

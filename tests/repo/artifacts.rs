@@ -152,11 +152,6 @@ fn copies_that_can_not_be_made_are_named() {
             "'**']",
             "14: artifact apps: copy from '@repo/apps/base/**' to '@artifact/base/': all files matching pattern 'apps/base/**' in source 'repo' were excluded",
         ),
-        (
-            "to: '@artifact/prod/region.yaml'",
-            "to: '@artifact/prod/labels.yaml'\n      strategy: Merge",
-            "21: artifact apps: copy from '@repo/shared/region-prod.yaml' to '@artifact/prod/labels.yaml': strategy Merge is not supported",
-        ),
     ];
     for (from, to, want) in cases {
         let f = composed();

@@ -255,17 +255,20 @@ fn a_chart_from_elsewhere_is_not_checked_and_not_called_wrong() {
     let want = "apps/app/release.yaml:9: warning: chart https://charts.example.com/podinfo?version=6.5.0 was not fetched: this release is not checked, \
                 since a check fetches nothing [build/unsupported]\n    build it: pintle build --env prod fetches the chart\n";
     assert!(text.contains(want), "{text}");
-    for kind in ["ExternalArtifact", "Bucket"] {
+    for (kind, want) in [
+        (
+            "ExternalArtifact",
+            "ExternalArtifact made: artifacts that no ArtifactGenerator of environment prod makes are not supported",
+        ),
+        ("Bucket", "charts from a Bucket are not supported: only OCIRepository, HelmChart and ExternalArtifact"),
+    ] {
         let f = flux();
         let release = f.read("apps/app/release.yaml");
         let (chart, rest) = (release.find("  chart:").unwrap(), release.find("  values:").unwrap());
         let reference = format!("  chartRef: {{kind: {kind}, name: made}}\n");
         f.write("apps/app/release.yaml", format!("{}{reference}{}", &release[..chart], &release[rest..]));
         let (_, text) = check(&f, &[]);
-        let article = if kind == "Bucket" { "a" } else { "an" };
-        let want = format!(
-            "apps/app/release.yaml:7: warning: chartRef: charts from {article} {kind} are not supported: only OCIRepository and HelmChart [build/unsupported]\n"
-        );
+        let want = format!("apps/app/release.yaml:7: warning: chartRef: {want} [build/unsupported]\n");
         assert!(text.contains(&want), "{text}");
     }
 }

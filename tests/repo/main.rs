@@ -5,6 +5,7 @@ mod build;
 mod bump;
 mod canaries;
 mod ci;
+mod composed;
 mod concerned;
 mod diff;
 mod explain;

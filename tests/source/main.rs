@@ -19,6 +19,7 @@ mod oci;
 mod oci_dependencies;
 mod provenance;
 mod ranges;
+mod releases;
 mod repositories;
 mod same_bytes;
 mod search;

@@ -312,6 +312,10 @@ fn render_findings(view: &View<'_>, env: &Environment, hr: &HelmRelease, p: &Pro
         values_files::schema_findings(view, env, hr, list, out);
         return;
     }
+    if hr.chart.source.kind == "ExternalArtifact" && message.ends_with("are not supported") {
+        out.push(at(&rules::BUILD_UNSUPPORTED, path, line, message));
+        return;
+    }
     if message.starts_with("chart ") && message.ends_with(NOT_FETCHED) {
         if hr.chart.source.kind == "GitRepository" {
             // Which repository we are in is not always known: a path that is not here may be a mistake.

@@ -242,7 +242,9 @@ impl Seen {
                     _ => {}
                 }
             }
-            out.everywhere |= nested && word.starts_with(b"kustomize.toolkit.fluxcd.io/");
+            out.everywhere |= nested
+                && (word.starts_with(b"kustomize.toolkit.fluxcd.io/")
+                    || word.starts_with(b"source.extensions.fluxcd.io/"));
             let leads = kustomization && nested && !(versioned && n == 1);
             if !upwards && !leads && !changed.may_be(word, nested) {
                 continue;

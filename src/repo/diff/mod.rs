@@ -223,6 +223,7 @@ fn name(located: &Located) -> Option<String> {
     Some(match located.as_ref()? {
         Ok((Location::Here(path), _)) => path.clone(),
         Ok((Location::Elsewhere(at), spec)) => format!("{} {:?}", at.reference.key(), spec.values_files),
+        Ok((Location::Composed(composed), _)) => composed.key(),
         Err(e) => e.message.clone(),
     })
 }
@@ -237,7 +238,12 @@ fn inputs<'s>(side: Side<'s>, hr: &'s HelmRelease) -> Option<(&'s [u8], Vec<Opti
 
 /// Whether a release's chart or values files are among the changed files.
 fn reads(located: &Located, changed: &BTreeSet<String>) -> bool {
-    let Some(Ok((Location::Here(chart), spec))) = located else { return false };
-    let mut files = spec.values_files.iter().filter_map(|(f, _)| Checkout::relative(f).ok());
-    changed.iter().any(|p| mentions::is_below(p, chart)) || files.any(|f| changed.contains(&f))
+    match located {
+        Some(Ok((Location::Here(chart), spec))) => {
+            let mut files = spec.values_files.iter().filter_map(|(f, _)| Checkout::relative(f).ok());
+            changed.iter().any(|p| mentions::is_below(p, chart)) || files.any(|f| changed.contains(&f))
+        }
+        Some(Ok((Location::Composed(composed), _))) => changed.iter().any(|p| composed.reads(p)),
+        _ => false,
+    }
 }

@@ -1,0 +1,323 @@
+//! An artifact put together: which file lies where in it, and what was merged or unpacked on the way.
+//!
+//! Source: source-watcher 2.2 `internal/builder`: `cp`'s rules for a file or a directory, Go's `fs.Glob` (in which `**` is `*`, and a directory that
+//! matches comes with all that is in it) or doublestar for archives, doublestar for `exclude`; YAML files merged as Helm merges values files.
+
+use std::borrow::Cow;
+use std::collections::BTreeMap;
+use std::io::{Read as _, Write as _};
+use std::sync::Arc;
+
+use crate::chart::{Chart, Data, load, tree, values_file};
+use crate::diagnostic::LogLine;
+use crate::kustomize::given::{Given, Patch};
+use crate::kustomize::{self, Build, Entry, Tree};
+use crate::repo::files::Checkout;
+use crate::repo::objects::Place;
+use crate::value::Heap;
+
+use super::origin::{Fetched, From, Origin, first_in, is_directory, names};
+use super::{Copy, Generator, Output, alias_of, base, is_pattern, join};
+
+/// More files than this in one artifact are refused.
+const MOST_FILES: usize = 100_000;
+/// Directories within directories.
+const DEEPEST: usize = 100;
+/// The most bytes of an archive that is unpacked.
+const MOST_UNPACKED: u64 = 100 << 20;
+
+/// The files of an artifact.
+pub struct Artifact<'c> {
+    checkout: &'c Checkout,
+    files: BTreeMap<String, Piece>,
+    /// The generator's place, for what no file of the checkout stands for.
+    place: Place,
+}
+
+/// One file of an artifact.
+#[derive(Clone)]
+enum Piece {
+    /// A file of the checkout.
+    Here(String),
+    /// Merged, unpacked or fetched; of the file of the checkout that it came from.
+    Made { data: Arc<[u8]>, home: Option<String> },
+}
+
+impl Piece {
+    fn home(&self) -> Option<&String> {
+        match self {
+            Self::Here(path) => Some(path),
+            Self::Made { home, .. } => home.as_ref(),
+        }
+    }
+}
+
+/// How a copy treats what is there.
+#[derive(Clone, Copy, PartialEq, Eq)]
+enum Strategy {
+    Overwrite,
+    Merge,
+    Extract,
+}
+
+fn is_tarball(path: &str) -> bool {
+    let path = path.to_lowercase();
+    path.ends_with(".tar.gz") || path.ends_with(".tgz")
+}
+
+impl<'c> Artifact<'c> {
+    /// `above`: directories that an OCI artifact may have been made of, besides the root. `fetched`: the files of sources that are not here.
+    ///
+    /// # Errors
+    /// The line of the copy, and why it can't be made.
+    pub fn new(
+        checkout: &'c Checkout,
+        generator: &Generator,
+        output: &Output,
+        above: &[&str],
+        fetched: &Fetched,
+    ) -> Result<Self, (usize, String)> {
+        let mut out = Self { checkout, files: BTreeMap::new(), place: generator.place.clone() };
+        for copy in &output.copies {
+            out.copy(generator, copy, above, fetched).map_err(|why| {
+                (copy.line, format!("artifact {}: copy from '{}' to '{}': {why}", output.name, copy.from, copy.to))
+            })?;
+        }
+        Ok(out)
+    }
+
+    fn copy(&mut self, generator: &Generator, copy: &Copy, above: &[&str], fetched: &Fetched) -> Result<(), String> {
+        if !copy.from.starts_with('@') {
+            return Err("source must start with '@'".into());
+        }
+        let Some((alias, pattern)) = alias_of(&copy.from) else {
+            return Err("source format must be '@alias/pattern'".into());
+        };
+        let Some(source) = generator.sources.iter().find(|s| s.alias == alias) else {
+            return Err(format!("source alias '{alias}' not found"));
+        };
+        let Some(to) = copy.to.strip_prefix("@artifact/") else {
+            return Err("destination must start with '@artifact/'".into());
+        };
+        if to.split('/').any(|part| part == "..") {
+            return Err("destination path must stay within the artifact root".into());
+        }
+        let strategy = match copy.strategy.as_str() {
+            "" | "Overwrite" => Strategy::Overwrite,
+            "Merge" => Strategy::Merge,
+            "Extract" => Strategy::Extract,
+            other => return Err(format!("strategy {other} is not known: there are Overwrite, Merge and Extract")),
+        };
+        let exclude: Vec<String> =
+            copy.exclude.iter().flat_map(|p| crate::golang::doublestar::alternatives(p)).collect();
+        let is_dir = to.is_empty() || to.ends_with('/');
+        let to = to.trim_matches('/');
+        let pattern = Checkout::relative(pattern)?;
+        let base = base(&pattern);
+        let checkout = self.checkout;
+        let origin = match fetched.get(alias) {
+            Some(files) => Origin::Fetched(files),
+            None => {
+                let others = above.iter().filter(|_| source.kind == "OCIRepository");
+                let root = std::iter::once(&"").chain(others).find(|root| checkout.kind(&join(root, &base)).is_some());
+                Origin::Here { checkout, root: root.copied().unwrap_or_default() }
+            }
+        };
+        let from = From { origin, base: &base, exclude: &exclude };
+        if !is_pattern(&pattern) {
+            return match from.kind(&pattern) {
+                None if copy.optional => Ok(()),
+                None => Err(format!("source '{pattern}' does not exist")),
+                Some(Entry::Directory) if strategy == Strategy::Extract => {
+                    Err(format!("extract strategy is not supported for directories, got '{pattern}'"))
+                }
+                Some(Entry::Directory) => {
+                    let name = pattern.rsplit('/').next().unwrap_or_default();
+                    self.tree(&from, &pattern, &join(to, name), 0)
+                }
+                Some(Entry::File) if from.excludes(&pattern) => Ok(()),
+                Some(Entry::File) if strategy == Strategy::Extract && !is_tarball(&pattern) => {
+                    Err(format!("extract strategy requires tarball file (.tar.gz or .tgz), got '{pattern}'"))
+                }
+                Some(Entry::File) if strategy == Strategy::Extract => self.unpack(&from, &pattern, to),
+                Some(Entry::File) => {
+                    let into_it = is_dir || is_directory(&self.files, to);
+                    let name = pattern.rsplit('/').next().unwrap_or_default();
+                    self.file(&from, &pattern, if into_it { join(to, name) } else { to.to_owned() }, strategy)
+                }
+            };
+        }
+        let matches = match strategy {
+            Strategy::Extract => from.files_like(&pattern)?,
+            _ => from.glob(&pattern)?,
+        };
+        if matches.is_empty() && !copy.optional {
+            return Err(format!("no files match pattern '{pattern}' in source '{alias}'"));
+        }
+        let kept: Vec<String> = matches.into_iter().filter(|m| !from.excludes(m)).collect();
+        if kept.is_empty() && !copy.optional {
+            return Err(format!("all files matching pattern '{pattern}' in source '{alias}' were excluded"));
+        }
+        let prefix = pattern.strip_suffix("/**").map(|dir| format!("{dir}/"));
+        for found in kept {
+            let rest = prefix.as_ref().and_then(|p| found.strip_prefix(p)).unwrap_or(&found);
+            match from.kind(&found) {
+                Some(Entry::File) if strategy == Strategy::Extract => {
+                    // What is no archive is passed over.
+                    if is_tarball(&found) {
+                        self.unpack(&from, &found, to)?;
+                    }
+                }
+                Some(Entry::File) => self.file(&from, &found, join(to, rest), strategy)?,
+                _ => self.tree(&from, &found, &join(to, rest), 0)?,
+            }
+        }
+        Ok(())
+    }
+
+    /// A directory with all that is in it.
+    fn tree(&mut self, from: &From<'_>, path: &str, to: &str, depth: usize) -> Result<(), String> {
+        if depth > DEEPEST {
+            return Err(format!("{path}: more than {DEEPEST} directories in each other"));
+        }
+        for name in from.list(path)? {
+            let path = join(path, &name);
+            if name == ".git" || from.excludes(&path) {
+                continue;
+            }
+            match from.kind(&path) {
+                Some(Entry::File) => self.file(from, &path, join(to, &name), Strategy::Overwrite)?,
+                Some(Entry::Directory) => self.tree(from, &path, &join(to, &name), depth + 1)?,
+                None => {}
+            }
+        }
+        Ok(())
+    }
+
+    /// A file, laid over one that is there or merged into it.
+    fn file(&mut self, from: &From<'_>, path: &str, to: String, strategy: Strategy) -> Result<(), String> {
+        let home = match from.origin {
+            Origin::Here { root, .. } => Some(join(root, path)),
+            Origin::Fetched(_) => None,
+        };
+        let merges = strategy == Strategy::Merge && self.files.contains_key(&to);
+        let piece = match (merges, home) {
+            (true, home) => {
+                let text = merged(&self.read(&to)?, &from.read(path)?)?;
+                Piece::Made { data: text.into(), home: home.or_else(|| self.files.get(&to)?.home().cloned()) }
+            }
+            (false, Some(home)) => Piece::Here(home),
+            (false, None) => Piece::Made { data: from.read(path)?.as_ref().into(), home: None },
+        };
+        self.put(to, piece)
+    }
+
+    /// What an archive holds.
+    fn unpack(&mut self, from: &From<'_>, path: &str, to: &str) -> Result<(), String> {
+        let failed = |e: &dyn std::fmt::Display| format!("failed to extract tarball '{path}' to '{to}': {e}");
+        let packed = from.read(path)?;
+        let mut tar = Vec::new();
+        let unpacked = flate2::bufread::MultiGzDecoder::new(&packed[..]).take(MOST_UNPACKED + 1).read_to_end(&mut tar);
+        unpacked.map_err(|e| failed(&e))?;
+        if tar.len() as u64 > MOST_UNPACKED {
+            return Err(failed(&format!("more than {MOST_UNPACKED} bytes")));
+        }
+        let home = match from.origin {
+            Origin::Here { root, .. } => Some(join(root, path)),
+            Origin::Fetched(_) => None,
+        };
+        for file in tree::files(&tar).map_err(|e| failed(&e))? {
+            self.put(join(to, &file.name), Piece::Made { data: file.data.as_ref().into(), home: home.clone() })?;
+        }
+        Ok(())
+    }
+
+    fn put(&mut self, to: String, piece: Piece) -> Result<(), String> {
+        if self.files.len() >= MOST_FILES {
+            return Err(format!("more than {MOST_FILES} files"));
+        }
+        self.files.insert(to, piece);
+        Ok(())
+    }
+
+    /// The chart that the artifact holds, read from its archive as Flux reads it.
+    ///
+    /// # Errors
+    /// Helm's text.
+    pub fn chart(&self, log: &mut Vec<LogLine>) -> Result<Chart, String> {
+        let mut files = BTreeMap::new();
+        for path in self.files.keys() {
+            files.insert(path.clone(), Tree::read(self, path)?.into_owned());
+        }
+        let mut gzip = flate2::write::GzEncoder::new(Vec::new(), flate2::Compression::none());
+        let packed = gzip.write_all(&crate::source::tree::pack(&files)).and_then(|()| gzip.finish());
+        load::archive_bytes(&packed.map_err(|e| e.to_string())?, log).map_err(|e| e.to_string())
+    }
+
+    /// Tells what was built by the paths that the files have in the checkout.
+    pub fn told(&self, built: kustomize::Result<Build>) -> kustomize::Result<Build> {
+        let mut build = built.map_err(|mut e| {
+            e.file = e.file.map(|file| self.home(&file).to_string());
+            e
+        })?;
+        for object in &mut build.objects {
+            object.source.file = self.home(&object.source.file);
+            for given in &mut object.given {
+                match given {
+                    Given::File { file, .. } => *file = self.home(file),
+                    Given::Patch(patch) => {
+                        *patch = Arc::new(Patch { file: self.home(&patch.file), ..Patch::clone(patch) });
+                    }
+                }
+            }
+        }
+        Ok(build)
+    }
+
+    /// Where a file of the artifact lies; a file that a build made up, where its directory's others do.
+    fn home(&self, file: &str) -> Arc<str> {
+        let file = file.trim_matches('/');
+        let (dir, name) = file.rsplit_once('/').unwrap_or(("", file));
+        let beside = || {
+            let neighbour = first_in(&self.files, dir)?.home()?;
+            Some(neighbour.rsplit_once('/').map_or_else(|| name.to_owned(), |(dir, _)| format!("{dir}/{name}")))
+        };
+        let own = self.files.get(file).and_then(Piece::home).cloned();
+        let home = own.or_else(beside).unwrap_or_else(|| self.place.path.clone());
+        format!("/{home}").into()
+    }
+}
+
+impl Tree for Artifact<'_> {
+    fn resolve(&self, path: &str) -> Option<(String, Entry)> {
+        let clean = Checkout::relative(path).ok()?;
+        let entry = if self.files.contains_key(&clean) {
+            Entry::File
+        } else {
+            (clean.is_empty() || is_directory(&self.files, &clean)).then_some(Entry::Directory)?
+        };
+        Some((format!("/{clean}"), entry))
+    }
+
+    fn read(&self, path: &str) -> Result<Cow<'_, [u8]>, String> {
+        match self.files.get(path.trim_matches('/')) {
+            Some(Piece::Here(file)) => self.checkout.read(file).map(Cow::Owned),
+            Some(Piece::Made { data, .. }) => Ok(Cow::Borrowed(data)),
+            None if is_directory(&self.files, path.trim_matches('/')) => Err("is a directory".into()),
+            None => Err("no such file or directory".into()),
+        }
+    }
+
+    fn list(&self, path: &str) -> Vec<(String, Entry)> {
+        names(&self.files, path.trim_matches('/'))
+    }
+}
+
+/// A YAML file with another laid over it: maps are merged, lists replaced, and what is written is sorted by key.
+fn merged(below: &[u8], above: &[u8]) -> Result<Vec<u8>, String> {
+    let mut table = values_file::read(below)?;
+    table.merge(values_file::read(above)?);
+    let mut heap = Heap::default();
+    let value = Data::Table(table).to_value(&mut heap);
+    crate::yaml::marshal(&mut heap, &value)
+}

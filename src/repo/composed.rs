@@ -1,0 +1,154 @@
+//! Charts that Flux composes: the artifact of an `ArtifactGenerator` as a release's chart, of files of this repository, of a chart that is fetched,
+//! or of both.
+
+use super::artifact::{Artifact, Fetched, Files, Generator, Output};
+use super::chart_source;
+use super::charts::{Elsewhere, Location};
+use super::diff::is_below;
+use super::files::Checkout;
+use super::helm_release::SourceRef;
+use super::objects::{Environment, Place, Problem};
+use crate::chart::Chart;
+use crate::diagnostic::LogLine;
+
+/// A chart that is put together.
+#[derive(Clone, Debug)]
+pub struct Composed {
+    generator: Generator,
+    output: Output,
+    /// The charts of sources that are not here, by alias.
+    elsewhere: Vec<(String, Elsewhere)>,
+    /// Directories that an OCI artifact may have been made of, besides the root.
+    above: Vec<String>,
+}
+
+impl Environment {
+    /// The artifact of a name, and the generator that makes it.
+    ///
+    /// # Errors
+    /// A generator can't tell what it makes.
+    pub(super) fn artifact(
+        &self,
+        checkout: &Checkout,
+        namespace: &str,
+        name: &str,
+    ) -> Result<Option<(Generator, Output)>, Problem> {
+        for generator in self.generators.iter().filter(|g| g.namespace == namespace) {
+            let output = generator.output(checkout, name).map_err(|(line, message)| Problem {
+                place: Place { path: generator.place.path.clone(), line },
+                message,
+            })?;
+            if let Some(output) = output {
+                return Ok(Some((generator.clone(), output.into_owned())));
+            }
+        }
+        Ok(None)
+    }
+
+    /// The directories that the environment lies in, the innermost first.
+    pub(super) fn above(&self) -> Vec<&str> {
+        fn up<'d>(dir: &&'d str) -> Option<&'d str> {
+            dir.rsplit_once('/').map(|(above, _)| above)
+        }
+        std::iter::successors(Some(self.dir.as_str()), up).skip(1).collect()
+    }
+
+    /// The chart that a release takes from an ExternalArtifact.
+    pub(super) fn composed(
+        &self,
+        checkout: &Checkout,
+        source: &SourceRef,
+        own: Option<&str>,
+        place: &Place,
+    ) -> Result<Composed, Problem> {
+        let namespace = source.namespace.as_deref().or(own).unwrap_or("default");
+        let Some((generator, output)) = self.artifact(checkout, namespace, &source.name)? else {
+            let message = format!(
+                "chartRef: ExternalArtifact {}: artifacts that no ArtifactGenerator of environment {} makes are not supported",
+                source.name, self.name
+            );
+            return Err(Problem { place: place.clone(), message });
+        };
+        let mut elsewhere = Vec::new();
+        for source in generator.sources_of(&output).into_iter().filter(|s| !s.here) {
+            let at = |message: String| Problem {
+                place: Place { path: generator.place.path.clone(), line: source.line },
+                message: format!("artifact {}: {} {} {message}", output.name, source.kind, source.name),
+            };
+            let Some(object) = self.source(&source.kind, &source.name, Some(&source.namespace)) else {
+                return Err(at(format!("was not found in environment {}", self.name)));
+            };
+            let spec = object.node.get("spec");
+            let chart = match source.kind.as_str() {
+                "OCIRepository" => {
+                    let reference = chart_source::oci(spec.unwrap_or(&object.node)).map_err(at)?;
+                    Elsewhere { insecure: chart_source::is_insecure(spec), ..reference.into() }
+                }
+                "HelmChart" => match self.of_helm_chart(checkout, object, Some(&source.namespace))? {
+                    Some((Location::Elsewhere(at), _)) => *at,
+                    _ => return Err(at("is a chart of this repository: charts made of it are not supported".into())),
+                },
+                _ => return Err(at("is not this checkout: charts made of it are not supported".into())),
+            };
+            elsewhere.push((source.alias.clone(), chart));
+        }
+        let above = self.above().into_iter().map(String::from).collect();
+        Ok(Composed { generator, output, elsewhere, above })
+    }
+}
+
+impl Composed {
+    /// What has to be fetched.
+    pub fn elsewhere(&self) -> impl Iterator<Item = &Elsewhere> {
+        self.elsewhere.iter().map(|(_, at)| at)
+    }
+
+    /// Whether a file of this repository may be a part of it.
+    pub fn reads(&self, path: &str) -> bool {
+        let roots = || std::iter::once("").chain(self.above.iter().map(String::as_str));
+        let here = self.generator.sources.iter().filter(|s| s.here);
+        here.flat_map(|s| self.output.taken_from(&s.alias)).any(|base| {
+            roots().any(|root| {
+                let whole = [root, &base].into_iter().filter(|p| !p.is_empty()).collect::<Vec<_>>().join("/");
+                is_below(path, &whole)
+            })
+        })
+    }
+
+    /// What tells it from others, files aside.
+    pub fn key(&self) -> String {
+        let references: Vec<String> = self.elsewhere().map(|at| at.reference.key()).collect();
+        format!("{:?} {references:?}", self.output)
+    }
+
+    /// Puts the chart together; `fetch` gives the charts of other sources.
+    pub(super) fn load(
+        &self,
+        checkout: &Checkout,
+        log: &mut Vec<LogLine>,
+        fetch: &mut dyn FnMut(&Elsewhere) -> Result<Chart, String>,
+    ) -> Result<Chart, Problem> {
+        let at = |line: usize, message: String| Problem {
+            place: Place { path: self.generator.place.path.clone(), line },
+            message,
+        };
+        let mut fetched = Fetched::new();
+        for (alias, elsewhere) in &self.elsewhere {
+            let line = self.generator.sources.iter().find(|s| s.alias == *alias).map_or(1, |s| s.line);
+            let chart = fetch(elsewhere).map_err(|e| at(line, e))?;
+            let files: Files =
+                chart.raw.iter().map(|f| (format!("{}/{}", chart.name(), f.name), f.data.as_ref().into())).collect();
+            fetched.insert(alias.clone(), files);
+        }
+        let above: Vec<&str> = self.above.iter().map(String::as_str).collect();
+        let artifact = Artifact::new(checkout, &self.generator, &self.output, &above, &fetched);
+        let artifact = artifact.map_err(|(line, why)| at(line, why))?;
+        artifact.chart(log).map_err(|e| at(self.generator.place.line, format!("artifact {}: {e}", self.output.name)))
+    }
+}
+
+impl std::fmt::Display for Composed {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        write!(f, "ExternalArtifact {}/{}", self.generator.namespace, self.output.name)
+    }
+}
