@@ -70,6 +70,13 @@ pub fn run(args: &KustomizeArgs, io: &mut Streams<'_>) -> Result<(), Failure> {
     let Some(dir) = dir.to_str() else { return Err("the directory's name is not UTF-8".to_owned().into()) };
     let dir = String::from_utf8_lossy(&crate::golang::path::clean(dir.as_bytes())).into_owned();
     let built = kustomize::build(&DiskTree, &dir, &options);
+    let warnings = match &built {
+        Ok(build) => &build.warnings,
+        Err(e) => &e.warnings,
+    };
+    for warning in warnings {
+        writeln!(io.err, "{warning}")?;
+    }
     let built = built.map_err(|e| {
         let mut failure = Failure::new(e.message.clone());
         if let Some(file) = &e.file {
@@ -78,9 +85,6 @@ pub fn run(args: &KustomizeArgs, io: &mut Streams<'_>) -> Result<(), Failure> {
         }
         failure
     })?;
-    for warning in &built.warnings {
-        writeln!(io.err, "{warning}")?;
-    }
     match &args.output {
         None => io.out.write_all(built.text().as_bytes())?,
         Some(path) if path.is_dir() => write_files(&built, path)?,

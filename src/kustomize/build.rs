@@ -1,15 +1,18 @@
 //! The door of the room: a directory in, objects and text out.
 
-use super::error::Result;
+use super::error::{Error, Result};
 use super::fieldspec::FieldSpec;
 use super::given::Given;
+use super::go_syntax;
 use super::ids::Gvk;
-use super::kustomization::SortOptions;
+use super::kustomization::{Kustomization, SortOptions};
+use super::node::Node;
+use super::openapi::Shared;
 use super::parallel;
 use super::resmap::ResMap;
 use super::resource::{self, ORIGIN, Pairs, Resource, Source, TRANSFORMATIONS};
 use super::sort;
-use super::target::{Shared, Target};
+use super::target::{self, Target};
 use super::transform::Entries;
 use super::tree::{LoadRestrictions, Loader, Tree};
 
@@ -52,7 +55,7 @@ pub struct Object {
 
 impl Object {
     pub(super) fn of(r: &Resource) -> Result<Self> {
-        let text = r.yaml()?;
+        let text = r.yaml().map_err(|e| of_object(e, &r.node))?;
         let gvk = resource::gvk(&r.node);
         Ok(Self {
             cluster_scoped: gvk.is_cluster_scoped(),
@@ -65,6 +68,16 @@ impl Object {
             text,
         })
     }
+}
+
+/// The error of an object that can't be written, which begins with the object. Lines are those of the object as it is printed first.
+fn of_object(e: Error, node: &Node) -> Error {
+    if !e.message.starts_with("yaml: unmarshal errors:") {
+        return e.wrap(go_syntax::object(node));
+    }
+    let printed = super::read::parse(super::print::node(node).as_bytes()).ok().flatten();
+    let message = printed.and_then(|node| super::emit::object(&node).err()).unwrap_or_else(|| e.message.clone());
+    Error { message, ..e }.wrap(go_syntax::NIL)
 }
 
 /// What came of a build.
@@ -92,18 +105,38 @@ impl Build {
 
 /// Builds the kustomization in a directory of the tree.
 ///
-/// `dir` is absolute and clean. The error carries the warnings' place in the text that kustomize prints, but not the warnings.
+/// `dir` is absolute and clean.
 pub fn build(tree: &dyn Tree, dir: &str, options: &Options) -> Result<Build> {
-    let shared = Shared::new();
     let loader = Loader::at_target(tree, dir, options.load_restrictions)?;
-    let target = Target::load(loader, &shared)?;
-    finish(target, options)
+    let (kustomization, file_name) = target::read_file(&loader)?;
+    finish(kustomization, file_name, loader, options)
 }
 
 /// Builds a kustomization that was read already.
-pub(super) fn finish(mut target: Target<'_, '_>, options: &Options) -> Result<Build> {
-    target.set_schema()?;
+pub(super) fn finish(
+    kustomization: Kustomization,
+    file_name: &'static str,
+    loader: Loader<'_>,
+    options: &Options,
+) -> Result<Build> {
+    let build = |shared: &Shared, loader: Loader<'_>| {
+        let mut target = Target::of(kustomization.clone(), file_name, loader, shared);
+        let objects = objects(&mut target, options).map_err(|e| e.after(&target.warnings))?;
+        Ok(Build { objects, warnings: target.warnings })
+    };
+    let shared = Shared::new(false);
+    let built = build(&shared, loader.clone());
+    if shared.is_doubtful() { build(&Shared::new(true), loader) } else { built }
+}
+
+fn objects(target: &mut Target<'_, '_>, options: &Options) -> Result<Vec<Object>> {
+    target.set_schema(false)?;
     let mut map = target.build()?;
+    if target.kustomization.sort_options.is_some() && options.reorder != Reorder::Unspecified {
+        let warning = "Warning: Sorting order is set both in 'kustomization.yaml' ('sortOptions') and in a CLI flag ('--reorder'). Using the \
+                       kustomization file over the CLI flag.";
+        target.warnings.push(warning.into());
+    }
     match (&target.kustomization.sort_options, options.reorder) {
         (Some(order), _) => sort::sort(&mut map, order)?,
         (None, Reorder::None) => {}
@@ -117,8 +150,7 @@ pub(super) fn finish(mut target: Target<'_, '_>, options: &Options) -> Result<Bu
         Entries { pairs, specs }.apply(&mut map)?;
     }
     let (origins, transformations) = (wants("originAnnotations"), wants("transformerAnnotations"));
-    let objects = print(map, origins, transformations)?;
-    Ok(Build { objects, warnings: target.warnings })
+    print(map, origins, transformations)
 }
 
 /// Takes kustomize's notes off and prints.

@@ -12,6 +12,8 @@ pub struct Error {
     pub file: Option<String>,
     /// 1-based line in that file, 0 if unknown.
     pub line: u32,
+    /// What kustomize warns of before it gets there.
+    pub warnings: Vec<String>,
     /// The kind of the node that did not fit, if that was the reason.
     pub(super) wrong_kind: Option<Kind>,
 }
@@ -20,7 +22,7 @@ pub type Result<T> = std::result::Result<T, Error>;
 
 impl Error {
     pub fn new(message: impl Into<String>) -> Self {
-        Self { message: message.into(), file: None, line: 0, wrong_kind: None }
+        Self { message: message.into(), file: None, line: 0, warnings: Vec::new(), wrong_kind: None }
     }
 
     /// With a text in front, as `errors.WrapPrefixf` does it.
@@ -35,6 +37,12 @@ impl Error {
             self.file = Some(file.to_owned());
             self.line = line;
         }
+        self
+    }
+
+    /// With warnings that were given before its own.
+    pub(super) fn after(mut self, warnings: &[impl AsRef<str>]) -> Self {
+        self.warnings.splice(..0, warnings.iter().map(|w| w.as_ref().to_owned()));
         self
     }
 

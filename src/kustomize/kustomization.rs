@@ -233,7 +233,7 @@ impl Kustomization {
         }
         let nothing = Self { kind: k.kind.clone(), api_version: k.api_version.clone(), ..Self::default() };
         if (Self { warnings: Vec::new(), ..k.clone() }) == nothing {
-            return Err("kustomization.yaml is empty".into());
+            return Err(Error::from("kustomization.yaml is empty").after(&k.warnings));
         }
         let mut problems = Vec::new();
         if k.kind != KIND && k.kind != COMPONENT {
@@ -245,7 +245,8 @@ impl Kustomization {
         }
         if !problems.is_empty() {
             let problems = problems.join("\n");
-            return Err(Error::new(format!("Failed to read kustomization file under {dir}:\n{problems}")));
+            let e = format!("Failed to read kustomization file under {dir}:\n{problems}");
+            return Err(Error::new(e).after(&k.warnings));
         }
         Ok(k)
     }

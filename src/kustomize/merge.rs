@@ -149,6 +149,13 @@ impl<'s> Walker<'s> {
         names.dedup();
         for name in names {
             let at = dest.field_index(&name);
+            // A key that is added is written as the patch writes it; its tag is left behind.
+            let key_style = match &side {
+                Side::Own(patch) => {
+                    patch.field_index(&name).and_then(|at| patch.content.get(at - 1)).map(|key| key.style)
+                }
+                Side::None | Side::Same => None,
+            };
             let theirs = match &mut side {
                 Side::Own(patch) => match patch.field_index(&name).and_then(|at| patch.content.get_mut(at)) {
                     Some(node) => Side::Own(std::mem::take(node)),
@@ -177,7 +184,11 @@ impl<'s> Walker<'s> {
                             *place = node;
                         }
                     }
-                    None => dest.push_field(name.as_str(), node),
+                    None => {
+                        let style = key_style.filter(|_| !from_dest && !keep).unwrap_or_default();
+                        dest.content.push(Node { style, ..Node::scalar(name.as_str()) });
+                        dest.content.push(node);
+                    }
                 },
                 (_, Some(at)) => {
                     dest.content.drain(at - 1..=at);

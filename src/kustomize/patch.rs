@@ -12,9 +12,9 @@ use super::json6902::JsonPatch;
 use super::kustomization::{Patch, PatchOptions};
 use super::merge;
 use super::objects;
+use super::openapi::Shared;
 use super::resmap::ResMap;
 use super::resource::{self, Pairs, Resource};
-use super::schema::Schemas;
 use super::selector::Selector;
 use super::tree::Loader;
 use crate::golang::strconv::quote;
@@ -45,8 +45,9 @@ impl Merge {
         Self { patch, place }
     }
 
-    fn apply(&self, r: &mut Resource, schemas: &Schemas) -> Result<()> {
-        merge::apply(r, &self.patch, schemas)?;
+    fn apply(&self, r: &mut Resource, shared: &Shared) -> Result<()> {
+        let known = shared.known()?;
+        merge::apply(r, &self.patch, &known)?;
         r.given.push(Given::Patch(self.place.clone()));
         Ok(())
     }
@@ -102,11 +103,11 @@ impl PatchTransformer {
         Ok(out)
     }
 
-    pub fn apply(&self, map: &mut ResMap, schemas: &Schemas) -> Result<()> {
-        self.apply_inner(map, schemas).map_err(|e| e.at(&self.file, 0))
+    pub fn apply(&self, map: &mut ResMap, shared: &Shared) -> Result<()> {
+        self.apply_inner(map, shared).map_err(|e| e.at(&self.file, 0))
     }
 
-    fn apply_inner(&self, map: &mut ResMap, schemas: &Schemas) -> Result<()> {
+    fn apply_inner(&self, map: &mut ResMap, shared: &Shared) -> Result<()> {
         let source = &self.source;
         if let Some(first) = self.merges.first() {
             let Some(target) = &self.target else {
@@ -116,7 +117,7 @@ impl PatchTransformer {
                         .get_by_id(&id)
                         .map_err(|e| e.wrap(format!("no resource matches strategic merge patch \"{id}\"")))?;
                     if let Some(r) = map.items_mut().get_mut(at) {
-                        merge.apply(r, schemas)?;
+                        merge.apply(r, shared)?;
                     }
                 }
                 return Ok(());
@@ -131,7 +132,7 @@ impl PatchTransformer {
                 let target = quote(target.to_string().as_bytes());
                 e.wrap(format!("unable to find patch target {target} in `resources`"))
             })?;
-            return apply_to_selected(map, &selected, first, schemas);
+            return apply_to_selected(map, &selected, first, shared);
         }
         let Some(json) = &self.json else { return Ok(()) };
         let Some(target) = &self.target else {
@@ -151,7 +152,7 @@ impl PatchTransformer {
 
 /// Applies a strategic merge patch to the objects that are now called as one of those at the places
 /// (`ResMap.ApplySmPatch`); two objects must not end with one id.
-fn apply_to_selected(map: &mut ResMap, places: &[usize], merge: &Merge, schemas: &Schemas) -> Result<()> {
+fn apply_to_selected(map: &mut ResMap, places: &[usize], merge: &Merge, shared: &Shared) -> Result<()> {
     let Merge { patch, place } = merge;
     let ids: HashSet<Id> = places.iter().filter_map(|i| map.items().get(*i)).map(Resource::id).collect();
     let mut items = std::mem::take(map).into_items();
@@ -163,7 +164,7 @@ fn apply_to_selected(map: &mut ResMap, places: &[usize], merge: &Merge, schemas:
         copy.patch.copy_metadata_from(patch)?;
         copy.patch.set_gvk(&resource::gvk(&r.node))?;
         copy.patch.set_kind(resource::kind(&patch.node))?;
-        copy.apply(r, schemas)?;
+        copy.apply(r, shared)?;
     }
     map.append_all(items.into_iter().filter(|r| !r.is_empty()))
 }
@@ -241,12 +242,12 @@ impl StrategicMerge {
         Ok(Self { patches })
     }
 
-    pub fn apply(&self, map: &mut ResMap, schemas: &Schemas) -> Result<()> {
+    pub fn apply(&self, map: &mut ResMap, shared: &Shared) -> Result<()> {
         for merge in &self.patches {
             let patch = &merge.patch;
             let at = |e: Error| e.at(&patch.source.file, patch.source.line);
             let place = map.get_by_id(&patch.original_id()?).map_err(at)?;
-            apply_to_selected(map, &[place], merge, schemas).map_err(at)?;
+            apply_to_selected(map, &[place], merge, shared).map_err(at)?;
         }
         Ok(())
     }

@@ -15,12 +15,12 @@ use super::kustomization::{
 };
 use super::lookup;
 use super::node::{Kind, Node, expect};
+use super::openapi::Shared;
 use super::patch::{Json6902, PatchTransformer, StrategicMerge};
 use super::read;
 use super::replacement;
 use super::resmap::ResMap;
 use super::resource::{Resource, Source};
-use super::schema::Schemas;
 use super::selector::Selector;
 use super::transform::{Affix, Entries, Namespace, Subjects, replicas};
 use super::tree::{Loader, clean};
@@ -49,10 +49,10 @@ pub struct ValueTarget {
 }
 
 impl Transformer {
-    pub fn apply(&self, map: &mut ResMap, schemas: &Schemas) -> Result<()> {
+    pub fn apply(&self, map: &mut ResMap, shared: &Shared) -> Result<()> {
         match self {
-            Self::StrategicMerge(t) => t.apply(map, schemas),
-            Self::Patch(t) => t.apply(map, schemas),
+            Self::StrategicMerge(t) => t.apply(map, shared),
+            Self::Patch(t) => t.apply(map, shared),
             Self::Namespace(t) => t.apply(map),
             Self::Affix(t) => t.apply(map),
             Self::Entries(t) => t.apply(map),
@@ -62,7 +62,7 @@ impl Transformer {
             Self::Replacements(list) => replacement::apply(list, map),
             Self::Hash => add_hashes(map),
             Self::ValueAdd(value, targets) => targets.iter().try_for_each(|t| t.apply(value, map)),
-            Self::All(list) => list.iter().try_for_each(|t| t.apply(map, schemas)),
+            Self::All(list) => list.iter().try_for_each(|t| t.apply(map, shared)),
         }
     }
 }

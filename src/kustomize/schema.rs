@@ -34,7 +34,7 @@ impl Strategy {
 }
 
 /// All definitions.
-#[derive(Debug, Default)]
+#[derive(Clone, Debug, Default)]
 pub struct Schemas {
     definitions: HashMap<Cow<'static, str>, Definition>,
     /// `apiVersion:kind` → name of the definition.
@@ -42,7 +42,7 @@ pub struct Schemas {
 }
 
 /// A definition. Of the built-in ones a build needs few: they are read when they are asked for.
-#[derive(Debug, Default)]
+#[derive(Clone, Debug, Default)]
 struct Definition {
     fields: &'static str,
     schema: OnceLock<Box<Schema>>,
@@ -99,6 +99,14 @@ impl Schemas {
                 out.by_kind.insert(format!("{group}{slash}{version}:{}", text("kind")).into(), name.clone().into());
             }
         }
+        out
+    }
+
+    /// These definitions with others laid over them.
+    pub fn under(&self, above: &Self) -> Self {
+        let mut out = self.clone();
+        out.definitions.extend(above.definitions.iter().map(|(name, definition)| (name.clone(), definition.clone())));
+        out.by_kind.extend(above.by_kind.iter().map(|(kind, name)| (kind.clone(), name.clone())));
         out
     }
 

@@ -2,7 +2,7 @@
 //! hashes, references, vars and order.
 
 use std::collections::{HashMap, HashSet};
-use std::sync::{Arc, Mutex, PoisonError};
+use std::sync::Arc;
 
 use super::config::{self, Config};
 use super::emit;
@@ -15,41 +15,16 @@ use super::json::Json;
 use super::kustomization::{COMPONENT, FILE_NAMES, Kustomization};
 use super::nameref;
 use super::objects;
+use super::openapi::Shared;
 use super::origin::Origin;
 use super::parallel;
 use super::patch::{Json6902, PatchTransformer, StrategicMerge, config_text, name_file, selector_json};
 use super::plugin::{Reader, Transformer, add_hashes};
 use super::resmap::ResMap;
 use super::resource::{self, LOCAL_CONFIG, ORIGIN, Pairs, Resource, Source};
-use super::schema::Schemas;
 use super::transform::{Affix, Entries, Namespace, Subjects};
 use super::tree::{self, Loader};
 use super::vars::{self, VarSet};
-
-/// What all kustomizations of one build share.
-pub struct Shared {
-    /// An OpenAPI document of the build's own; set once.
-    schemas: Mutex<Option<Arc<Schemas>>>,
-}
-
-impl Shared {
-    pub fn new() -> Self {
-        Self { schemas: Mutex::new(None) }
-    }
-
-    fn set_schemas(&self, schemas: Schemas) {
-        let mut own = self.schemas.lock().unwrap_or_else(PoisonError::into_inner);
-        own.get_or_insert_with(|| Arc::new(schemas));
-    }
-
-    fn with_schemas<R>(&self, f: impl FnOnce(&Schemas) -> R) -> R {
-        let own = self.schemas.lock().unwrap_or_else(PoisonError::into_inner).clone();
-        match own {
-            Some(own) => f(&own),
-            None => f(Schemas::builtin()),
-        }
-    }
-}
 
 /// What a kustomization gave so far.
 #[derive(Default)]
@@ -106,27 +81,32 @@ enum Piece {
     Directory(Box<(Accumulator, Vec<String>)>, String),
 }
 
+/// The kustomization file at the loader's root, and its name.
+pub fn read_file(loader: &Loader<'_>) -> Result<(Kustomization, &'static str)> {
+    let mut found = None;
+    for name in FILE_NAMES {
+        if let Ok(content) = loader.load(name)
+            && found.replace((name, content)).is_some()
+        {
+            let e = format!("Found multiple kustomization files under: {}\n", loader.root);
+            return Err(Error::new(e).at(&loader.root, 0));
+        }
+    }
+    let Some((file_name, content)) = found else {
+        return Err(Error::new(format!(
+            "unable to find one of 'kustomization.yaml', 'kustomization.yml' or 'Kustomization' in directory '{}'",
+            loader.root
+        ))
+        .at(&loader.root, 0));
+    };
+    let kustomization = Kustomization::parse(&content, &loader.root).map_err(|e| e.at(&loader.path(file_name), 1))?;
+    Ok((kustomization, file_name))
+}
+
 impl<'s, 't> Target<'s, 't> {
     /// Reads the kustomization file at the loader's root.
     pub fn load(loader: Loader<'t>, shared: &'s Shared) -> Result<Self> {
-        let mut found = None;
-        for name in FILE_NAMES {
-            if let Ok(content) = loader.load(name)
-                && found.replace((name, content)).is_some()
-            {
-                let e = format!("Found multiple kustomization files under: {}\n", loader.root);
-                return Err(Error::new(e).at(&loader.root, 0));
-            }
-        }
-        let Some((file_name, content)) = found else {
-            return Err(Error::new(format!(
-                "unable to find one of 'kustomization.yaml', 'kustomization.yml' or 'Kustomization' in directory '{}'",
-                loader.root
-            ))
-            .at(&loader.root, 0));
-        };
-        let kustomization =
-            Kustomization::parse(&content, &loader.root).map_err(|e| e.at(&loader.path(file_name), 1))?;
+        let (kustomization, file_name) = read_file(&loader)?;
         Ok(Self::of(kustomization, file_name, loader, shared))
     }
 
@@ -149,29 +129,19 @@ impl<'s, 't> Target<'s, 't> {
         e.at(&self.file(), line.and_then(|i| u32::try_from(i + 1).ok()).unwrap_or(0))
     }
 
-    /// Takes the OpenAPI document that the file names, if any.
-    pub fn set_schema(&self) -> Result<()> {
+    /// Takes what the file says in `openapi`. A file that it names is read in any case.
+    pub fn set_schema(&self, is_base: bool) -> Result<()> {
         let Some(openapi) = &self.kustomization.openapi else { return Ok(()) };
-        let version = openapi.get("version");
-        let Some(path) = openapi.get("path") else {
-            return match version.map(String::as_str) {
-                None | Some("" | "v1.21.2") => Ok(()),
-                Some(_) => Err("the specified OpenAPI version is not built in".into()),
-            };
+        let document = match openapi.get("path") {
+            Some(path) => Some((self.loader.load(path)?.into_owned(), self.loader.path(path))),
+            None => None,
         };
-        let text = self.loader.load(path)?;
-        if version.is_some() {
-            return Err("builtin version and custom schema provided, cannot use both".into());
-        }
-        let at = |e: String| Error::new(format!("invalid schema file: {e}")).at(&self.loader.path(path), 0);
-        let json = super::read::to_json(&text).map_err(at)?;
-        self.shared.set_schemas(Schemas::from_document(&json));
-        Ok(())
+        self.shared.choose(openapi, document, is_base)
     }
 
     /// The finished objects of the kustomization that is built.
     pub fn build(&mut self) -> Result<ResMap> {
-        let mut ra = self.accumulate(Accumulator::default())?;
+        let mut ra = self.accumulated(Accumulator::default())?;
         add_hashes(&mut ra.map)?;
         nameref::fix(&ra.config().name_reference, &mut ra.map).map_err(|e| nameref::with_details(e, &ra.map))?;
         let unused = vars::resolve(&ra.vars, &ra.config().var_reference, &mut ra.map)?;
@@ -183,7 +153,12 @@ impl<'s, 't> Target<'s, 't> {
     }
 
     /// All but the last steps. A component adds to what its parent has so far.
-    pub fn accumulate(&mut self, mut ra: Accumulator) -> Result<Accumulator> {
+    pub fn accumulate(&mut self, ra: Accumulator) -> Result<Accumulator> {
+        let found = self.accumulated(ra);
+        found.map_err(|e| e.after(&self.warnings))
+    }
+
+    fn accumulated(&mut self, mut ra: Accumulator) -> Result<Accumulator> {
         let k = self.kustomization.clone();
         let here = self.file();
         let at = |e: Error| e.at(&here, 0);
@@ -218,8 +193,14 @@ impl<'s, 't> Target<'s, 't> {
 
     fn resources(&mut self, ra: &mut Accumulator, paths: &[String]) -> Result<()> {
         // Two or three are mostly built in the time that it takes to start a thread.
-        let pieces = parallel::map(paths.iter().collect(), 4, |path: &String| self.piece(path));
-        for (path, piece) in paths.iter().zip(pieces) {
+        let ahead = (!self.shared.one_by_one)
+            .then(|| parallel::map(paths.iter().collect(), 4, |path: &String| self.piece(path)));
+        let mut ahead = ahead.map(Vec::into_iter);
+        for path in paths {
+            let piece = match ahead.as_mut() {
+                Some(pieces) => pieces.next().unwrap_or_else(|| self.piece(path)),
+                None => self.piece(path),
+            };
             match piece? {
                 Piece::File(resources) => {
                     if let Err(e) = ra.map.append_all(resources) {
@@ -270,7 +251,7 @@ impl<'s, 't> Target<'s, 't> {
         if sub.kustomization.kind == COMPONENT {
             let root = &sub.loader.root;
             let e = Error::new(format!("expected kind != '{COMPONENT}' for path '{root}'"));
-            return Err(wrap(e).at(&sub.file(), 1));
+            return Err(wrap(e).at(&sub.file(), 1).after(&sub.warnings));
         }
         let root = sub.loader.root.clone();
         let found = sub
@@ -290,7 +271,7 @@ impl<'s, 't> Target<'s, 't> {
         } else {
             self.kustomization.namespace.clone()
         };
-        sub.set_schema()?;
+        sub.set_schema(true).map_err(|e| e.after(&sub.warnings))?;
         Ok(sub)
     }
 
@@ -299,6 +280,7 @@ impl<'s, 't> Target<'s, 't> {
         let file: Arc<str> = Arc::from(self.loader.path(path));
         let mut resources = objects::from_text(&text, &file).map_err(|e| name_file(e, path).at(&file, 0))?;
         unique(&resources)?;
+        self.shared.meet(&resources)?;
         if let Some(origin) = &self.origin {
             let pairs = Pairs::from([(ORIGIN.to_owned(), origin.append(path).text())]);
             let specs = vec![FieldSpec::new(Gvk::default(), "metadata/annotations", true)];
@@ -320,11 +302,12 @@ impl<'s, 't> Target<'s, 't> {
             if sub.kustomization.kind != COMPONENT {
                 let kind = &sub.kustomization.kind;
                 let e = format!("expected kind '{COMPONENT}' for path '{root}' but got '{kind}'");
-                return Err(Error::new(e).at(&sub.file(), 1));
+                return Err(Error::new(e).at(&sub.file(), 1).after(&sub.warnings));
             }
             let found = sub.accumulate(ra).map_err(|e| e.wrap(format!("recursed accumulation of path '{root}'")))?;
             let mut merged = Accumulator::default();
-            merged.merge(found).map_err(|e| e.wrap(format!("recursed merging from path '{root}'")))?;
+            let failed = |e: Error| e.wrap(format!("recursed merging from path '{root}'")).after(&sub.warnings);
+            merged.merge(found).map_err(failed)?;
             Ok((merged, sub.warnings))
         };
         let (found, warnings) = build(self).map_err(|e| shown(e, "accumulateDirectory: "))?;
@@ -428,7 +411,7 @@ impl<'s, 't> Target<'s, 't> {
             steps.push((self.reader().transformer(&config)?, Origin::of_plugin(&config)));
         }
         for (transformer, origin) in &steps {
-            self.shared.with_schemas(|schemas| transformer.apply(&mut ra.map, schemas))?;
+            transformer.apply(&mut ra.map, self.shared)?;
             if let Some(origin) = origin {
                 origin.add_transformation(&mut ra.map)?;
             }
@@ -528,7 +511,7 @@ impl<'s, 't> Target<'s, 't> {
         let validators: Vec<_> = configs.iter().map(|c| self.reader().transformer(c)).collect::<Result<_>>()?;
         for validator in &validators {
             let before = ra.map.clone();
-            self.shared.with_schemas(|schemas| validator.apply(&mut ra.map, schemas))?;
+            validator.apply(&mut ra.map, self.shared)?;
             let mut after = ra.map.clone();
             for r in after.contents_mut() {
                 let mut labels = resource::pairs(&r.node, "labels");

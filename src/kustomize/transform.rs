@@ -111,7 +111,12 @@ impl Namespace {
     }
 
     fn set(&self, field: &mut Node) -> Result<()> {
-        if self.unset_only && !field.is_empty() && (field.kind != Kind::Scalar || !field.text().is_empty()) {
+        // `hasExistingValue` with an empty key: what is no scalar is left to the setter, which refuses it.
+        let set = match field.kind {
+            Kind::Scalar => Some(&*field),
+            _ => field.field(""),
+        };
+        if self.unset_only && set.is_some_and(|value| !value.is_empty() && !value.text().is_empty()) {
             return Ok(());
         }
         Ok(field.set_scalar(Node::tagged_scalar(self.namespace.as_str(), Tag::Str))?)

@@ -57,7 +57,10 @@ fn overlays_are_kustomizes_bytes() {
                 }
                 (Some(built.text()), None)
             }
-            Err(e) => (None, Some(format!("Error: {e}\n"))),
+            Err(e) => {
+                let warnings: String = e.warnings.iter().map(|w| format!("{w}\n")).collect();
+                (None, Some(format!("{warnings}Error: {e}\n")))
+            }
         };
         if out != case.golden {
             let text = |t: &Option<String>| t.clone().unwrap_or_else(|| format!("no output: {err:?}"));

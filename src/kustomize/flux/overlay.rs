@@ -7,7 +7,6 @@ use crate::kustomize::json::Json;
 use crate::kustomize::kustomization::{FILE_NAMES, Kustomization};
 use crate::kustomize::objects;
 use crate::kustomize::read;
-use crate::kustomize::target::{Shared, Target};
 use crate::kustomize::tree::{Entry, LoadRestrictions, Loader, Tree, join};
 
 /// The fields of a Flux `Kustomization` that take part in a build.
@@ -26,7 +25,6 @@ impl Overlay {
 
     /// Builds a directory as Flux does: files may be anywhere in the tree, which is to hold no more than the source's artifact.
     pub fn build(&self, tree: &dyn Tree, dir: &str) -> Result<Build> {
-        let shared = Shared::new();
         let loader = Loader::at_target(tree, dir, LoadRestrictions::None)?;
         let (file_name, json) = match own_file(&loader) {
             Some((name, text)) => {
@@ -46,10 +44,9 @@ impl Overlay {
         let at = |e: Error| e.at(&loader.path(file_name), 0);
         let json = self.merged(json, &loader).map_err(at)?;
         let kustomization = Kustomization::from_json(&json, &loader.root, false).map_err(at)?;
-        let target = Target::of(kustomization, file_name, loader, &shared);
         // Flux leaves the order unsaid, which is not what kustomize's command line does: objects stay as they come.
         let options = Options { load_restrictions: LoadRestrictions::None, reorder: Reorder::None };
-        build::finish(target, &options)
+        build::finish(kustomization, file_name, loader, &options)
     }
 
     fn merged(&self, mut file: Json, loader: &Loader<'_>) -> Result<Json> {

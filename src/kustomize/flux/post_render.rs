@@ -15,7 +15,6 @@ use crate::kustomize::node::Node;
 use crate::kustomize::objects;
 use crate::kustomize::resmap::ResMap;
 use crate::kustomize::resource::{self, Pairs, Resource};
-use crate::kustomize::target::{Shared, Target};
 use crate::kustomize::transform::Entries;
 use crate::kustomize::tree::{LoadRestrictions, Loader, MemoryTree};
 use crate::kustomize::{parallel, print, read};
@@ -60,11 +59,10 @@ fn kustomize(text: &[u8], fields: &[u8]) -> Result<Build> {
     let mut tree = MemoryTree::default();
     tree.insert(INPUT, text);
     let loader = Loader::at_target(&tree, "/", LoadRestrictions::None)?;
-    let shared = Shared::new();
     let kustomization = Kustomization::from_json(&json, "/", false)?;
     // Flux leaves the order unsaid, which is not what kustomize's command line does: objects stay as they come.
     let options = Options { load_restrictions: LoadRestrictions::None, reorder: Reorder::None };
-    build::finish(Target::of(kustomization, "kustomization.yaml", loader, &shared), &options)
+    build::finish(kustomization, "kustomization.yaml", loader, &options)
 }
 
 /// Which of a release's documents go through the steps (`postRenderStrategy`).
