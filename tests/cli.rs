@@ -279,6 +279,9 @@ fn wrong_names_are_answered_with_the_right_ones() {
         (o.code, o.err.as_str()),
         (1, "Error: no environment staging under k8s/gitops: there are dev, prod, qa\n")
     );
+    let o = pintle(&["build", &repo]);
+    let want = "Error: no environment is named: give one with --env: dev, prod, qa\n";
+    assert_eq!((o.code, o.err.as_str()), (1, want));
     let o = pintle(&["build", &repo, "--env", "dev", "--service", "wbe"]);
     assert_eq!((o.code, o.err.as_str()), (1, "Error: no service wbe in environment dev: there are api, web, worker\n"));
 }

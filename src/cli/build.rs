@@ -22,7 +22,7 @@ pub struct BuildArgs {
     pub path: PathBuf,
     /// The environment: a directory under k8s/gitops or clusters, or the path of any directory that a cluster applies
     #[arg(short = 'e', long, value_name = "ENV")]
-    pub env: String,
+    pub env: Option<String>,
     /// Only this service's release
     #[arg(long, value_name = "SERVICE")]
     pub service: Option<String>,
@@ -60,7 +60,8 @@ pub fn run(args: &BuildArgs, global: &Global, io: &mut Streams<'_>) -> Result<()
     let opener = Opener::new(&args.deployment, global)?;
     let checkout = Checkout::new(&args.path)?;
     let wanted = |hr: &HelmRelease| args.service.as_ref().is_none_or(|s| hr.belongs_to(s));
-    let mut environment = opener.open(&checkout, &args.env, wanted, io)?;
+    let name = args.env.as_deref().unwrap_or_default();
+    let mut environment = opener.open(&checkout, name, wanted, io)?;
     environment.origin_labels = args.origin_labels;
     let chosen: Vec<&HelmRelease> = environment.releases.iter().filter(|hr| wanted(hr)).collect();
     let of_others = |path: &str| {
@@ -79,7 +80,7 @@ pub fn run(args: &BuildArgs, global: &Global, io: &mut Streams<'_>) -> Result<()
             // Flux applies an environment without releases, too.
             None if environment.built.is_empty() => {
                 let dir = &environment.dir;
-                return Err(format!("no object in environment {}: nothing is applied by {dir}", args.env).into());
+                return Err(format!("no object in environment {}: nothing is applied by {dir}", environment.name).into());
             }
             None => {}
         }
@@ -119,7 +120,7 @@ pub fn run(args: &BuildArgs, global: &Global, io: &mut Streams<'_>) -> Result<()
         "{}\n\n{count} problem{} in environment {}",
         problems.join("\n"),
         if count == 1 { "" } else { "s" },
-        args.env
+        environment.name
     )
     .into())
 }

@@ -75,6 +75,9 @@ impl Environment {
     /// # Errors
     /// There is none; the message lists those that there are.
     pub fn directory(checkout: &Checkout, name: &str) -> Result<String, String> {
+        if name.is_empty() {
+            return Err(format!("no environment is named: give one with --env: {}", Self::names(checkout)?.join(", ")));
+        }
         if name.contains('/') {
             let path = Checkout::relative(name)?;
             if checkout.is_dir(&path) {
@@ -85,11 +88,16 @@ impl Environment {
             Ok(root) => root,
             Err(e) => {
                 let known = Some(roots::found(checkout)).filter(|found| !found.is_empty()).ok_or(e)?;
-                return Err(format!("no environment {name}: there are {}", known.join(", ")));
+                // The last part of a path is enough where no other ends so.
+                let mut so_named = known.iter().filter(|path| path.rsplit('/').next() == Some(name));
+                return match (so_named.next(), so_named.next()) {
+                    (Some(path), None) => Ok(path.clone()),
+                    _ => Err(format!("no environment {name}: there are {}", known.join(", "))),
+                };
             }
         };
         let dir = format!("{root}/{name}");
-        if name.is_empty() || name.contains(['/', '\\']) || name.starts_with('.') || !checkout.is_dir(&dir) {
+        if name.contains(['/', '\\']) || name.starts_with('.') || !checkout.is_dir(&dir) {
             let known = Self::names(checkout)?;
             return Err(format!("no environment {name} under {root}: there are {}", known.join(", ")));
         }

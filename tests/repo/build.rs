@@ -239,6 +239,9 @@ fn environments_are_told_from_kustomizations() {
     assert!(ok && out.contains("# Kustomization: flux-system/shop\n"), "{out}{err}");
     let (ok, _, err) = build(&f, &["prod"]);
     assert!(!ok && err.contains("there are flux/cluster, k8s/other"), "{err}");
+    // The last part of a path is a name, too.
+    let (ok, by_name, err) = build(&f, &["cluster"]);
+    assert!(ok && by_name.replace("Environment: cluster", "Environment: flux/cluster") == out, "{by_name}{err}");
 }
 
 /// The hint fits the reason: a check fetches nothing, so there is nothing to correct in a chart from elsewhere.
