@@ -80,7 +80,9 @@ pub fn run(args: &BuildArgs, global: &Global, io: &mut Streams<'_>) -> Result<()
             // Flux applies an environment without releases, too.
             None if environment.built.is_empty() => {
                 let dir = &environment.dir;
-                return Err(format!("no object in environment {}: nothing is applied by {dir}", environment.name).into());
+                return Err(
+                    format!("no object in environment {}: nothing is applied by {dir}", environment.name).into()
+                );
             }
             None => {}
         }

@@ -240,15 +240,26 @@ impl Environment {
         let chart = match &location {
             Location::Here(path) => checkout.chart(path, log).map_err(|e| fail(format!("chart {path}: {e}")))?,
             Location::Elsewhere(at) => self.charts.fetched(at).map_err(fail)?,
-            Location::Composed(composed) => composed.load(checkout, log, &mut |at| self.charts.fetched(at))?,
+            Location::Composed(composed) => composed.load(checkout, log, &|at| self.charts.fetched(at))?,
         };
         Ok((chart, location, spec))
     }
 }
 
+impl Environment {
+    /// The directory of the checkout that a chart's templates lie in, with a slash at its end.
+    pub(super) fn chart_directory(&self, checkout: &Checkout, location: &Location) -> Option<String> {
+        match location {
+            Location::Here(path) => checkout.is_dir(path).then(|| format!("{path}/")),
+            Location::Elsewhere(_) => None,
+            Location::Composed(composed) => composed.directory(checkout, &|at| self.charts.fetched(at)),
+        }
+    }
+}
+
 impl Charts {
     /// A chart that was fetched.
-    fn fetched(&self, at: &Elsewhere) -> Result<Chart, String> {
+    pub(super) fn fetched(&self, at: &Elsewhere) -> Result<Chart, String> {
         let fetched = match self.fetched.get(&at.reference.key()) {
             Some(Ok(fetched)) => fetched,
             Some(Err(e)) => return Err(e.clone()),

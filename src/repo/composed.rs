@@ -1,7 +1,7 @@
 //! Charts that Flux composes: the artifact of an `ArtifactGenerator` as a release's chart, of files of this repository, of a chart that is fetched,
 //! or of both.
 
-use super::artifact::{Artifact, Fetched, Files, Generator, Output};
+use super::artifact::{Artifact, Fetched, Files, Generator, Output, Part};
 use super::chart_source;
 use super::charts::{Elsewhere, Location};
 use super::diff::is_below;
@@ -121,31 +121,49 @@ impl Composed {
         format!("{:?} {references:?}", self.output)
     }
 
-    /// Puts the chart together; `fetch` gives the charts of other sources.
-    pub(super) fn load(
-        &self,
-        checkout: &Checkout,
-        log: &mut Vec<LogLine>,
-        fetch: &mut dyn FnMut(&Elsewhere) -> Result<Chart, String>,
-    ) -> Result<Chart, Problem> {
-        let at = |line: usize, message: String| Problem {
-            place: Place { path: self.generator.place.path.clone(), line },
-            message,
-        };
+    /// Puts the artifact together; `fetch` gives the charts of other sources.
+    fn artifact<'c>(&self, checkout: &'c Checkout, fetch: &Fetch<'_>) -> Result<Artifact<'c>, Problem> {
         let mut fetched = Fetched::new();
         for (alias, elsewhere) in &self.elsewhere {
             let line = self.generator.sources.iter().find(|s| s.alias == *alias).map_or(1, |s| s.line);
-            let chart = fetch(elsewhere).map_err(|e| at(line, e))?;
+            let chart = fetch(elsewhere).map_err(|e| self.at(line, e))?;
             let files: Files =
                 chart.raw.iter().map(|f| (format!("{}/{}", chart.name(), f.name), f.data.as_ref().into())).collect();
             fetched.insert(alias.clone(), files);
         }
         let above: Vec<&str> = self.above.iter().map(String::as_str).collect();
         let artifact = Artifact::new(checkout, &self.generator, &self.output, &above, &fetched);
-        let artifact = artifact.map_err(|(line, why)| at(line, why))?;
-        artifact.chart(log).map_err(|e| at(self.generator.place.line, format!("artifact {}: {e}", self.output.name)))
+        artifact.map_err(|(line, why)| self.at(line, why))
+    }
+
+    fn at(&self, line: usize, message: String) -> Problem {
+        Problem { place: Place { path: self.generator.place.path.clone(), line }, message }
+    }
+
+    /// The chart.
+    pub(super) fn load(
+        &self,
+        checkout: &Checkout,
+        log: &mut Vec<LogLine>,
+        fetch: &Fetch<'_>,
+    ) -> Result<Chart, Problem> {
+        let chart = self.artifact(checkout, fetch)?.chart(log);
+        chart.map_err(|e| self.at(self.generator.place.line, format!("artifact {}: {e}", self.output.name)))
+    }
+
+    /// What its own values are merged of, the lowest first.
+    pub(super) fn values(&self, checkout: &Checkout, fetch: &Fetch<'_>) -> Result<Vec<Part>, Problem> {
+        self.artifact(checkout, fetch)?.values().map_err(|e| self.at(self.generator.place.line, e))
+    }
+
+    /// The directory that its templates lie in, if they all lie in one.
+    pub(super) fn directory(&self, checkout: &Checkout, fetch: &Fetch<'_>) -> Option<String> {
+        self.artifact(checkout, fetch).ok()?.directory()
     }
 }
+
+/// Gives a chart that was fetched.
+pub(super) type Fetch<'f> = dyn Fn(&Elsewhere) -> Result<Chart, String> + 'f;
 
 impl std::fmt::Display for Composed {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {

@@ -66,12 +66,20 @@ impl Environment {
     /// The chart can't be loaded.
     pub fn layers(&self, checkout: &Checkout, hr: &HelmRelease) -> Result<Layers, Problem> {
         let (chart, location, spec) = self.chart(checkout, hr, &mut Vec::new())?;
-        let dir = match &location {
-            Location::Here(path) if checkout.is_dir(path) => Some(format!("{path}/")),
-            _ => None,
-        };
+        let dir = self.chart_directory(checkout, &location);
         let is_file = |path: &str| checkout.is_file(path);
-        let mut out = Layer::of_chart(&chart, dir.as_deref(), spec.values_files.is_empty(), &is_file);
+        let parts = match &location {
+            Location::Composed(composed) => composed.values(checkout, &|at| self.charts.fetched(at))?,
+            Location::Here(_) | Location::Elsewhere(_) => Vec::new(),
+        };
+        let whole = spec.values_files.is_empty() && parts.is_empty();
+        let mut out = Layer::of_chart(&chart, dir.as_deref(), whole, &is_file);
+        for (home, text) in parts {
+            let what = home
+                .as_ref()
+                .map_or_else(|| format!("chart {} values.yaml", chart.name()), |p| format!("values file {p}"));
+            out.extend(Layer::file(what, home.unwrap_or_default(), &text));
+        }
         let mut add = |what: String, path: String, text: &[u8]| out.extend(Layer::file(what, path, text));
         for (file, _) in &spec.values_files {
             let path = Checkout::relative(file).unwrap_or_default();

@@ -91,6 +91,18 @@ fn a_chart_is_put_together_of_directories_and_values() {
 }
 
 #[test]
+fn values_and_templates_are_told_by_their_own_files() {
+    let f = composed();
+    let release = ["--env", "prod", "--service", "web"];
+    let (code, out, err) = run(&f, &[&["explain", "limits.cpu"], &release[..]].concat());
+    let want = "limits.cpu: 2\n        charts/web/values.yaml:3  1  (values file charts/web/values.yaml)\n  \
+                wins  values/prod.yaml:1  2  (values file values/prod.yaml)\n";
+    assert_eq!((code, out.as_str()), (Some(0), want), "{err}");
+    let (code, out, err) = run(&f, &["explain", "configmap/web", "metadata.name", "--env", "prod", "--release", "web"]);
+    assert!(code == Some(0) && out.contains("printed by charts/web/templates/cm.yaml:4\n"), "{out}{err}");
+}
+
+#[test]
 fn archives_are_unpacked_where_the_generator_says() {
     let f = composed();
     let (code, _, err) = run(&f, &["package", "charts/web", "-d", "packed/old"]);

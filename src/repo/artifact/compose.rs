@@ -39,9 +39,12 @@ pub struct Artifact<'c> {
 enum Piece {
     /// A file of the checkout.
     Here(String),
-    /// Merged, unpacked or fetched; of the file of the checkout that it came from.
-    Made { data: Arc<[u8]>, home: Option<String> },
+    /// Merged, unpacked or fetched; of the file of the checkout that it came from. `merged`: what it was made of, the lowest first.
+    Made { data: Arc<[u8]>, home: Option<String>, merged: Vec<Part> },
 }
+
+/// A text that was merged with others: the file of the checkout that it stands in, unless it was fetched.
+pub type Part = (Option<String>, Arc<[u8]>);
 
 impl Piece {
     fn home(&self) -> Option<&String> {
@@ -203,11 +206,15 @@ impl<'c> Artifact<'c> {
         let merges = strategy == Strategy::Merge && self.files.contains_key(&to);
         let piece = match (merges, home) {
             (true, home) => {
-                let text = merged(&self.read(&to)?, &from.read(path)?)?;
-                Piece::Made { data: text.into(), home: home.or_else(|| self.files.get(&to)?.home().cloned()) }
+                let above = from.read(path)?;
+                let data = merged(&self.read(&to)?, &above)?.into();
+                let mut parts = self.parts(&to)?;
+                parts.push((home.clone(), above.as_ref().into()));
+                let home = home.or_else(|| self.files.get(&to)?.home().cloned());
+                Piece::Made { data, home, merged: parts }
             }
             (false, Some(home)) => Piece::Here(home),
-            (false, None) => Piece::Made { data: from.read(path)?.as_ref().into(), home: None },
+            (false, None) => Piece::Made { data: from.read(path)?.as_ref().into(), home: None, merged: Vec::new() },
         };
         self.put(to, piece)
     }
@@ -227,7 +234,8 @@ impl<'c> Artifact<'c> {
             Origin::Fetched(_) => None,
         };
         for file in tree::files(&tar).map_err(|e| failed(&e))? {
-            self.put(join(to, &file.name), Piece::Made { data: file.data.as_ref().into(), home: home.clone() })?;
+            let data = file.data.as_ref().into();
+            self.put(join(to, &file.name), Piece::Made { data, home: home.clone(), merged: Vec::new() })?;
         }
         Ok(())
     }
@@ -238,6 +246,36 @@ impl<'c> Artifact<'c> {
         }
         self.files.insert(to, piece);
         Ok(())
+    }
+
+    /// What a file was merged of, or the file itself.
+    fn parts(&self, path: &str) -> Result<Vec<Part>, String> {
+        Ok(match self.files.get(path) {
+            Some(Piece::Made { merged, .. }) if !merged.is_empty() => merged.clone(),
+            Some(piece) => vec![(piece.home().cloned(), Tree::read(self, path)?.as_ref().into())],
+            None => Vec::new(),
+        })
+    }
+
+    /// What the chart's own values come from, the lowest first.
+    pub fn values(&self) -> Result<Vec<Part>, String> {
+        let top = self.files.keys().find_map(|path| path.strip_suffix("/Chart.yaml").filter(|top| !top.contains('/')));
+        self.parts(&format!("{}/values.yaml", top.unwrap_or_default()))
+    }
+
+    /// The directory of the checkout that all of the chart's templates lie in as they do in the chart.
+    pub fn directory(&self) -> Option<String> {
+        let (top, home) = self.files.iter().find_map(|(path, piece)| {
+            let top = path.strip_suffix("/Chart.yaml").filter(|top| !top.contains('/'))?;
+            Some((top, piece.home()?.strip_suffix("/Chart.yaml")?))
+        })?;
+        let inside = format!("{top}/templates/");
+        let mut templates = self.files.range(inside.clone()..).take_while(|(path, _)| path.starts_with(&inside));
+        let same = |(path, piece): (&String, &Piece)| {
+            let rest = path.strip_prefix(top).unwrap_or_default();
+            matches!(piece, Piece::Here(at) if at.strip_prefix(home) == Some(rest))
+        };
+        templates.all(same).then(|| format!("{home}/"))
     }
 
     /// The chart that the artifact holds, read from its archive as Flux reads it.

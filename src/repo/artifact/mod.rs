@@ -12,7 +12,7 @@ mod pattern;
 
 use std::borrow::Cow;
 
-pub use compose::Artifact;
+pub use compose::{Artifact, Part};
 pub use origin::{Fetched, Files};
 
 use super::document::Node;

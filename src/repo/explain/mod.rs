@@ -18,7 +18,6 @@ use crate::kustomize::flux::{PostRenderer, Strategy};
 use crate::render::control::strip_no_value;
 use crate::value::{Heap, Str, Value};
 
-use super::charts::Location;
 use super::files::Checkout;
 use super::helm_release::HelmRelease;
 use super::layer::Origin;
@@ -131,10 +130,7 @@ impl Environment {
             steps.push(post_render::origin(hr.namespace.as_deref().unwrap_or("default"), &hr.name));
         }
         let (location, _) = self.locate(checkout, hr)?;
-        let dir = match location {
-            Location::Here(path) if checkout.is_dir(&path) => Some(format!("{path}/")),
-            _ => None,
-        };
+        let dir = self.chart_directory(checkout, &location);
         Ok(Traced {
             layers: self.layers(checkout, hr)?,
             steps,
