@@ -297,14 +297,9 @@ impl<'s, 't> Parser<'s, 't> {
         let token = self.next_non_space();
         let name = self.template_name(token, CONTEXT)?;
         self.expect(Kind::RightDelim, CONTEXT)?;
-        self.body(name, CONTEXT)
-    }
-
-    /// The body of a `define` or `block`, and its tree is done.
-    fn body(&mut self, name: Arc<str>, context: &str) -> Parse<()> {
         let (root, end) = self.list()?;
         if !matches!(end, End::End) {
-            return self.error(format!("unexpected {} in {context}", end.text()));
+            return self.error(format!("unexpected {} in {CONTEXT}", end.text()));
         }
         self.add(name, root)
     }
@@ -536,7 +531,13 @@ impl<'s, 't> Parser<'s, 't> {
         let token = self.next_non_space();
         let name = self.template_name(token, CONTEXT)?;
         let pipe = self.pipeline(CONTEXT, Kind::RightDelim)?;
-        Parser::new(self.sh).body(name.clone(), CONTEXT)?;
+        let mut inner = Parser::new(self.sh);
+        let (root, end) = inner.list()?;
+        if !matches!(end, End::End) {
+            // The outer parser says so, which has come no further than to the end of the block's own action.
+            return self.error(format!("unexpected {} in {CONTEXT}", end.text()));
+        }
+        inner.add(name.clone(), root)?;
         self.sh.controls -= 1;
         Ok(Node::Template(Box::new(Call { pos: token.pos(), name, pipe: Some(Box::new(pipe)) })))
     }

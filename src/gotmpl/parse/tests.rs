@@ -130,6 +130,11 @@ const ERRORS: &[(&str, &str)] = &[
     ("{{ block \"b\" }}x{{ end }}", "1: missing value for block clause"),
     ("{{ block \"b\" . }}x", "1: unexpected EOF"),
     ("{{ block \"b\" . }}x{{ else }}{{ end }}", "1: unexpected {{else}} in block clause"),
+    (
+        "\n{{ block \"b\"\n. }}\n{{ if .a }}\n{{ else }}{{ end }}\n{{ else }}{{ end }}",
+        "3: unexpected {{else}} in block clause",
+    ),
+    ("\n{{ define \"b\" }}\n\n{{ else }}{{ end }}", "4: unexpected {{else}} in define clause"),
     ("{{ block \"b\" . }}{{ break }}{{ end }}", "1: {{break}} outside {{range}}"),
     ("{{ range . }}{{ block \"b\" . }}{{ break }}{{ end }}{{ end }}", "1: {{break}} outside {{range}}"),
     ("{{ foo }}", "1: function \"foo\" not defined"),
