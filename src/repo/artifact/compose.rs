@@ -10,6 +10,7 @@ use std::sync::Arc;
 
 use crate::chart::{Chart, Data, load, tree, values_file};
 use crate::diagnostic::LogLine;
+use crate::golang::doublestar;
 use crate::kustomize::given::{Given, Patch};
 use crate::kustomize::{self, Build, Entry, Tree};
 use crate::repo::files::Checkout;
@@ -17,7 +18,7 @@ use crate::repo::objects::Place;
 use crate::value::Heap;
 
 use super::origin::{Fetched, From, Origin, first_in, is_directory, names};
-use super::{Copy, Generator, Output, alias_of, base, is_pattern, join};
+use super::{Copy, Generator, Output, Source, alias_of, base, is_pattern, join};
 
 /// More files than this in one artifact are refused.
 const MOST_FILES: usize = 100_000;
@@ -63,6 +64,54 @@ enum Strategy {
     Extract,
 }
 
+/// What a copy asks for, understood.
+struct Asked<'a> {
+    source: &'a Source,
+    /// A path in the source, or a pattern.
+    pattern: String,
+    to: &'a str,
+    /// What is copied goes into the directory of that name.
+    is_dir: bool,
+    exclude: Vec<String>,
+    strategy: Strategy,
+    optional: bool,
+}
+
+impl<'a> Asked<'a> {
+    fn of(generator: &'a Generator, copy: &'a Copy) -> Result<Self, String> {
+        if !copy.from.starts_with('@') {
+            return Err("source must start with '@'".into());
+        }
+        let Some((alias, pattern)) = alias_of(&copy.from) else {
+            return Err("source format must be '@alias/pattern'".into());
+        };
+        let Some(source) = generator.sources.iter().find(|s| s.alias == alias) else {
+            return Err(format!("source alias '{alias}' not found"));
+        };
+        let Some(to) = copy.to.strip_prefix("@artifact/") else {
+            return Err("destination must start with '@artifact/'".into());
+        };
+        if to.split('/').any(|part| part == "..") {
+            return Err("destination path must stay within the artifact root".into());
+        }
+        let strategy = match copy.strategy.as_str() {
+            "" | "Overwrite" => Strategy::Overwrite,
+            "Merge" => Strategy::Merge,
+            "Extract" => Strategy::Extract,
+            other => return Err(format!("strategy {other} is not known: there are Overwrite, Merge and Extract")),
+        };
+        Ok(Self {
+            source,
+            pattern: Checkout::relative(pattern)?,
+            to: to.trim_matches('/'),
+            is_dir: to.is_empty() || to.ends_with('/'),
+            exclude: copy.exclude.iter().flat_map(|p| doublestar::alternatives(p)).collect(),
+            strategy,
+            optional: copy.optional,
+        })
+    }
+}
+
 fn is_tarball(path: &str) -> bool {
     let path = path.to_lowercase();
     path.ends_with(".tar.gz") || path.ends_with(".tgz")
@@ -90,89 +139,71 @@ impl<'c> Artifact<'c> {
     }
 
     fn copy(&mut self, generator: &Generator, copy: &Copy, above: &[&str], fetched: &Fetched) -> Result<(), String> {
-        if !copy.from.starts_with('@') {
-            return Err("source must start with '@'".into());
-        }
-        let Some((alias, pattern)) = alias_of(&copy.from) else {
-            return Err("source format must be '@alias/pattern'".into());
-        };
-        let Some(source) = generator.sources.iter().find(|s| s.alias == alias) else {
-            return Err(format!("source alias '{alias}' not found"));
-        };
-        let Some(to) = copy.to.strip_prefix("@artifact/") else {
-            return Err("destination must start with '@artifact/'".into());
-        };
-        if to.split('/').any(|part| part == "..") {
-            return Err("destination path must stay within the artifact root".into());
-        }
-        let strategy = match copy.strategy.as_str() {
-            "" | "Overwrite" => Strategy::Overwrite,
-            "Merge" => Strategy::Merge,
-            "Extract" => Strategy::Extract,
-            other => return Err(format!("strategy {other} is not known: there are Overwrite, Merge and Extract")),
-        };
-        let exclude: Vec<String> =
-            copy.exclude.iter().flat_map(|p| crate::golang::doublestar::alternatives(p)).collect();
-        let is_dir = to.is_empty() || to.ends_with('/');
-        let to = to.trim_matches('/');
-        let pattern = Checkout::relative(pattern)?;
-        let base = base(&pattern);
+        let asked = Asked::of(generator, copy)?;
+        let base = base(&asked.pattern);
         let checkout = self.checkout;
-        let origin = match fetched.get(alias) {
+        let origin = match fetched.get(&asked.source.alias) {
             Some(files) => Origin::Fetched(files),
             None => {
-                let others = above.iter().filter(|_| source.kind == "OCIRepository");
+                let others = above.iter().filter(|_| asked.source.kind == "OCIRepository");
                 let root = std::iter::once(&"").chain(others).find(|root| checkout.kind(&join(root, &base)).is_some());
                 Origin::Here { checkout, root: root.copied().unwrap_or_default() }
             }
         };
-        let from = From { origin, base: &base, exclude: &exclude };
-        if !is_pattern(&pattern) {
-            return match from.kind(&pattern) {
-                None if copy.optional => Ok(()),
-                None => Err(format!("source '{pattern}' does not exist")),
-                Some(Entry::Directory) if strategy == Strategy::Extract => {
-                    Err(format!("extract strategy is not supported for directories, got '{pattern}'"))
-                }
-                Some(Entry::Directory) => {
-                    let name = pattern.rsplit('/').next().unwrap_or_default();
-                    self.tree(&from, &pattern, &join(to, name), 0)
-                }
-                Some(Entry::File) if from.excludes(&pattern) => Ok(()),
-                Some(Entry::File) if strategy == Strategy::Extract && !is_tarball(&pattern) => {
-                    Err(format!("extract strategy requires tarball file (.tar.gz or .tgz), got '{pattern}'"))
-                }
-                Some(Entry::File) if strategy == Strategy::Extract => self.unpack(&from, &pattern, to),
-                Some(Entry::File) => {
-                    let into_it = is_dir || is_directory(&self.files, to);
-                    let name = pattern.rsplit('/').next().unwrap_or_default();
-                    self.file(&from, &pattern, if into_it { join(to, name) } else { to.to_owned() }, strategy)
-                }
-            };
+        let from = From { origin, base: &base, exclude: &asked.exclude };
+        if is_pattern(&asked.pattern) { self.all_like(&from, &asked) } else { self.one(&from, &asked) }
+    }
+
+    /// A file or a directory by its name.
+    fn one(&mut self, from: &From<'_>, asked: &Asked<'_>) -> Result<(), String> {
+        let (path, to) = (&asked.pattern, asked.to);
+        let name = path.rsplit('/').next().unwrap_or_default();
+        let extract = asked.strategy == Strategy::Extract;
+        match from.kind(path) {
+            None if asked.optional => Ok(()),
+            None => Err(format!("source '{path}' does not exist")),
+            Some(Entry::Directory) if extract => {
+                Err(format!("extract strategy is not supported for directories, got '{path}'"))
+            }
+            Some(Entry::Directory) => self.tree(from, path, &join(to, name), 0),
+            Some(Entry::File) if from.excludes(path) => Ok(()),
+            Some(Entry::File) if extract && !is_tarball(path) => {
+                Err(format!("extract strategy requires tarball file (.tar.gz or .tgz), got '{path}'"))
+            }
+            Some(Entry::File) if extract => self.unpack(from, path, to),
+            Some(Entry::File) => {
+                let into_it = asked.is_dir || is_directory(&self.files, to);
+                self.file(from, path, if into_it { join(to, name) } else { to.to_owned() }, asked.strategy)
+            }
         }
-        let matches = match strategy {
-            Strategy::Extract => from.files_like(&pattern)?,
-            _ => from.glob(&pattern)?,
+    }
+
+    /// All that fits a pattern.
+    fn all_like(&mut self, from: &From<'_>, asked: &Asked<'_>) -> Result<(), String> {
+        let (pattern, alias) = (&asked.pattern, &asked.source.alias);
+        let matches = match asked.strategy {
+            Strategy::Extract => from.files_like(pattern)?,
+            Strategy::Overwrite | Strategy::Merge => from.glob(pattern)?,
         };
-        if matches.is_empty() && !copy.optional {
+        if matches.is_empty() && !asked.optional {
             return Err(format!("no files match pattern '{pattern}' in source '{alias}'"));
         }
         let kept: Vec<String> = matches.into_iter().filter(|m| !from.excludes(m)).collect();
-        if kept.is_empty() && !copy.optional {
+        if kept.is_empty() && !asked.optional {
             return Err(format!("all files matching pattern '{pattern}' in source '{alias}' were excluded"));
         }
         let prefix = pattern.strip_suffix("/**").map(|dir| format!("{dir}/"));
         for found in kept {
             let rest = prefix.as_ref().and_then(|p| found.strip_prefix(p)).unwrap_or(&found);
             match from.kind(&found) {
-                Some(Entry::File) if strategy == Strategy::Extract => {
+                Some(Entry::File) if asked.strategy == Strategy::Extract => {
                     // What is no archive is passed over.
                     if is_tarball(&found) {
-                        self.unpack(&from, &found, to)?;
+                        self.unpack(from, &found, asked.to)?;
                     }
                 }
-                Some(Entry::File) => self.file(&from, &found, join(to, rest), strategy)?,
-                _ => self.tree(&from, &found, &join(to, rest), 0)?,
+                Some(Entry::File) => self.file(from, &found, join(asked.to, rest), asked.strategy)?,
+                _ => self.tree(from, &found, &join(asked.to, rest), 0)?,
             }
         }
         Ok(())
