@@ -9,6 +9,7 @@ pub mod data;
 mod decode;
 pub mod directory;
 pub mod ignore;
+mod inflate;
 pub mod limits;
 pub mod listing;
 pub mod load;
