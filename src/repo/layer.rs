@@ -41,6 +41,19 @@ pub struct Origin {
     pub secret: bool,
 }
 
+/// The kind of a value. A variable that Flux has yet to expand has that of its default, or none that is known.
+fn kind_of(value: &Node) -> Kind {
+    let Some(inner) = value.as_str().and_then(|t| t.strip_prefix("${")?.strip_suffix('}')) else { return value.kind() };
+    let end = inner.find(|c: char| !c.is_ascii_alphanumeric() && c != '_').unwrap_or(inner.len());
+    let (name, rest) = inner.split_at(end);
+    if name.is_empty() || inner.contains(['{', '}']) {
+        return value.kind();
+    }
+    let default = [":=", ":-", "=", "-"].iter().find_map(|by| rest.strip_prefix(by)).unwrap_or_default();
+    let document = document::parse(default.as_bytes()).ok().and_then(|mut d| d.pop());
+    document.map_or(Kind::Null, |d| d.root.kind())
+}
+
 impl Layer {
     /// A values file. `None` for a text that is no document.
     pub fn file(what: impl Into<String>, path: impl Into<String>, text: &[u8]) -> Option<Self> {
@@ -102,7 +115,7 @@ impl Layer {
                 continue;
             }
             keys.push(name.to_owned());
-            if visit(keys, self.line.unwrap_or(key.line() + self.offset), value.kind()) {
+            if visit(keys, self.line.unwrap_or(key.line() + self.offset), kind_of(value)) {
                 self.walk_below(value, keys, visit);
             }
             keys.pop();

@@ -9,6 +9,7 @@ mod composed;
 mod concerned;
 mod diff;
 mod explain;
+mod fair;
 #[path = "../support/canaries.rs"]
 mod forms;
 mod git_http;

@@ -64,11 +64,13 @@ fn types(settings: &BTreeMap<Vec<String>, Vec<Setting>>, out: &mut Vec<Finding>)
         };
         let first = list.iter().filter_map(|s| class(s.kind)).next().unwrap_or(usual);
         let usual = if counts.get(first) == counts.get(usual) { first } else { usual };
-        let example = list.iter().find(|s| class(s.kind) == Some(usual));
         for odd in list.iter().filter(|s| class(s.kind).is_some_and(|k| k != usual)) {
             let kind = class(odd.kind).unwrap_or_default();
-            let place = example.map_or_else(String::new, |e| format!(" in {}:{}", e.path, e.line));
-            let message = format!("{} is a {kind} here and a {usual}{place}", keys.join("."));
+            // One line that is built differently is no slip between two.
+            let other = |s: &&Setting| class(s.kind) == Some(usual) && (&s.path, s.line) != (&odd.path, odd.line);
+            let Some(example) = list.iter().find(other) else { continue };
+            let place = format!("{}:{}", example.path, example.line);
+            let message = format!("{} is a {kind} here and a {usual} in {place}", keys.join("."));
             let fix = format!("write a {usual}, or make the others a {kind}");
             out.push(
                 Finding::new(&rules::VALUES_KEY_TYPE, odd.path.clone(), odd.line, message)

@@ -6,19 +6,32 @@ use super::environments::Built;
 use super::rules;
 use crate::report::Finding;
 
+/// Who applies an object.
+fn applier(owner: &str) -> String {
+    if owner.is_empty() { "the environment itself".into() } else { format!("Kustomization {owner}") }
+}
+
 pub fn check(built: &Built, out: &mut Vec<Finding>) {
-    let mut seen: HashMap<(String, &str, &str, &str), (String, usize)> = HashMap::new();
+    let mut seen: HashMap<(String, &str, &str, &str), ((String, usize), &str)> = HashMap::new();
     for object in built.objects.iter().filter(|o| !o.hook && !o.name.is_empty()) {
         let group = object.api_version.split_once('/').map_or("", |(g, _)| g).to_owned();
         let key = (group, object.kind.as_str(), object.namespace.as_str(), object.name.as_str());
         let here = object.here();
         match seen.get(&key) {
             None => {
-                seen.insert(key, here);
+                seen.insert(key, (here, &object.owner));
             }
-            Some((path, line)) => {
-                let message = format!("{} {} is also made by {path}:{line}", object.kind, object.name);
-                let fix = "each of the two overwrites the other: rename or remove one";
+            Some((first, owner)) => {
+                let what = format!("{} {}", object.kind, object.name);
+                let (message, fix) = if *first == here && *owner != object.owner {
+                    let message = format!("{what} is applied by {} and by {}", applier(owner), applier(&object.owner));
+                    (message, "take the file out of one of the two, or give them different namespaces")
+                } else if *first == here {
+                    (format!("{what} is made here more than once"), "give each its own name")
+                } else {
+                    let message = format!("{what} is also made by {}:{}", first.0, first.1);
+                    (message, "each of the two overwrites the other: rename or remove one")
+                };
                 let finding = Finding::new(&rules::DUPLICATE_OBJECT, here.0, here.1, message);
                 out.push(finding.with_fix(fix).in_environment(&built.name));
             }

@@ -5,10 +5,12 @@
 
 use std::borrow::Cow;
 
+use super::cascade::{self, Lack};
 use super::judge::{Known, judge, judge_name};
 use super::objects::{self, Object, Origin};
 use super::renamed::Renamed;
 use super::scan::{Scan, parent, text};
+use super::suggest::nearest;
 use super::{Options, rules, values_files};
 use crate::kustomize::{Entry, Tree};
 use crate::repo::document::{Kind, Node};
@@ -33,6 +35,8 @@ pub struct Built {
     pub objects: Vec<Object>,
     /// Everything was built and rendered: what is not there now is not there at all.
     pub complete: bool,
+    /// What is not there because a part could not be built.
+    pub lack: Lack,
     pub environment: Environment,
 }
 
@@ -104,7 +108,8 @@ fn one(view: &View<'_>, name: &str, options: &Options<'_>, out: &mut Vec<Finding
         let finding = Finding::new(&rules::BUILD_EMPTY, place, 0, format!("environment {name} has no objects"));
         found.push(finding.with_fix("name its services in resources, or remove the directory"));
     }
-    found.extend(environment.problems.iter().map(|p| problem_finding(p, name)));
+    let lack = Lack::of(&environment, failed);
+    found.extend(cascade::causes(view.scan, &environment, failed).into_iter().map(|p| problem_finding(p, name)));
     found.extend(environment.elsewhere.iter().map(|p| {
         Finding::new(&rules::BUILD_UNSUPPORTED, p.place.path.clone(), p.place.line, p.message.clone())
             .in_environment(name)
@@ -136,6 +141,15 @@ fn one(view: &View<'_>, name: &str, options: &Options<'_>, out: &mut Vec<Finding
             if !without.is_empty() && problem.message.contains("no template ") {
                 break;
             }
+            // Told at its cause.
+            let missing = cascade::not_found(&problem.message);
+            let near = |kind: &str, object: &str| {
+                let sources = environment.sources.iter().filter(|s| s.kind == kind).map(|s| s.name.as_str());
+                nearest(object, sources).is_some()
+            };
+            if missing.is_some_and(|(kind, object)| lack.explains(view.scan, kind, object, near(kind, object))) {
+                break;
+            }
             render_findings(view, &environment, hr, &problem, &mut found);
             match template_place(&problem.message).map(|(template, _)| template) {
                 Some(t) if !t.contains("/_") && !without.contains(&t) && without.len() < MOST_FAILING => {
@@ -148,7 +162,7 @@ fn one(view: &View<'_>, name: &str, options: &Options<'_>, out: &mut Vec<Finding
     }
     let hidden = |text: &str| environment.masker.apply_text(text);
     out.extend(found.into_iter().map(|f| Finding { message: hidden(&f.message), fix: hidden(&f.fix), ..f }));
-    Ok(Built { name: name.into(), releases, objects, complete, environment })
+    Ok(Built { name: name.into(), releases, objects, complete, lack, environment })
 }
 
 /// The chart's directory in the checkout.

@@ -1,9 +1,12 @@
 //! What can be said of single files: keys set twice, objects that do not fit their kind, secrets in clear.
 
+use std::collections::BTreeSet;
+
+use super::as_built::{self, Vars, Waiting};
 use super::judge::{Known, judge};
 use super::renamed::Renamed;
 use super::rules;
-use super::scan::{Role, Scan, at, text};
+use super::scan::{Role, Scan, SourceFile, at, join, parent, text};
 use super::schema::Schemas;
 use crate::repo::document::Node;
 use crate::repo::files::Checkout;
@@ -46,18 +49,36 @@ pub fn custom_kinds(scan: &Scan) -> Schemas {
 /// Whether a place holds a variable that Flux has yet to expand: what it comes to has a type then (`replicas: ${REPLICAS:=2}`). What a chart
 /// renders is not expanded.
 fn is_unexpanded(object: &Node, steps: &[String]) -> bool {
-    let value =
-        steps.iter().try_fold(object, |n, step| match step.strip_prefix('[').and_then(|s| s.strip_suffix(']')) {
-            Some(index) => n.items().get(index.parse::<usize>().ok()?),
-            None => n.get(step),
-        });
-    value.and_then(Node::as_str).is_some_and(|text| text.contains("${"))
+    as_built::value(object, steps).and_then(Node::as_str).is_some_and(|text| text.contains("${"))
 }
 
-/// Objects beside their schemas.
-pub fn objects(scan: &Scan, known: &Known<'_>, renamed: &Renamed, out: &mut Vec<Finding>) {
+/// Files that kustomizations name as resources.
+fn resources(scan: &Scan) -> BTreeSet<String> {
+    let mut out = BTreeSet::new();
+    for file in scan.kustomizations() {
+        let lists = file.documents.iter().filter_map(|d| d.root.get("resources"));
+        out.extend(lists.flat_map(Node::items).filter_map(Node::as_str).map(|name| join(parent(&file.path), name)));
+    }
+    out
+}
+
+/// Whether an object says somewhere what a strategic merge is to do with it (`$patch: delete`): it is a part of one, for whoever takes the file.
+fn is_patch(n: &Node) -> bool {
+    n.get("$patch").is_some() || n.items().iter().any(is_patch) || n.entries().iter().any(|(_, v)| is_patch(v))
+}
+
+/// A machine's part of Talos' configuration: it has neither apiVersion nor kind, the documents beside it are of Talos' only version.
+fn is_talos(file: &SourceFile, node: &Node) -> bool {
+    let is_bare = node.get("apiVersion").is_none() && node.get("kind").is_none();
+    let is_machine = ["machine", "cluster"].iter().any(|key| node.get(key).is_some_and(Node::is_map));
+    is_bare && is_machine && file.documents.iter().any(|d| text(&d.root, "apiVersion") == "v1alpha1")
+}
+
+/// Objects beside their schemas. What only the build can tell is left waiting.
+pub fn objects(scan: &Scan, known: &Known<'_>, renamed: &Renamed, waiting: &mut Waiting, out: &mut Vec<Finding>) {
+    let (vars, resources) = (Vars::read(scan), resources(scan));
     for (file, node) in scan.objects() {
-        if !node.is_map() {
+        if !node.is_map() || is_talos(file, node) || is_patch(node) && !resources.contains(&file.path) {
             continue;
         }
         for j in judge(node, known) {
@@ -70,6 +91,7 @@ pub fn objects(scan: &Scan, known: &Known<'_>, renamed: &Renamed, out: &mut Vec<
             if of_value && is_unexpanded(node, &j.steps) {
                 continue;
             }
+            let Some(j) = waiting.take(file, node, &vars, j) else { continue };
             out.push(Finding::new(j.rule, file.path.clone(), j.line, j.message).with_fix(j.fix));
         }
     }

@@ -60,7 +60,7 @@ pub fn judge(node: &Node, known: &Known<'_>) -> Vec<Judgement> {
         say(&rules::KUBE_MANIFEST, "", format!("an object without {missing}"), format!("add {missing}"));
         return out;
     }
-    if is_foreign(api, kind) {
+    if is_foreign(api, kind) || is_configuration(node, api) {
         return out;
     }
     if let Some((_, instead)) = FLUX_GONE.iter().find(|(gone, _)| *gone == api) {
@@ -111,14 +111,14 @@ pub fn judge(node: &Node, known: &Known<'_>) -> Vec<Judgement> {
             Some(Judgement { rule: theme.rule(fault)?, line, steps, message, fix })
         }));
     }
-    name(node, kind, &mut out);
+    name(node, &mut out);
     out
 }
 
 /// Says what is wrong with an object's name alone.
 pub fn judge_name(node: &Node) -> Vec<Judgement> {
     let mut out = Vec::new();
-    name(node, text(node, "kind"), &mut out);
+    name(node, &mut out);
     out
 }
 
@@ -127,6 +127,13 @@ pub fn judge_name(node: &Node) -> Vec<Judgement> {
 fn is_foreign(api: &str, kind: &str) -> bool {
     let bare = !api.contains('/') && (api != "v1" || kind == "Config");
     bare && Schemas::kubernetes().api_versions(kind).next().is_none()
+}
+
+/// Groups of files that programs read and that no API server has (kubeadm, kubelet, kind, clusterctl): documents of theirs need no metadata.
+fn is_configuration(node: &Node, api: &str) -> bool {
+    let group = api.split_once('/').map_or("", |(group, _)| group);
+    let known = ["kubeadm.k8s.io", "audit.k8s.io", "kind.x-k8s.io", "clusterctl.cluster.x-k8s.io"].contains(&group);
+    node.get("metadata").is_none() && (known || group.ends_with(".config.k8s.io"))
 }
 
 fn unknown(api: &str, kind: &str, known: &Known<'_>, say: &mut impl FnMut(&'static Rule, &str, String, String)) {
@@ -193,7 +200,8 @@ impl Theme {
 }
 
 /// `metadata.name`: a DNS subdomain, a label for Services and Namespaces.
-fn name(node: &Node, kind: &str, out: &mut Vec<Judgement>) {
+fn name(node: &Node, out: &mut Vec<Judgement>) {
+    let (api, kind) = (text(node, "apiVersion"), text(node, "kind"));
     let metadata = node.entry("metadata");
     let mut say = |line: usize, message: String, fix: &str| {
         let steps = vec!["metadata".into(), "name".into()];
@@ -209,7 +217,9 @@ fn name(node: &Node, kind: &str, out: &mut Vec<Judgement>) {
         }
         return;
     };
-    if FREE_NAMES.contains(&kind) || name.contains("${") || kind.ends_with("List") {
+    // OpenShift's own API server has rules of its own: `ImageStream label_sync`.
+    let openshift = api.split_once('/').is_some_and(|(group, _)| group.ends_with(".openshift.io"));
+    if openshift || FREE_NAMES.contains(&kind) || name.contains("${") || kind.ends_with("List") {
         return;
     }
     let line = at(node, &["metadata"]).and_then(|m| m.entry("name")).map_or(node.line(), |(k, _)| k.line());

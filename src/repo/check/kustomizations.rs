@@ -6,6 +6,7 @@ use super::rules;
 use super::scan::{Role, Scan, SourceFile, join, parent};
 use super::suggest::nearest;
 use crate::repo::document::Node;
+use crate::repo::files::Checkout;
 use crate::repo::generated::NAMES;
 use crate::report::Finding;
 
@@ -59,12 +60,12 @@ const DEPRECATED: [(&str, &str); 6] = [
     ("vars", "replacements"),
 ];
 
-pub fn check(scan: &Scan, out: &mut Vec<Finding>) {
+pub fn check(scan: &Scan, checkout: &Checkout, out: &mut Vec<Finding>) {
     let mut named = BTreeSet::new();
     for file in scan.kustomizations() {
         for document in &file.documents {
             fields(file, &document.root, out);
-            files(scan, file, &document.root, &mut named, out);
+            files(scan, checkout, file, &document.root, &mut named, out);
         }
     }
     unlisted(scan, &named, out);
@@ -92,7 +93,15 @@ fn is_remote(name: &str) -> bool {
     name.contains("://") || name.starts_with("git@") || name.starts_with("github.com/") || name.contains("?ref=")
 }
 
-fn files(scan: &Scan, file: &SourceFile, root: &Node, named: &mut BTreeSet<String>, out: &mut Vec<Finding>) {
+/// What a kustomization names. The checkout is asked, not the scan, which leaves out hidden directories and does not follow links.
+fn files(
+    scan: &Scan,
+    checkout: &Checkout,
+    file: &SourceFile,
+    root: &Node,
+    named: &mut BTreeSet<String>,
+    out: &mut Vec<Finding>,
+) {
     let dir = parent(&file.path);
     let mut look = |node: &Node, name: &str, directories: bool| {
         if name.is_empty() || is_remote(name) || name.contains('\n') {
@@ -100,16 +109,16 @@ fn files(scan: &Scan, file: &SourceFile, root: &Node, named: &mut BTreeSet<Strin
         }
         let path = join(dir, name);
         named.insert(path.clone());
-        if path.starts_with("..") || scan.all.contains(&path) {
+        if path.starts_with("..") || scan.all.contains(&path) || checkout.is_file(&path) {
             return;
         }
         let inside = if path == "." { String::new() } else { path.clone() };
-        let is_dir = inside.is_empty() || scan.below(&inside).next().is_some();
+        let is_dir = inside.is_empty() || checkout.is_dir(&inside);
         let message = if !is_dir {
             format!("{name} is not there")
         } else if !directories {
             format!("{name} is a directory")
-        } else if NAMES.iter().any(|n| scan.all.contains(&join(&inside, n))) {
+        } else if NAMES.iter().any(|n| checkout.is_file(&join(&inside, n))) {
             return;
         } else {
             let message = format!("{name} has no kustomization.yaml");

@@ -8,6 +8,8 @@
 //! the repository ignores is taken out (`config`), and no text of a finding holds a value of a Secret.
 
 mod apis;
+mod as_built;
+mod cascade;
 mod charts;
 mod compare;
 mod config;
@@ -20,6 +22,7 @@ mod judge;
 mod kustomizations;
 mod lint;
 mod locate;
+mod makers;
 mod objects;
 mod references;
 mod renamed;
@@ -103,9 +106,10 @@ pub fn check(checkout: &Checkout, options: &Options<'_>) -> Result<Outcome, Stri
     let known = judge::Known { minor, custom: &custom };
     files::duplicate_keys(&scan, &mut out);
     let renamed = renamed::Renamed::read(&scan);
-    files::objects(&scan, &known, &renamed, &mut out);
+    let mut waiting = as_built::Waiting::default();
+    files::objects(&scan, &known, &renamed, &mut waiting, &mut out);
     files::secrets(checkout, options.keys, &mut out)?;
-    kustomizations::check(&scan, &mut out);
+    kustomizations::check(&scan, checkout, &mut out);
     charts::check(&scan, checkout, &mut out);
     let settings = super::Settings { capabilities, limits: options.limits };
     let view = environments::View { scan: &scan, checkout, known: &known, renamed: &renamed, settings: &settings };
@@ -115,6 +119,7 @@ pub fn check(checkout: &Checkout, options: &Options<'_>) -> Result<Outcome, Stri
     if built.is_empty() {
         environments::none(&view, &mut out);
     }
+    waiting.settle(&view, &built, &mut out);
     sources::check(&scan, checkout, &built, &mut out);
     for environment in &built {
         references::check(&view, environment, &mut out);

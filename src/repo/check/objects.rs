@@ -32,6 +32,8 @@ pub struct Object {
     pub origin: Origin,
     /// A chart's test or another hook: it lives apart from the rest.
     pub hook: bool,
+    /// The Flux Kustomization that applies an object of a file; empty for the environment itself.
+    pub owner: String,
 }
 
 impl Object {
@@ -53,11 +55,17 @@ impl Object {
     }
 }
 
-/// Objects of files. Lines come from the source documents, since a build writes objects anew.
+/// A built object with the lines that it has in its file, since a build writes objects anew.
+pub fn node_of(scan: &Scan, text: &str, path: &str, line: usize) -> Option<Node> {
+    let mut node = document::parse(text.as_bytes()).ok()?.pop()?.root;
+    node.take_lines(scan.object(path, line), line);
+    Some(node)
+}
+
+/// Objects of files.
 pub fn of_files(scan: &Scan, built: &[Built]) -> Vec<Object> {
     let read = |b: &Built| {
-        let mut node = document::parse(b.text.as_bytes()).ok()?.pop()?.root;
-        node.take_lines(scan.document(&b.place.path, b.place.line), b.place.line);
+        let node = node_of(scan, &b.text, &b.place.path, b.place.line)?;
         Some(Object {
             api_version: b.api_version.clone(),
             kind: b.kind.clone(),
@@ -66,6 +74,7 @@ pub fn of_files(scan: &Scan, built: &[Built]) -> Vec<Object> {
             node,
             origin: Origin::File(b.place.path.clone()),
             hook: false,
+            owner: b.owner.clone(),
         })
     };
     built.iter().filter_map(read).collect()
@@ -97,6 +106,7 @@ pub fn of_release(checkout: &Checkout, hr: &HelmRelease, chart: &str, rendered: 
                 node,
                 origin,
                 hook,
+                owner: String::new(),
             });
         }
     }

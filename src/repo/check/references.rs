@@ -21,10 +21,10 @@ pub fn check(view: &View<'_>, built: &Built, out: &mut Vec<Finding>) {
         .filter(|o| o.kind == "HelmRelease" && o.api_version.starts_with("helm.toolkit.fluxcd.io/"))
         .collect();
     for object in &releases {
-        values_from(built, object, out);
+        values_from(view, built, object, out);
         source(view, built, object, out);
     }
-    depends_on(built, &releases, out);
+    depends_on(view, built, &releases, out);
     // Where something could not be built, what is missing may be in it.
     if built.complete {
         for object in built.objects.iter().filter(|o| !o.hook) {
@@ -39,7 +39,7 @@ fn hint(near: Option<&str>, else_: &str) -> String {
 }
 
 /// Read from the object itself: a release that can't be rendered has references too.
-fn values_from(built: &Built, release: &Object, out: &mut Vec<Finding>) {
+fn values_from(view: &View<'_>, built: &Built, release: &Object, out: &mut Vec<Finding>) {
     for entry in at(&release.node, &["spec", "valuesFrom"]).map_or(&[][..], Node::items) {
         let (kind, name, key) = (text(entry, "kind"), text(entry, "name"), text(entry, "valuesKey"));
         if text(entry, "optional") == "true" || !matches!(kind, "ConfigMap" | "Secret") || name.is_empty() {
@@ -52,7 +52,11 @@ fn values_from(built: &Built, release: &Object, out: &mut Vec<Finding>) {
         let namespace = Some(release.namespace.as_str()).filter(|n| !n.is_empty());
         let Some(object) = built.environment.find(kind, name, namespace) else {
             let names = built.environment.objects.iter().filter(|o| o.kind == kind).map(|o| o.name.as_str());
-            let fix = hint(nearest(name, names), "add the object, or set optional: true");
+            let near = nearest(name, names);
+            if built.lack.explains(view.scan, kind, name, near.is_some()) {
+                continue;
+            }
+            let fix = hint(near, "add the object, or set optional: true");
             say(&rules::REF_VALUES_FROM, format!("valuesFrom: there is no {kind} {name} in the environment"), fix);
             continue;
         };
@@ -90,7 +94,7 @@ fn source(view: &View<'_>, built: &Built, release: &Object, out: &mut Vec<Findin
     );
 }
 
-fn depends_on(built: &Built, releases: &[&Object], out: &mut Vec<Finding>) {
+fn depends_on(view: &View<'_>, built: &Built, releases: &[&Object], out: &mut Vec<Finding>) {
     let mut graph: Graph<'_> = BTreeMap::new();
     for release in releases {
         let list = at(&release.node, &["spec", "dependsOn"]).map_or(&[][..], Node::items);
@@ -112,14 +116,14 @@ fn depends_on(built: &Built, releases: &[&Object], out: &mut Vec<Finding>) {
                 continue;
             }
             let names = releases.iter().map(|r| r.name.as_str()).filter(|n| *n != release.name);
+            let near = nearest(name, names);
+            if built.lack.explains(view.scan, "HelmRelease", name, near.is_some()) {
+                continue;
+            }
             let (path, line) = release.place(&[], entry.line());
             let message = format!("HelmRelease {} depends on {name}, which is not in the environment", release.name);
             let finding = Finding::new(&rules::REF_DEPENDS_ON, path, line, message);
-            out.push(
-                finding
-                    .with_fix(hint(nearest(name, names), "add it, or take the entry out"))
-                    .in_environment(&built.name),
-            );
+            out.push(finding.with_fix(hint(near, "add it, or take the entry out")).in_environment(&built.name));
         }
     }
     for release in releases {

@@ -108,8 +108,10 @@ impl Scan {
         }
     }
 
+    /// What kustomizations name as something else than objects: patches, configuration, data of generators.
     fn mark_patches(&mut self) {
         let mut patches = Vec::new();
+        let (mut data, mut resources) = (BTreeSet::new(), BTreeSet::new());
         for file in self.kustomizations() {
             let dir = parent(&file.path);
             for document in &file.documents {
@@ -120,6 +122,16 @@ impl Scan {
                 }
                 let configured = list("configurations").iter().chain(list("transformers")).chain(list("generators"));
                 patches.extend(configured.filter_map(Node::as_str).map(|name| join(dir, name)));
+                let generators = list("configMapGenerator").iter().chain(list("secretGenerator"));
+                for name in generators.filter_map(|g| g.get("files")).flat_map(Node::items).filter_map(Node::as_str) {
+                    data.insert(join(dir, name.split_once('=').map_or(name, |(_, file)| file)));
+                }
+                resources.extend(list("resources").iter().filter_map(Node::as_str).map(|name| join(dir, name)));
+            }
+        }
+        for path in data.difference(&resources) {
+            if let Some(file) = self.files.get_mut(path).filter(|f| f.role == Role::Manifest) {
+                file.role = Role::Other;
             }
         }
         for path in patches {
@@ -147,6 +159,13 @@ impl Scan {
     /// The document of a file in which a line stands.
     pub fn document(&self, path: &str, line: usize) -> Option<&Node> {
         self.files.get(path)?.documents.iter().map(|d| &d.root).rfind(|root| root.line() <= line.max(1))
+    }
+
+    /// The object of a file in which a line stands: the document's, or of a List the item.
+    pub fn object(&self, path: &str, line: usize) -> Option<&Node> {
+        let root = self.document(path, line)?;
+        let items = root.get("items").filter(|_| text(root, "kind").ends_with("List")).map_or(&[][..], Node::items);
+        Some(items.iter().rfind(|item| item.line() <= line).unwrap_or(root))
     }
 
     /// Files in a directory and below.

@@ -3,11 +3,9 @@
 use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
 
-use super::{is_encrypted, store};
-use crate::repo::mask::MASK;
+use super::{clear, is_encrypted, store};
 use crate::sops::config::{Config, Rule};
-use crate::sops::{Branch, Format, Key, KeyGroup, MasterKey, Services, Tree, Value, codes, damage, open};
-use crate::yaml::edit::Text;
+use crate::sops::{Branch, Key, KeyGroup, MasterKey, Services, Tree, Value, codes, damage, open};
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
 pub enum Level {
@@ -76,8 +74,8 @@ impl Checker<'_> {
         self.out.push(Finding { rule, level, path: path.to_owned(), line, message, fix: fix.to_owned() });
     }
 
-    /// The rule for a file: of the nearest `.sops.yaml` above it.
-    fn rule(&mut self, path: &Path) -> Option<Rule> {
+    /// The rule for a file, of the nearest `.sops.yaml` above it, and the file's path from there.
+    fn rule(&mut self, path: &Path) -> Option<(Rule, String)> {
         let mut folder = path.parent();
         while let Some(at) = folder {
             let file = at.join(".sops.yaml");
@@ -97,7 +95,7 @@ impl Checker<'_> {
             }
             if let Some(Some(config)) = self.configs.get(&file) {
                 let relative = path.strip_prefix(at).unwrap_or(path).to_string_lossy().into_owned();
-                return config.rule(&relative).ok().flatten();
+                return Some((config.rule(&relative).ok().flatten()?, relative));
             }
             if at == self.root {
                 break;
@@ -118,7 +116,7 @@ impl Checker<'_> {
             self.encrypted(path, &shown, &text);
             return;
         }
-        if let Some(rule) = self.rule(path).filter(|r| !r.path_regex.is_empty()) {
+        if let Some((rule, _)) = self.rule(path).filter(|(rule, relative)| clear::is_wanted(rule, relative, &text)) {
             self.say(
                 "secrets/not-encrypted",
                 &shown,
@@ -126,46 +124,16 @@ impl Checker<'_> {
                 format!("the creation rule path_regex {:?} wants this file encrypted, and it is not", rule.path_regex),
                 "encrypt it: sops encrypt --in-place FILE",
             );
-        } else if Format::of_path(&shown) == Format::Yaml {
-            self.plain_secrets(&shown, &text);
-        }
-    }
-
-    /// Kubernetes Secrets with values in clear.
-    fn plain_secrets(&mut self, shown: &str, text: &[u8]) {
-        if !text.windows(6).any(|w| w == b"Secret") {
             return;
         }
-        let Ok(yaml) = Text::parse(text) else { return };
-        for d in 0..yaml.documents.len() {
-            let Some(root) = yaml.root(d) else { continue };
-            let field = |name: &str| yaml.get(d, root, name).and_then(|n| yaml.text(d, n));
-            if field("kind").as_deref() != Some("Secret") || field("apiVersion").as_deref() != Some("v1") {
-                continue;
-            }
-            let Some(doc) = yaml.documents.get(d) else { continue };
-            let pairs = doc.target(root).map(|n| n.children.clone()).unwrap_or_default();
-            for pair in pairs.chunks(2) {
-                let [key, value] = pair else { continue };
-                let (Some(key), Some(value)) = (doc.nodes.get(*key), doc.target(*value)) else { continue };
-                // Stored renders have Secrets without their values, templates mostly with what makes them.
-                let masked = value.children.chunks(2).all(|pair| {
-                    let value = pair.get(1).and_then(|v| doc.target(*v));
-                    value.is_some_and(|v| {
-                        !v.children.is_empty() || v.value == MASK.as_bytes() || v.value.windows(2).any(|w| w == b"{{")
-                    })
-                });
-                if !masked && matches!(key.value.as_slice(), b"data" | b"stringData") {
-                    let name = String::from_utf8_lossy(&key.value).into_owned();
-                    self.say(
-                        "secrets/plain-secret",
-                        shown,
-                        key.line,
-                        format!("a Secret with {name} in clear"),
-                        "encrypt the file with sops, or make the Secret from an external store",
-                    );
-                }
-            }
+        for (field, line) in clear::plain_secrets(&shown, &text) {
+            self.say(
+                "secrets/plain-secret",
+                &shown,
+                line,
+                format!("a Secret with {field} in clear"),
+                "encrypt the file with sops, or make the Secret from an external store",
+            );
         }
     }
 
@@ -214,7 +182,7 @@ impl Checker<'_> {
             );
         }
         match self.rule(path) {
-            Some(rule) => {
+            Some((rule, _)) => {
                 let (have, want) = (names(&tree.metadata.groups), names(&rule.groups));
                 let missing: Vec<&str> = want.iter().filter(|k| !have.contains(k)).map(String::as_str).collect();
                 let extra: Vec<&str> = have.iter().filter(|k| !want.contains(k)).map(String::as_str).collect();

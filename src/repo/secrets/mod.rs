@@ -1,6 +1,7 @@
 //! The secrets of a checkout: which files are SOPS documents, what rules hold for them, and what is wrong with them.
 
 mod check;
+mod clear;
 
 pub use check::{Finding, Level, check};
 

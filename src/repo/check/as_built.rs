@@ -1,0 +1,133 @@
+//! What can't be judged where it is written: it is judged where it is built.
+//!
+//! A field that a base lacks may come from an overlay's patch, from a component, from the patches of a Flux Kustomization or from labels that are set
+//! in selectors; a `$(NAME)` becomes the value of one of kustomize's vars. So such faults of files wait here. An object that an environment
+//! holds counts as the environment holds it. One that none holds (its Kustomization can't be built, or is no cluster's) counts as
+//! the Flux Kustomizations and the outermost kustomizations that reach its file build it, and only one that nothing builds as it is written.
+
+use std::collections::{BTreeMap, BTreeSet};
+
+use super::environments::{Built, View};
+use super::judge::{Judgement, judge};
+use super::makers::{Maker, Makers};
+use super::objects::{Origin, node_of};
+use super::rules;
+use super::scan::{Scan, SourceFile, text};
+use crate::kustomize::Build;
+use crate::repo::document::Node;
+use crate::report::Finding;
+
+/// A fault of an object of a file, if the build does not mend it.
+pub struct Open {
+    rule: &'static str,
+    steps: Vec<String>,
+    /// What is said if nothing builds the object.
+    written: Option<Finding>,
+}
+
+/// File and line of an object → its faults.
+#[derive(Default)]
+pub struct Waiting(BTreeMap<(String, usize), Vec<Open>>);
+
+/// The names of kustomize's vars anywhere in the repository.
+pub struct Vars(BTreeSet<String>);
+
+impl Vars {
+    pub fn read(scan: &Scan) -> Self {
+        let roots = scan.kustomizations().flat_map(|f| &f.documents).map(|d| &d.root);
+        let vars = roots.flat_map(|root| root.get("vars").map_or(&[][..], Node::items));
+        Self(vars.map(|v| text(v, "name").to_owned()).filter(|n| !n.is_empty()).collect())
+    }
+
+    /// True if a text holds one of them.
+    fn are_in(&self, text: &str) -> bool {
+        let names = text.split("$(").skip(1).filter_map(|rest| rest.split_once(')'));
+        names.into_iter().any(|(name, _)| self.0.contains(name))
+    }
+}
+
+/// What stands at a path of steps in an object.
+pub fn value<'n>(object: &'n Node, steps: &[String]) -> Option<&'n Node> {
+    steps.iter().try_fold(object, |n, step| match step.strip_prefix('[').and_then(|s| s.strip_suffix(']')) {
+        Some(index) => n.items().get(index.parse::<usize>().ok()?),
+        None => n.get(step),
+    })
+}
+
+fn is_missing(rule: &str) -> bool {
+    rule.ends_with("/missing-field")
+}
+
+impl Waiting {
+    /// Takes a judgement of an object of a file if only the build can tell; else gives it back.
+    pub fn take(&mut self, file: &SourceFile, node: &Node, vars: &Vars, j: Judgement) -> Option<Judgement> {
+        let of_value = ["/wrong-type", "/invalid-value"].iter().any(|r| j.rule.id.ends_with(r));
+        let is_var = (of_value || j.rule.id == rules::KUBE_NAME.id)
+            && value(node, &j.steps).and_then(Node::as_str).is_some_and(|text| vars.are_in(text));
+        if !is_var && !is_missing(j.rule.id) {
+            return Some(j);
+        }
+        let written = Finding::new(j.rule, file.path.clone(), j.line, j.message).with_fix(j.fix);
+        let open = Open { rule: j.rule.id, steps: j.steps, written: (!is_var).then_some(written) };
+        self.0.entry((file.path.clone(), node.line())).or_default().push(open);
+        None
+    }
+
+    /// Says what has come of them.
+    pub fn settle(mut self, view: &View<'_>, builts: &[Built], out: &mut Vec<Finding>) {
+        let mut known = BTreeSet::new();
+        for built in builts {
+            for object in &built.objects {
+                let Origin::File(path) = &object.origin else { continue };
+                let key = (path.clone(), object.node.line());
+                let Some(open) = self.0.get(&key) else { continue };
+                // What a variable came to may be a Secret's.
+                let shown = |text: &str| built.environment.masker.apply_text(text);
+                for f in rejudged(view, &object.node, path, open) {
+                    let (message, fix) = (shown(&f.message), shown(&f.fix));
+                    out.push(Finding { message, fix, ..f }.in_environment(&built.name));
+                }
+                known.insert(key);
+            }
+        }
+        self.0.retain(|key, _| !known.contains(key));
+        if self.0.is_empty() {
+            return;
+        }
+        let makers = Makers::read(view.scan, view.checkout, builts);
+        let mut made: BTreeMap<Maker, Option<Build>> = BTreeMap::new();
+        for ((path, line), open) in self.0 {
+            let reach = makers.of(&path);
+            let mut is_built = false;
+            for maker in reach.makers {
+                let build = made.entry(maker).or_insert_with_key(|maker| makers.build(view.checkout, maker));
+                let Some(build) = build else { continue };
+                // An object that is not in it is deleted by a patch.
+                is_built = true;
+                let own = build.objects.iter().filter(|o| o.source.file.trim_start_matches('/') == path);
+                let nodes = own.filter_map(|o| node_of(view.scan, &o.text, &path, o.source.line as usize));
+                for node in nodes.filter(|n| n.line() == line) {
+                    // Messages of other rules hold values, which nobody hides here.
+                    let found = rejudged(view, &node, &path, &open);
+                    out.extend(found.into_iter().filter(|f| is_missing(f.rule.id)));
+                }
+            }
+            // What can't be built may still be changed on its way.
+            if !is_built && !reach.changes {
+                out.extend(open.into_iter().filter_map(|o| o.written));
+            }
+        }
+    }
+}
+
+/// What is left of an object's open faults once it is built.
+fn rejudged(view: &View<'_>, node: &Node, path: &str, open: &[Open]) -> Vec<Finding> {
+    let stays = |j: &Judgement| {
+        open.iter().any(|o| {
+            let missing = is_missing(o.rule) && is_missing(j.rule.id);
+            missing || o.rule == j.rule.id && o.steps == j.steps
+        })
+    };
+    let found = judge(node, view.known).into_iter().filter(stays);
+    found.map(|j| Finding::new(j.rule, path, j.line, j.message).with_fix(j.fix)).collect()
+}

@@ -1,0 +1,78 @@
+//! What an environment lacks because a part of it could not be built: the cause is told, not each thing that is missing for it.
+
+use super::scan::{Scan, at, text};
+use crate::repo::document::Node;
+use crate::repo::{Environment, Problem};
+
+/// Whether parts of an environment are missing.
+#[derive(Clone, Copy, Debug, Default)]
+pub struct Lack {
+    /// Its kustomization, or that of a Flux Kustomization in it, does not build.
+    failed: bool,
+    /// A Flux Kustomization applies what is not in this checkout.
+    elsewhere: bool,
+}
+
+impl Lack {
+    /// `failed`: the environment's own kustomization was built in parts only.
+    pub fn of(environment: &Environment, failed: bool) -> Self {
+        let built = &environment.built;
+        let mut kustomizations = built
+            .iter()
+            .filter(|o| o.kind == "Kustomization" && o.api_version.starts_with("kustomize.toolkit.fluxcd.io/"));
+        let unbuilt = kustomizations.any(|k| {
+            let namespace = if k.namespace.is_empty() { "default" } else { k.namespace.as_str() };
+            let id = format!("{namespace}/{}", k.name);
+            built.iter().all(|o| o.owner != id)
+        });
+        let has_problems = !environment.problems.is_empty();
+        Self { failed: failed || unbuilt && has_problems, elsewhere: !environment.elsewhere.is_empty() }
+    }
+
+    /// True if something that is not there may be in what was not built: what lies in this repository under that name may be in the part that
+    /// failed, and nobody here knows what lies elsewhere. `near`: what is there has a name much like it, so it is a slip.
+    pub fn explains(self, scan: &Scan, kind: &str, name: &str, near: bool) -> bool {
+        self.elsewhere && !near || self.failed && makes(scan, kind, name)
+    }
+}
+
+/// Whether some file of the repository makes an object of this kind and name.
+fn makes(scan: &Scan, kind: &str, name: &str) -> bool {
+    let fits = |written: &str| written == name || written.contains("${");
+    let mut objects = scan.objects().filter(|(_, n)| text(n, "kind") == kind);
+    let key = match kind {
+        "ConfigMap" => "configMapGenerator",
+        "Secret" => "secretGenerator",
+        _ => "",
+    };
+    let roots = scan.kustomizations().flat_map(|f| &f.documents).map(|d| &d.root);
+    let mut generators = roots.flat_map(|root| root.get(key).map_or(&[][..], Node::items));
+    objects.any(|(_, n)| at(n, &["metadata", "name"]).and_then(Node::as_str).is_some_and(fits))
+        || generators.any(|g| fits(text(g, "name")))
+}
+
+/// The kind and name of what a build did not find: `… HelmRepository podinfo was not found in environment …`.
+pub fn not_found(message: &str) -> Option<(&str, &str)> {
+    let (before, _) = message.split_once(" was not found in environment ")?;
+    let mut words = before.rsplit(' ');
+    let name = words.next()?;
+    Some((words.next()?, name))
+}
+
+/// The kind and name of the variables that a Kustomization lacks.
+fn variables(problem: &Problem) -> Option<(&str, &str)> {
+    let (what, _) = problem.message.strip_prefix("substituteFrom: ")?.split_once(" is not in what was built before")?;
+    what.split_once(' ')
+}
+
+/// The problems of an environment without those that come of others: a Kustomization whose variables lie in one that could not be built.
+pub fn causes<'p>(scan: &Scan, environment: &'p Environment, failed: bool) -> Vec<&'p Problem> {
+    let is_derived = |p: &&Problem| {
+        variables(p).is_some_and(|(kind, name)| {
+            makes(scan, kind, name) && !environment.built.iter().any(|o| o.kind == kind && o.name == name)
+        })
+    };
+    let (derived, causes): (Vec<&Problem>, Vec<&Problem>) = environment.problems.iter().partition(is_derived);
+    // Where nothing else is wrong, they wait for each other or for themselves.
+    if causes.is_empty() && !failed { derived } else { causes }
+}

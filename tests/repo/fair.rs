@@ -1,0 +1,406 @@
+//! Correct files that a check must not accuse, each beside the defect that looks like it and must still be found.
+
+use std::process::Output;
+
+use serde_json::Value as Json;
+
+use crate::support::{Folder, pintle};
+
+/// The Flux Kustomization of a cluster that applies a directory, and more of its spec.
+fn applies(name: &str, path: &str, more: &str) -> String {
+    format!(
+        "apiVersion: kustomize.toolkit.fluxcd.io/v1\nkind: Kustomization\nmetadata: {{name: {name}, namespace: flux-system}}\nspec:\n  \
+         interval: 1h\n  path: {path}\n  prune: true\n  sourceRef: {{kind: GitRepository, name: flux-system}}\n{more}---\n"
+    )
+}
+
+/// The findings in a repository of these files, as `RULE PATH:LINE: MESSAGE`.
+fn found(files: &[(&str, &str)]) -> Vec<String> {
+    let folder = Folder::new();
+    for (path, text) in files {
+        folder.write(path, text);
+    }
+    let Output { stdout, stderr, .. } =
+        pintle().args(["check", "-o", "json", "--no-keys"]).arg(folder.path()).output().unwrap();
+    let (text, errors) = (String::from_utf8_lossy(&stdout), String::from_utf8_lossy(&stderr));
+    assert!(!errors.contains("panicked"), "{errors}");
+    let json: Json = serde_json::from_str(&text).unwrap_or_else(|e| panic!("{e}: {text}{errors}"));
+    let of = |f: &Json| {
+        let text = |key: &str| f[key].as_str().unwrap_or_default().to_owned();
+        format!("{} {}:{}: {}", text("rule"), text("path"), f["line"], text("message"))
+    };
+    json["findings"].as_array().unwrap().iter().map(of).collect()
+}
+
+/// The findings in a repository that one Flux Kustomization applies from `apps/x`, unless it has clusters of its own.
+fn findings(files: &[(&str, &str)]) -> Vec<String> {
+    let apps = applies("apps", "./apps/x", "");
+    let mut all = files.to_vec();
+    if !files.iter().any(|(path, _)| path.starts_with("clusters/")) {
+        all.push(("clusters/a/apps.yaml", &apps));
+    }
+    found(&all)
+}
+
+/// Nothing may be said of these files.
+#[track_caller]
+fn silent(files: &[(&str, &str)]) {
+    let found = findings(files);
+    assert!(found.is_empty(), "found {found:#?}");
+}
+
+/// What is said of these files begins with what is wanted, in this order. (What a broken build adds to it is not counted.)
+#[track_caller]
+fn finds(files: &[(&str, &str)], wanted: &[&str]) {
+    let found: Vec<String> = findings(files).into_iter().filter(|f| !f.starts_with("build/")).collect();
+    let fits = found.len() == wanted.len() && found.iter().zip(wanted).all(|(f, w)| f.starts_with(w));
+    assert!(fits, "wanted {wanted:#?}, found {found:#?}");
+}
+
+/// The same files with others added, or in their place.
+fn with<'f>(files: &[(&'f str, &'f str)], others: &[(&'f str, &'f str)]) -> Vec<(&'f str, &'f str)> {
+    let kept = files.iter().filter(|(path, _)| !others.iter().any(|(other, _)| other == path));
+    kept.chain(others).copied().collect()
+}
+
+const CONFIG_MAP: &str = "apiVersion: v1\nkind: ConfigMap\nmetadata: {name: a}\n";
+
+#[test]
+fn what_lies_in_hidden_directories_is_there() {
+    let sound = "resources: [cm.yaml, ../.base]\nconfigurations: [../.config/c.yaml]\n\
+                 configMapGenerator:\n- {name: g, envs: [.env], files: [.hidden/values]}\n";
+    let files = [
+        ("apps/x/cm.yaml", CONFIG_MAP),
+        ("apps/x/.env", "a=b\n"),
+        ("apps/x/.hidden/values", "a\n"),
+        ("apps/.base/kustomization.yaml", "resources: [cm.yaml]\n"),
+        ("apps/.base/cm.yaml", "apiVersion: v1\nkind: ConfigMap\nmetadata: {name: b}\n"),
+        ("apps/.config/c.yaml", "commonLabels: []\n"),
+        ("apps/x/kustomization.yaml", sound),
+    ];
+    silent(&files);
+    let missing = sound.replace("../.config/c.yaml", "../.config/d.yaml");
+    let wanted = "kustomize/missing-resource apps/x/kustomization.yaml:2: ../.config/d.yaml is not there";
+    finds(&with(&files, &[("apps/x/kustomization.yaml", &missing)]), &[wanted]);
+}
+
+const RELEASE: &str = "apiVersion: source.toolkit.fluxcd.io/v1\nkind: GitRepository\nmetadata: {name: r}\n\
+                       spec:\n  url: https://example.com/r\n  ref: {tag: v1}\n";
+const MISSING: &str = "flux/missing-field apps/base/source.yaml:4: spec.interval is missing";
+
+/// The base lacks `spec.interval`: whoever builds it must give it.
+#[test]
+fn a_field_that_a_base_lacks_may_come_from_a_patch() {
+    let base = [("apps/base/kustomization.yaml", "resources: [source.yaml]\n"), ("apps/base/source.yaml", RELEASE)];
+    let patch =
+        "apiVersion: source.toolkit.fluxcd.io/v1\nkind: GitRepository\nmetadata: {name: r}\nspec: {interval: 5m}\n";
+    let json = "- {op: add, path: /spec/interval, value: 5m}\n";
+    let component = "apiVersion: kustomize.config.k8s.io/v1alpha1\nkind: Component\npatches: [{path: patch.yaml}]\n";
+    for kustomization in [
+        "resources: [../base]\npatches: [{path: patch.yaml}]\n",
+        "resources: [../base]\npatches: [{path: patch.yaml, target: {kind: GitRepository}}]\n",
+        "resources: [../base]\npatches: [{path: json.yaml, target: {kind: GitRepository, name: r}}]\n",
+        "resources: [../base]\npatches:\n- target: {kind: GitRepository}\n  patch: |\n    - {op: add, path: /spec/interval, value: 5m}\n",
+        "resources: [../base]\ncomponents: [../component]\n",
+    ] {
+        let (own, shared) = (("apps/x/patch.yaml", patch), ("apps/component/patch.yaml", patch));
+        let mut files = vec![("apps/x/json.yaml", json), ("apps/x/kustomization.yaml", kustomization)];
+        if kustomization.contains("components") {
+            files.extend([("apps/component/kustomization.yaml", component), shared]);
+        } else if kustomization.contains("patch.yaml") {
+            files.push(own);
+        }
+        silent(&with(&base, &files));
+    }
+    let plain = ("apps/x/kustomization.yaml", "resources: [../base]\n");
+    finds(&with(&base, &[plain]), &[MISSING]);
+    // A patch of something else.
+    let other = patch.replace("interval: 5m", "timeout: 5m");
+    let patched = ("apps/x/kustomization.yaml", "resources: [../base]\npatches: [{path: patch.yaml}]\n");
+    finds(&with(&base, &[patched, ("apps/x/patch.yaml", &other)]), &[MISSING]);
+    // Deprecated, but they count.
+    for kustomization in [
+        "resources: [../base]\npatchesStrategicMerge: [patch.yaml]\n",
+        "resources: [../base]\npatchesJson6902: [{path: json.yaml, target: {version: v1, group: source.toolkit.fluxcd.io, kind: GitRepository, name: r}}]\n",
+    ] {
+        let mut files = vec![("apps/x/json.yaml", json), ("apps/x/kustomization.yaml", kustomization)];
+        files.extend(kustomization.contains("[patch.yaml]").then_some(("apps/x/patch.yaml", patch)));
+        finds(&with(&base, &files), &["kustomize/deprecated-field apps/x/kustomization.yaml:2"]);
+    }
+    // Flux patches it in one cluster, and not in the other.
+    let patches = "  patches:\n  - target: {kind: GitRepository}\n    patch: |\n      - {op: add, path: /spec/interval, value: 5m}\n";
+    let (a, b) = (applies("apps", "./apps/base", patches), applies("apps", "./apps/base", ""));
+    silent(&with(&base, &[("clusters/a/apps.yaml", &a)]));
+    finds(&with(&base, &[("clusters/a/apps.yaml", &a), ("clusters/b/apps.yaml", &b)]), &[MISSING]);
+    // A Kustomization that can't be built for another reason patches all the same.
+    let variables = "  postBuild: {substituteFrom: [{kind: Secret, name: by-hand}]}\n";
+    let unbuilt = applies("apps", "./apps/base", &format!("{patches}{variables}"));
+    finds(&with(&base, &[("clusters/a/apps.yaml", &unbuilt)]), &[]);
+    let unbuilt = applies("apps", "./apps/base", variables);
+    finds(&with(&base, &[("clusters/a/apps.yaml", &unbuilt)]), &[MISSING]);
+}
+
+#[test]
+fn what_no_cluster_builds_is_judged_as_its_kustomization_builds_it() {
+    let files = [
+        ("apps/x/kustomization.yaml", "resources: [cm.yaml]\n"),
+        ("apps/x/cm.yaml", CONFIG_MAP),
+        ("apps/base/kustomization.yaml", "resources: [source.yaml]\n"),
+        ("apps/base/source.yaml", RELEASE),
+    ];
+    finds(&files, &[MISSING]);
+    let patches =
+        "patches:\n- target: {kind: GitRepository}\n  patch: |\n    - {op: add, path: /spec/interval, value: 5m}\n";
+    let overlay = format!("resources: [../base]\n{patches}");
+    silent(&with(&files, &[("apps/y/kustomization.yaml", &overlay)]));
+    finds(&with(&files, &[("apps/y/kustomization.yaml", "resources: [../base]\n")]), &[MISSING]);
+    // An overlay that needs a network may patch it.
+    let remote = format!("resources: [../base, 'https://example.com/r.git//x?ref=v1']\n{patches}");
+    silent(&with(&files, &[("apps/y/kustomization.yaml", &remote)]));
+    // Without any kustomization it counts as it lies there.
+    let alone: Vec<_> = files.into_iter().filter(|(path, _)| *path != "apps/base/kustomization.yaml").collect();
+    finds(&alone, &[MISSING]);
+}
+
+#[test]
+fn labels_may_be_the_selector() {
+    let deployment = "apiVersion: apps/v1\nkind: Deployment\nmetadata: {name: d}\nspec:\n  template:\n    spec:\n      \
+                      containers: [{name: c, image: \"i:1.0\"}]\n";
+    let of = |kustomization| [("apps/x/d.yaml", deployment), ("apps/x/kustomization.yaml", kustomization)];
+    silent(&of("resources: [d.yaml]\nlabels: [{pairs: {app: d}, includeSelectors: true}]\n"));
+    let deprecated = "kustomize/deprecated-field apps/x/kustomization.yaml:2";
+    finds(&of("resources: [d.yaml]\ncommonLabels: {app: d}\n"), &[deprecated]);
+    let missing = "kubernetes/missing-field apps/x/d.yaml:4: spec.selector is missing";
+    finds(&of("resources: [d.yaml]\nlabels: [{pairs: {app: d}}]\n"), &[missing]);
+}
+
+#[test]
+fn a_creation_rule_accuses_what_it_would_encrypt() {
+    let files = [
+        ("apps/x/kustomization.yaml", "resources: [sa.yaml]\n"),
+        ("apps/x/sa.yaml", "apiVersion: v1\nkind: ServiceAccount\nmetadata: {name: a}\n"),
+        (".yamllint.yaml", "rules: {}\n"),
+        (".sops.yaml", "creation_rules:\n- path_regex: .*.yaml\n  encrypted_regex: ^(data|stringData)$\n"),
+    ];
+    silent(&files);
+    silent(&with(&files, &[(".sops.yaml", "creation_rules:\n- path_regex: .*.yaml\n")]));
+    let secret = ("apps/x/sa.yaml", "apiVersion: v1\nkind: Secret\nmetadata: {name: a}\ndata: {a: Yg==}\n");
+    finds(&with(&files, &[secret]), &["secrets/plain-secret apps/x/sa.yaml:4"]);
+    let narrow =
+        (".sops.yaml", "creation_rules:\n- path_regex: apps/.*.yaml\n  encrypted_regex: ^(data|stringData)$\n");
+    silent(&with(&files, &[narrow]));
+    finds(&with(&files, &[narrow, secret]), &["secrets/not-encrypted apps/x/sa.yaml:0"]);
+}
+
+#[test]
+fn references_in_a_secret_are_no_secrets() {
+    let of = |token: &str| {
+        let secret = format!(
+            "apiVersion: v1\nkind: Secret\nmetadata: {{name: s}}\nstringData:\n  user: ${{user}}\n  token: {token}\n"
+        );
+        findings(&[("apps/x/kustomization.yaml", "resources: [s.yaml]\n"), ("apps/x/s.yaml", &secret)])
+    };
+    for token in [
+        "${token}",
+        "${token:=}",
+        "op://vault/item/field",
+        "<path:secret/data/app#token>",
+        "<secret:app#token | base64>",
+        "ref+vault://secret/app#/token",
+        "vault:secret/data/app#token",
+        "\"{{ .token }}\"",
+    ] {
+        assert_eq!(of(token), [""; 0], "{token}");
+    }
+    for token in ["hunter2", "${token:=hunter2}"] {
+        let found = of(token);
+        assert!(found.len() == 1 && found[0].starts_with("secrets/plain-secret apps/x/s.yaml:4"), "{token}: {found:?}");
+    }
+}
+
+/// A `$(NAME)` of kustomize's vars is judged as what it becomes.
+#[test]
+fn vars_have_the_type_of_their_value() {
+    let deployment = "apiVersion: apps/v1\nkind: Deployment\nmetadata: {name: d}\nspec:\n  selector: {matchLabels: {a: b}}\n  \
+                      template:\n    metadata: {labels: {a: b}}\n    spec:\n      containers:\n      - name: c\n        \
+                      image: i:1\n        resources: {requests: {cpu: $(cpu)}}\n---\napiVersion: v1\nkind: ServiceAccount\n\
+                      metadata: {name: x-$(v)}\n";
+    let kustomization = "resources: [d.yaml, cm.yaml]\nconfigurations: [p.yaml]\nvars:\n\
+                         - {name: cpu, objref: {kind: ConfigMap, name: c, apiVersion: v1}, fieldref: {fieldpath: data.cpu}}\n\
+                         - {name: v, objref: {kind: ConfigMap, name: c, apiVersion: v1}, fieldref: {fieldpath: data.v}}\n";
+    let map = "apiVersion: v1\nkind: ConfigMap\nmetadata: {name: c}\ndata: {v: a, cpu: \"1\"}\n";
+    let files = [
+        ("apps/x/d.yaml", deployment),
+        ("apps/x/kustomization.yaml", kustomization),
+        ("apps/x/cm.yaml", map),
+        (
+            "apps/x/p.yaml",
+            "varReference:\n- {path: spec/template/spec/containers/resources/requests/cpu, kind: Deployment}\n\
+             - {path: metadata/name, kind: ServiceAccount}\n",
+        ),
+    ];
+    let deprecated = "kustomize/deprecated-field apps/x/kustomization.yaml:3";
+    finds(&files, &[deprecated]);
+    let bad = map.replace("v: a, cpu: \"1\"", "v: a_b, cpu: lots");
+    let quantity = "kubernetes/wrong-type apps/x/d.yaml:12: spec.template.spec.containers[0].resources.requests.cpu is no quantity";
+    let name = "kubernetes/name apps/x/d.yaml:16: \"x-a_b\" is no name for a ServiceAccount";
+    finds(&with(&files, &[("apps/x/cm.yaml", &bad)]), &[quantity, name, deprecated]);
+    // Nobody replaces this one.
+    let other = deployment.replace("$(cpu)", "$(memory)");
+    finds(&with(&files, &[("apps/x/d.yaml", &other)]), &[quantity, deprecated]);
+}
+
+#[test]
+fn names_are_judged_where_kubernetes_judges_them() {
+    let images = "apiVersion: image.openshift.io/v1\nkind: ImageStream\nmetadata: {name: label_sync}\n---\n\
+                  apiVersion: user.openshift.io/v1\nkind: Group\nmetadata: {name: demolab_team}\nusers: []\n";
+    let files = [
+        (
+            "apps/x/kustomization.yaml",
+            "resources: [i.yaml]\nconfigMapGenerator: [{name: g, files: [data.yaml, k=key.yaml]}]\n",
+        ),
+        ("apps/x/i.yaml", images),
+        // What a ConfigMap holds, and what programs read.
+        ("apps/x/data.yaml", "apiVersion: example.com/v1\nkind: Settings\nsize: 1\n"),
+        ("apps/x/key.yaml", "apiVersion: v1\nkind: Service\nmetadata: {name: A_B}\nspec: {prots: []}\n"),
+        (
+            "capi/metadata.yaml",
+            "apiVersion: clusterctl.cluster.x-k8s.io/v1alpha3\nkind: Metadata\nreleaseSeries: [{major: 1, minor: 2, contract: v1beta1}]\n",
+        ),
+    ];
+    silent(&files);
+    let nameless = ("apps/x/i.yaml", "apiVersion: v1\nkind: ServiceAccount\nmetadata: {name: a_b}\n");
+    finds(&with(&files, &[nameless]), &["kubernetes/name apps/x/i.yaml:3: \"a_b\" is no name for a ServiceAccount"]);
+    // Data that is an object, too.
+    let both = "resources: [key.yaml]\nconfigMapGenerator: [{name: g, files: [data.yaml, k=key.yaml]}]\n";
+    let wanted = ["kubernetes/name apps/x/key.yaml:3", "kubernetes/unknown-field apps/x/key.yaml:4"];
+    finds(&[("apps/x/kustomization.yaml", both), files[2], files[3]], &wanted);
+}
+
+#[test]
+fn parts_of_other_programs_are_no_manifests() {
+    let talos = "machine: {install: {disk: /dev/sda}}\n---\napiVersion: v1alpha1\nkind: HostnameConfig\nhostname: a\n";
+    let delete = "$patch: delete\napiVersion: policy/v1beta1\nkind: PodSecurityPolicy\nmetadata: {name: p}\n";
+    let files = [
+        ("apps/x/kustomization.yaml", "resources: [cm.yaml]\n"),
+        ("apps/x/cm.yaml", CONFIG_MAP),
+        ("talos/node.yaml", talos),
+        ("extras/patch.yaml", delete),
+    ];
+    silent(&files);
+    let bare = talos.replace("apiVersion: v1alpha1\nkind: HostnameConfig\nhostname: a\n", CONFIG_MAP);
+    finds(&with(&files, &[("talos/node.yaml", &bare)]), &["kubernetes/manifest talos/node.yaml:1"]);
+    let other = talos.replace("machine:", "machines:");
+    finds(&with(&files, &[("talos/node.yaml", &other)]), &["kubernetes/manifest talos/node.yaml:1"]);
+    let policy = delete.replace("$patch: delete\n", "");
+    finds(&with(&files, &[("extras/patch.yaml", &policy)]), &["kubernetes/removed-api extras/patch.yaml:1"]);
+}
+
+/// One line that two clusters fill differently is no slip, and a variable has the type of its default.
+#[test]
+fn a_value_is_not_compared_with_itself() {
+    let chart = [
+        ("chart/Chart.yaml", "apiVersion: v2\nname: c\nversion: 1.0.0\n"),
+        ("chart/values.yaml", "replicas: 1\nx: 1\n"),
+        (
+            "chart/templates/c.yaml",
+            "apiVersion: v1\nkind: ConfigMap\nmetadata: {name: c}\ndata: {r: \"{{ .Values.replicas }}{{ .Values.x }}\"}\n",
+        ),
+        ("apps/base/kustomization.yaml", "resources: [hr.yaml]\n"),
+    ];
+    let release = "apiVersion: helm.toolkit.fluxcd.io/v2\nkind: HelmRelease\nmetadata: {name: a}\nspec:\n  interval: 5m\n  chart:\n    \
+                   spec:\n      chart: ./chart\n      sourceRef: {kind: GitRepository, name: flux-system}\n  \
+                   values:\n    replicas: ${REPLICAS:=1}\n";
+    let variable = |value: &str| format!("  postBuild: {{substitute: {{REPLICAS: \"{value}\"}}}}\n");
+    let patch = |value: &str| {
+        format!("{}  patches:\n  - target: {{kind: HelmRelease}}\n    patch: |\n      {value}\n", variable("2"))
+    };
+    let of = |a: &str, b: &str| {
+        let (a, b) = (applies("apps", "./apps/base", a), applies("apps", "./apps/base", b));
+        let more = [
+            ("apps/base/hr.yaml", release),
+            ("clusters/a/apps.yaml", a.as_str()),
+            ("clusters/b/apps.yaml", b.as_str()),
+        ];
+        findings(&with(&chart, &more))
+    };
+    let x = "- {op: add, path: /spec/values/x, value: 1}";
+    assert_eq!(of(&variable("2"), &patch(x)), [""; 0]);
+    // What a variable comes to in one cluster only.
+    assert_eq!(of(&variable("2"), &variable("two")), [""; 0]);
+    let found = of(&variable("2"), &patch("- {op: replace, path: /spec/values/replicas, value: two}"));
+    let wanted = "values/key-type clusters/b/apps.yaml:";
+    assert!(found.len() == 1 && found[0].starts_with(wanted), "{found:?}");
+    assert!(found[0].ends_with("replicas is a string here and a number in apps/base/hr.yaml:11"), "{found:?}");
+}
+
+const FROM_REPOSITORY: &str = "apiVersion: helm.toolkit.fluxcd.io/v2\nkind: HelmRelease\nmetadata: {name: NAME, namespace: flux-system}\n\
+                               spec:\n  interval: 5m\n  MORE\n  chart:\n    spec:\n      chart: a\n      version: 1.2.3\n      \
+                               sourceRef: {kind: HelmRepository, name: r}\n";
+
+/// What a Kustomization that can't be built would bring is not missed, too.
+#[test]
+fn a_cause_is_told_once() {
+    let repository = "apiVersion: source.toolkit.fluxcd.io/v1\nkind: HelmRepository\nmetadata: {name: r, namespace: flux-system}\n\
+                      spec: {interval: 1h, url: \"https://example.com/charts\"}\n---\n";
+    let infra = format!("{repository}{}", FROM_REPOSITORY.replace("NAME", "base").replace("  MORE\n", ""));
+    let depends = "dependsOn: [{name: base}]\n  valuesFrom: [{kind: ConfigMap, name: values}]";
+    let release = FROM_REPOSITORY.replace("NAME", "a").replace("MORE", depends);
+    let values = "apiVersion: v1\nkind: ConfigMap\nmetadata: {name: values, namespace: flux-system}\ndata: {values.yaml: \"a: b\", zone: eu}\n";
+    let by = |from: &str| format!("  postBuild: {{substituteFrom: [{{kind: {from}}}]}}\n");
+    let clusters =
+        |infra: &str, apps: &str| applies("infra", "./apps/infra", infra) + &applies("apps", "./apps/x", apps);
+    let files = [
+        ("apps/infra/kustomization.yaml", "resources: [hr.yaml, cm.yaml]\n"),
+        ("apps/infra/hr.yaml", infra.as_str()),
+        ("apps/infra/cm.yaml", values),
+        ("apps/x/kustomization.yaml", "resources: [hr.yaml]\n"),
+        ("apps/x/hr.yaml", release.as_str()),
+    ];
+    let check = |infra: &str, apps: &str, more: &[(&str, &str)]| {
+        let text = clusters(infra, apps);
+        let files = with(&files, more);
+        let found = found(&with(&files, &[("clusters/a/apps.yaml", &text)]));
+        found.into_iter().filter(|f| !f.starts_with("build/unsupported")).collect::<Vec<_>>()
+    };
+    let cause = "build/render clusters/a/apps.yaml:9: substituteFrom: Secret by-hand is not in what was built";
+    let after = "  dependsOn: [{name: infra}]\n";
+    assert_eq!(check("", "", &[]), [""; 0]);
+    for apps in [String::new(), format!("{after}{}", by("ConfigMap, name: values"))] {
+        let found = check(&by("Secret, name: by-hand"), &apps, &[]);
+        assert!(found.len() == 1 && found[0].starts_with(cause), "{found:#?}");
+    }
+    // What is nowhere is missed all the same.
+    let other = release
+        .replace("name: base", "name: bse")
+        .replace("name: r}", "name: rr}")
+        .replace("name: values", "name: vals");
+    let found = check(&by("Secret, name: by-hand"), "", &[("apps/x/hr.yaml", &other)]);
+    let rules: Vec<&str> = found.iter().filter_map(|f| f.split(' ').next()).collect();
+    let mut wanted = vec!["reference/depends-on", "reference/values-from", "reference/source", "build/render"];
+    wanted.retain(|rule| !rules.contains(rule));
+    assert!(wanted.is_empty() && found.iter().any(|f| f.starts_with(cause)), "{wanted:?} not in {found:#?}");
+    // Where all is built, what is missing is missing.
+    let less = FROM_REPOSITORY.replace("NAME", "elsewhere").replace("  MORE\n", "");
+    let found = check("", "", &[("apps/infra/hr.yaml", &format!("{repository}{less}")), ("old/hr.yaml", &infra)]);
+    let wanted = "reference/depends-on apps/x/hr.yaml:6: HelmRelease a depends on base";
+    assert!(found.len() == 1 && found[0].starts_with(wanted), "{found:#?}");
+    // Variables in the wrong order are a cause of their own.
+    let found = check("", &by("ConfigMap, name: values"), &[]);
+    let wanted = "substituteFrom: ConfigMap values is not in what was built before";
+    assert!(found.len() == 1 && found[0].contains(wanted), "{found:#?}");
+}
+
+#[test]
+fn an_object_that_two_kustomizations_apply_names_both() {
+    let clusters = applies("one", "./apps/x", "") + &applies("two", "./apps/x", "");
+    let files = [
+        ("apps/x/kustomization.yaml", "resources: [cm.yaml]\n"),
+        ("apps/x/cm.yaml", "apiVersion: v1\nkind: ConfigMap\nmetadata: {name: a, namespace: ns}\n"),
+        ("clusters/a/apps.yaml", clusters.as_str()),
+    ];
+    let wanted = "duplicate/object apps/x/cm.yaml:1: ConfigMap a is applied by Kustomization flux-system/one and by Kustomization flux-system/two";
+    finds(&files, &[wanted]);
+    let elsewhere = applies("one", "./apps/x", "") + &applies("two", "./apps/x", "  targetNamespace: other\n");
+    silent(&with(&files, &[("clusters/a/apps.yaml", &elsewhere)]));
+}
