@@ -162,6 +162,49 @@ fn what_no_cluster_builds_is_judged_as_its_kustomization_builds_it() {
     finds(&alone, &[MISSING]);
 }
 
+/// A cluster gives its Kustomizations the patches for what they apply, and their paths hold variables. Here no environment can be built.
+#[test]
+fn kustomizations_count_as_their_cluster_leaves_them() {
+    let apps = "apiVersion: kustomize.toolkit.fluxcd.io/v1\nkind: Kustomization\nmetadata: {name: apps, namespace: flux-system}\n\
+                spec: {path: \"./apps/${ENV}/${CLUSTER}\"}\n";
+    let defaults = "apiVersion: kustomize.toolkit.fluxcd.io/v1\nkind: Kustomization\nmetadata: {name: any}\nspec:\n  interval: 1h\n  \
+                    prune: true\n  sourceRef: {kind: GitRepository, name: flux-system}\n  \
+                    postBuild: {substituteFrom: [{kind: Secret, name: by-hand}]}\n  patches:\n  - target: {kind: GitRepository}\n    \
+                    patch: |\n      - {op: add, path: /spec/interval, value: 5m}\n";
+    let patched =
+        "resources: [../../apps.yaml]\npatches: [{path: ../../defaults.yaml, target: {kind: Kustomization}}]\n";
+    let files = [
+        ("apps/source.yaml", RELEASE),
+        ("apps/dev/base/kustomization.yaml", "resources: [../../source.yaml]\n"),
+        ("apps/dev/a/kustomization.yaml", "resources: [../base]\n"),
+        ("apps.yaml", apps),
+        ("defaults.yaml", defaults),
+        ("clusters/a/kustomization.yaml", patched),
+    ];
+    let of = |files: &[(&str, &str)]| {
+        let found = findings(files);
+        found.into_iter().filter(|f| f.starts_with("flux/missing-field apps/source.yaml")).collect::<Vec<_>>()
+    };
+    assert_eq!(of(&files), [""; 0]);
+    let other = defaults.replace("path: /spec/interval, value: 5m", "path: /spec/timeout, value: 5m");
+    assert_eq!(of(&with(&files, &[("defaults.yaml", &other)])).len(), 1);
+    // Whether a cluster that can't be built patches it is not known.
+    let broken = patched.replace("resources: [", "resources: [gone.yaml, ");
+    assert_eq!(of(&with(&files, &[("clusters/a/kustomization.yaml", &broken)])), [""; 0]);
+    // A Kustomization that applies its own directory with patches.
+    let patches = "  patches:\n  - target: {kind: GitRepository}\n    patch: |\n      - {op: add, path: /spec/interval, value: 5m}\n";
+    let own = applies("own", "./clusters/a", patches);
+    let files = [("clusters/a/own.yaml", own.as_str()), ("clusters/a/source.yaml", RELEASE)];
+    assert_eq!(findings(&files).iter().filter(|f| f.starts_with("flux/missing-field")).count(), 0);
+    let other = own.replace("/spec/interval", "/spec/timeout");
+    let found = findings(&with(&files, &[("clusters/a/own.yaml", &other)]));
+    assert_eq!(
+        found.iter().filter(|f| f.starts_with("flux/missing-field clusters/a/source.yaml:4")).count(),
+        1,
+        "{found:#?}"
+    );
+}
+
 #[test]
 fn labels_may_be_the_selector() {
     let deployment = "apiVersion: apps/v1\nkind: Deployment\nmetadata: {name: d}\nspec:\n  template:\n    spec:\n      \
@@ -269,6 +312,17 @@ fn names_are_judged_where_kubernetes_judges_them() {
         ),
     ];
     silent(&files);
+    // A transformer gives the name.
+    let transformer = "apiVersion: builtin\nkind: NamespaceTransformer\nmetadata: {name: t, namespace: shop}\n\
+                       fieldSpecs: [{path: metadata/name, kind: Namespace, create: true}]\n";
+    let namespace = [
+        ("apps/x/kustomization.yaml", "resources: [n.yaml]\ntransformers: [t.yaml]\n"),
+        ("apps/x/n.yaml", "apiVersion: v1\nkind: Namespace\nmetadata: {name: .invalid}\n"),
+        ("apps/x/t.yaml", transformer),
+    ];
+    silent(&namespace);
+    let plain = ("apps/x/kustomization.yaml", "resources: [n.yaml]\n");
+    finds(&with(&namespace[..2], &[plain]), &["kubernetes/name apps/x/n.yaml:3: \".invalid\" is no name"]);
     let nameless = ("apps/x/i.yaml", "apiVersion: v1\nkind: ServiceAccount\nmetadata: {name: a_b}\n");
     finds(&with(&files, &[nameless]), &["kubernetes/name apps/x/i.yaml:3: \"a_b\" is no name for a ServiceAccount"]);
     // Data that is an object, too.

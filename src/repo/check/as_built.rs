@@ -1,7 +1,7 @@
 //! What can't be judged where it is written: it is judged where it is built.
 //!
 //! A field that a base lacks may come from an overlay's patch, from a component, from the patches of a Flux Kustomization or from labels that are set
-//! in selectors; a `$(NAME)` becomes the value of one of kustomize's vars. So such faults of files wait here. An object that an environment
+//! in selectors; a `$(NAME)` becomes the value of one of kustomize's vars; a name may be a placeholder. So such faults of files wait here. An object that an environment
 //! holds counts as the environment holds it. One that none holds (its Kustomization can't be built, or is no cluster's) counts as
 //! the Flux Kustomizations and the outermost kustomizations that reach its file build it, and only one that nothing builds as it is written.
 
@@ -9,11 +9,10 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use super::environments::{Built, View};
 use super::judge::{Judgement, judge};
-use super::makers::{Maker, Makers};
+use super::makers::Makers;
 use super::objects::{Origin, node_of};
 use super::rules;
 use super::scan::{Scan, SourceFile, text};
-use crate::kustomize::Build;
 use crate::repo::document::Node;
 use crate::report::Finding;
 
@@ -64,7 +63,9 @@ impl Waiting {
         let of_value = ["/wrong-type", "/invalid-value"].iter().any(|r| j.rule.id.ends_with(r));
         let is_var = (of_value || j.rule.id == rules::KUBE_NAME.id)
             && value(node, &j.steps).and_then(Node::as_str).is_some_and(|text| vars.are_in(text));
-        if !is_var && !is_missing(j.rule.id) {
+        // Of names kustomizations know many ways to change them.
+        let is_name = j.rule.id == rules::KUBE_NAME.id && value(node, &j.steps).is_some();
+        if !is_var && !is_name && !is_missing(j.rule.id) {
             return Some(j);
         }
         let written = Finding::new(j.rule, file.path.clone(), j.line, j.message).with_fix(j.fix);
@@ -76,7 +77,7 @@ impl Waiting {
     /// Says what has come of them.
     pub fn settle(mut self, view: &View<'_>, builts: &[Built], out: &mut Vec<Finding>) {
         let mut known = BTreeSet::new();
-        for built in builts {
+        for built in builts.iter().filter(|b| b.is_applied()) {
             for object in &built.objects {
                 let Origin::File(path) = &object.origin else { continue };
                 let key = (path.clone(), object.node.line());
@@ -94,26 +95,21 @@ impl Waiting {
         if self.0.is_empty() {
             return;
         }
-        let makers = Makers::read(view.scan, view.checkout, builts);
-        let mut made: BTreeMap<Maker, Option<Build>> = BTreeMap::new();
+        let mut makers = Makers::read(view.scan, view.checkout, builts.iter().filter(|b| b.is_applied()));
         for ((path, line), open) in self.0 {
             let reach = makers.of(&path);
-            let mut is_built = false;
-            for maker in reach.makers {
-                let build = made.entry(maker).or_insert_with_key(|maker| makers.build(view.checkout, maker));
-                let Some(build) = build else { continue };
+            for build in &reach.builds {
                 // An object that is not in it is deleted by a patch.
-                is_built = true;
                 let own = build.objects.iter().filter(|o| o.source.file.trim_start_matches('/') == path);
                 let nodes = own.filter_map(|o| node_of(view.scan, &o.text, &path, o.source.line as usize));
                 for node in nodes.filter(|n| n.line() == line) {
                     // Messages of other rules hold values, which nobody hides here.
                     let found = rejudged(view, &node, &path, &open);
-                    out.extend(found.into_iter().filter(|f| is_missing(f.rule.id)));
+                    out.extend(found.into_iter().filter(|f| is_missing(f.rule.id) || f.rule.id == rules::KUBE_NAME.id));
                 }
             }
             // What can't be built may still be changed on its way.
-            if !is_built && !reach.changes {
+            if reach.builds.is_empty() && !reach.changes {
                 out.extend(open.into_iter().filter_map(|o| o.written));
             }
         }

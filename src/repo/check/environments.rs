@@ -40,6 +40,14 @@ pub struct Built {
     pub environment: Environment,
 }
 
+impl Built {
+    /// True if its objects are what a cluster applies: a Kustomization that applies the environment's own directory with patches is not followed, so
+    /// they may lack what it gives them.
+    pub fn is_applied(&self) -> bool {
+        !self.environment.problems.iter().any(|p| p.message.ends_with("with changes: that is not followed"))
+    }
+}
+
 /// The names of the environments that were not asked for.
 pub fn others(checkout: &Checkout, options: &Options<'_>) -> Vec<String> {
     if options.environments.is_empty() {

@@ -24,6 +24,7 @@ mod lint;
 mod locate;
 mod makers;
 mod objects;
+mod reached;
 mod references;
 mod renamed;
 pub mod rules;

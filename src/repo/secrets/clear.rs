@@ -28,8 +28,8 @@ pub(super) fn is_wanted(rule: &Rule, path: &str, text: &[u8]) -> bool {
     }
     let end = name.rfind('.').filter(|at| *at > 0).and_then(|at| name.get(at..)).unwrap_or_default();
     let fits = |path: &str| Regexp::cached(rule.path_regex.as_bytes()).is_ok_and(|r| r.is_match(path.as_bytes()));
-    // It fits every file of this form and so chooses none; Secrets in clear are found all the same.
-    if fits(&format!("{NOBODYS}/{NOBODYS}{end}")) {
+    // It fits every file of this form, or all YAML, and so chooses none; Secrets in clear are found all the same.
+    if [end, ".yaml", ".yml"].iter().any(|end| fits(&format!("{NOBODYS}/{NOBODYS}{end}"))) {
         return false;
     }
     let any_name = fits(&format!("{dir}/{NOBODYS}{end}"));
@@ -81,7 +81,11 @@ fn walk(
             Value::List(list) => list.iter().any(|v| value(v, path, by_comment, selects)),
             Value::Comment(comment) => by_comment && selects(path, Some(comment)),
             Value::Null => false,
-            Value::Text(text) if text.as_bytes().is_empty() => false,
+            Value::Text(text)
+                if text.as_bytes().is_empty() || is_reference(&String::from_utf8_lossy(text.as_bytes())) =>
+            {
+                false
+            }
             _ => !by_comment && selects(path, None),
         }
     }
@@ -136,9 +140,9 @@ fn is_harmless(value: &[u8]) -> bool {
         || is_reference(&String::from_utf8_lossy(value))
 }
 
-/// References of others than Flux, each the whole value: 1Password, argocd-vault-plugin, vals, bank-vaults.
+/// References of others than Flux, each the whole value: 1Password, argocd-vault-plugin, vals, bank-vaults, templates.
 static REFERENCE: LazyLock<Option<Regex>> =
-    LazyLock::new(|| Regex::new(r"^(?:(?:op://|ref\+|vault:)\S+|<(?:path|secret):[^<>\n]+>)$").ok());
+    LazyLock::new(|| Regex::new(r"^(?:(?:op://|ref\+|vault:)\S+|<(?:path|secret):[^<>\n]+>|\{\{[^{}\n]*\}\})$").ok());
 
 /// A variable of Flux. A default that is not empty may be the secret itself.
 static VARIABLE: LazyLock<Option<Regex>> =
@@ -167,6 +171,8 @@ mod tests {
             ("<secret:app#key | base64encode>", true),
             ("ref+vault://secret/app#/key", true),
             ("vault:secret/data/app#KEY", true),
+            ("{{ .token }}", true),
+            ("hunter2{{ .token }}", false),
             ("${token:=hunter2}", false),
             ("${user}:hunter2", false),
             ("$(token)", false),
@@ -190,6 +196,7 @@ mod tests {
             // Fits all, so it chooses none: a Secret is found as one in clear.
             (".*.yaml", fields, "apps/a.yaml", secret, false),
             (".*", "", "apps/a.yaml", "a: b\n", false),
+            (".*.yaml", "", "tests/lint-yaml.sh", "#!/bin/sh\n", false),
             ("\\.ya?ml$", "", ".yamllint.yaml", "rules: {}\n", false),
             // A directory is chosen.
             ("apps/.*", fields, "apps/a.yaml", secret, true),
@@ -206,6 +213,7 @@ mod tests {
             ("apps/.*", "", "apps/.env", "A=b\n", true),
             ("apps/.*", "", "apps/a.json", "{\"a\": 1}", true),
             // A name is chosen.
+            ("secret\\.yaml$", fields, "apps/secret.yaml", "data: {a: '${token}'}\n", false),
             ("secret\\.yaml$", fields, "apps/secret.yaml", config_map, true),
             ("\\.sops\\.yaml$", fields, "apps/a.sops.yaml", config_map, true),
             ("\\.sops\\.yaml$", fields, "apps/a.sops.yaml", "apiVersion: v1\nkind: ServiceAccount\n", false),
