@@ -6,13 +6,16 @@ use super::environments::Built;
 use super::rules;
 use crate::report::Finding;
 
+/// The place of an object, and who applies it.
+type Maker<'m> = ((String, usize), &'m str);
+
 /// Who applies an object.
 fn applier(owner: &str) -> String {
     if owner.is_empty() { "the environment itself".into() } else { format!("Kustomization {owner}") }
 }
 
 pub fn check(built: &Built, out: &mut Vec<Finding>) {
-    let mut seen: HashMap<(String, &str, &str, &str), ((String, usize), &str)> = HashMap::new();
+    let mut seen: HashMap<(String, &str, &str, &str), Maker<'_>> = HashMap::new();
     for object in built.objects.iter().filter(|o| !o.hook && !o.name.is_empty()) {
         let group = object.api_version.split_once('/').map_or("", |(g, _)| g).to_owned();
         let key = (group, object.kind.as_str(), object.namespace.as_str(), object.name.as_str());

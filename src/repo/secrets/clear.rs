@@ -63,19 +63,12 @@ fn would_encrypt(selection: &Selection, branch: &Branch, any_name: bool) -> bool
     walk(branch, &mut Vec::new(), by_comment, &mut selects)
 }
 
+/// Whether a value below these keys, or what a comment stands above, is to be encrypted.
+type Selects<'s> = dyn FnMut(&[Vec<u8>], Option<&Comment>) -> bool + 's;
+
 /// Whether some value (where comments select values: some comment) is selected.
-fn walk(
-    branch: &Branch,
-    path: &mut Vec<Vec<u8>>,
-    by_comment: bool,
-    selects: &mut dyn FnMut(&[Vec<u8>], Option<&Comment>) -> bool,
-) -> bool {
-    fn value(
-        v: &Value,
-        path: &mut Vec<Vec<u8>>,
-        by_comment: bool,
-        selects: &mut dyn FnMut(&[Vec<u8>], Option<&Comment>) -> bool,
-    ) -> bool {
+fn walk(branch: &Branch, path: &mut Vec<Vec<u8>>, by_comment: bool, selects: &mut Selects<'_>) -> bool {
+    fn value(v: &Value, path: &mut Vec<Vec<u8>>, by_comment: bool, selects: &mut Selects<'_>) -> bool {
         match v {
             Value::Branch(branch) => walk(branch, path, by_comment, selects),
             Value::List(list) => list.iter().any(|v| value(v, path, by_comment, selects)),
