@@ -1,6 +1,6 @@
 //! Flux's `ArtifactGenerator`: Kustomizations whose directories are composed of this repository's files.
 
-use super::support::{Folder, git, pintle};
+use super::support::{Folder, build, git, run};
 
 const GENERATOR: &str = "\
 apiVersion: source.extensions.fluxcd.io/v1beta1
@@ -67,16 +67,6 @@ fn composed() -> Folder {
         "apiVersion: kustomize.config.k8s.io/v1alpha1\nkind: Component\nnamePrefix: t1-\n",
     );
     f
-}
-
-fn run(f: &Folder, args: &[&str]) -> (Option<i32>, String, String) {
-    let out = pintle().current_dir(f.path()).args(args).output().unwrap();
-    let text = |bytes: &[u8]| String::from_utf8_lossy(bytes).into_owned();
-    (out.status.code(), text(&out.stdout), text(&out.stderr))
-}
-
-fn build(f: &Folder) -> (Option<i32>, String, String) {
-    run(f, &["build", "--no-keys", "--env", "prod"])
 }
 
 #[test]

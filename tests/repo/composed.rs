@@ -1,6 +1,6 @@
 //! Charts that an `ArtifactGenerator` composes, and artifacts of every directory that fits a pattern.
 
-use super::support::{Folder, git, pintle};
+use super::support::{Folder, build, git, run};
 
 const RELEASE: &str = "\
 apiVersion: helm.toolkit.fluxcd.io/v2
@@ -58,16 +58,6 @@ fn composed() -> Folder {
     f.write("charts/web/extra.txt", "x\n");
     f.write("values/prod.yaml", "limits: {cpu: 2}\nhosts: [c]\n");
     f
-}
-
-fn run(f: &Folder, args: &[&str]) -> (Option<i32>, String, String) {
-    let out = pintle().current_dir(f.path()).args(args).output().unwrap();
-    let text = |bytes: &[u8]| String::from_utf8_lossy(bytes).into_owned();
-    (out.status.code(), text(&out.stdout), text(&out.stderr))
-}
-
-fn build(f: &Folder) -> (Option<i32>, String, String) {
-    run(f, &["build", "--no-keys", "--env", "prod"])
 }
 
 #[test]

@@ -52,6 +52,18 @@ pub fn pintle() -> Command {
     command
 }
 
+/// Runs pintle in a folder: the exit code, what it prints, what it says.
+pub fn run(f: &Folder, args: &[&str]) -> (Option<i32>, String, String) {
+    let out = pintle().current_dir(f.path()).args(args).output().unwrap();
+    let text = |bytes: &[u8]| String::from_utf8_lossy(bytes).into_owned();
+    (out.status.code(), text(&out.stdout), text(&out.stderr))
+}
+
+/// Builds the environment `prod`, without keys.
+pub fn build(f: &Folder) -> (Option<i32>, String, String) {
+    run(f, &["build", "--no-keys", "--env", "prod"])
+}
+
 pub fn git(dir: &Path, args: &[&str]) -> String {
     let out = try_git(dir, args);
     assert!(out.status.success(), "git {args:?}: {}", String::from_utf8_lossy(&out.stderr));
