@@ -133,7 +133,7 @@ fn entries(node: &Node, top: bool) -> Result<Vec<(&str, &Node)>, String> {
     Ok(out)
 }
 
-fn is_text_key(key: &Node) -> bool {
+pub fn is_text_key(key: &Node) -> bool {
     match key.tag {
         // Nothing at all is written as an empty text.
         Tag::Null if key.value.is_empty() => true,

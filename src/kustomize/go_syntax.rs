@@ -2,7 +2,8 @@
 
 use std::fmt::Write as _;
 
-use super::node::{Kind, Node, Style, Tag, Value, resolve3};
+use super::emit::is_text_key;
+use super::node::{Kind, Node, Value};
 use crate::golang::strconv::{format_float, quote};
 
 /// An object's root: `map[string]interface {}{"apiVersion":"v1"}`.
@@ -16,14 +17,9 @@ pub fn object(node: &Node) -> String {
 pub const NIL: &str = "map[string]interface {}(nil)";
 
 fn map(node: &Node, top: bool, out: &mut String) {
-    let is_text = |key: &Node| match key.tag {
-        Tag::Str | Tag::Merge => true,
-        Tag::Empty => key.style != Style::Plain || resolve3(&key.value).0 == Tag::Str,
-        _ => false,
-    };
-    let texts = top || node.fields().all(|(key, _)| is_text(key));
+    let texts = top || node.fields().all(|(key, _)| is_text_key(key));
     let mut fields: Vec<(&Node, &Node)> = node.fields().collect();
-    let order = |key: &Node| (is_text(key), key.value.parse::<i64>().ok().filter(|_| !texts));
+    let order = |key: &Node| (is_text_key(key), key.value.parse::<i64>().ok().filter(|_| !texts));
     fields.sort_by(|(a, _), (b, _)| (order(a), &a.value).cmp(&(order(b), &b.value)));
     out.push_str(if texts { "map[string]interface {}{" } else { "map[interface {}]interface {}{" });
     for (i, (key, value)) in fields.into_iter().enumerate() {

@@ -1,7 +1,7 @@
 //! Charts that Flux composes: the artifact of an `ArtifactGenerator` as a release's chart, of files of this repository, of a chart that is fetched,
 //! or of both.
 
-use super::artifact::{Artifact, Fetched, Files, Generator, Output, Part};
+use super::artifact::{Artifact, Fetched, Files, Generator, Output, Part, join};
 use super::chart_source;
 use super::charts::{Elsewhere, Location};
 use super::diff::is_below;
@@ -107,12 +107,8 @@ impl Composed {
     pub fn reads(&self, path: &str) -> bool {
         let roots = || std::iter::once("").chain(self.above.iter().map(String::as_str));
         let here = self.generator.sources.iter().filter(|s| s.here);
-        here.flat_map(|s| self.output.taken_from(&s.alias)).any(|base| {
-            roots().any(|root| {
-                let whole = [root, &base].into_iter().filter(|p| !p.is_empty()).collect::<Vec<_>>().join("/");
-                is_below(path, &whole)
-            })
-        })
+        here.flat_map(|s| self.output.taken_from(&s.alias))
+            .any(|base| roots().any(|root| is_below(path, &join(root, &base))))
     }
 
     /// What tells it from others, files aside.

@@ -153,7 +153,7 @@ fn alias_of(from: &str) -> Option<(&str, &str)> {
     from.strip_prefix('@')?.split_once('/')
 }
 
-fn join(dir: &str, name: &str) -> String {
+pub fn join(dir: &str, name: &str) -> String {
     match (dir, name) {
         ("", name) => name.to_owned(),
         (dir, "") => dir.to_owned(),
