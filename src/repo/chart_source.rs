@@ -6,6 +6,7 @@ use crate::source::{BucketRef, GitRef, GitRevision, Provider, Reference};
 
 use super::document::Node;
 use super::helm_release::is_true;
+use super::problem::Fault;
 
 /// A path of a GitRepository.
 ///
@@ -63,14 +64,16 @@ pub fn is_insecure(spec: Option<&Node>) -> bool {
 ///
 /// # Errors
 /// The object says too little.
-pub fn bucket(spec: Option<&Node>, path: &str) -> Result<Reference, String> {
+pub fn bucket(spec: Option<&Node>, path: &str) -> Result<Reference, Fault> {
     let text = |key: &str| spec.and_then(|s| s.get(key)).and_then(Node::as_str).unwrap_or_default();
     let name = text("bucketName");
     if name.is_empty() {
         return Err("a Bucket needs spec.bucketName".into());
     }
     if path.is_empty() {
-        return Err(format!("the root of bucket {name} as a chart is not supported: give spec.chart a path"));
+        return Err(Fault::unsupported(format!(
+            "the root of bucket {name} as a chart is not supported: give spec.chart a path"
+        )));
     }
     // What the provider's own library knows without being told.
     let (provider, own) = match text("provider") {

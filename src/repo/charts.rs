@@ -17,10 +17,8 @@ use super::composed::Composed;
 use super::document::Node;
 use super::files::Checkout;
 use super::helm_release::{ChartRef, HelmRelease, SourceRef, chart_spec};
-use super::objects::{Environment, Place, Problem, SourceObject};
-
-/// How the problem of a chart ends that lies elsewhere and that nobody asked to be fetched.
-pub const NOT_FETCHED: &str = "was not fetched";
+use super::objects::{Environment, SourceObject};
+use super::problem::{Cause, Fault, Name, Problem};
 
 /// Charts that were fetched, by the text of their reference.
 #[derive(Clone, Debug, Default)]
@@ -63,7 +61,6 @@ impl Environment {
     /// # Errors
     /// The source object is missing or says too little.
     pub fn locate(&self, checkout: &Checkout, hr: &HelmRelease) -> Result<(Location, ChartRef), Problem> {
-        let at = |line: usize, message: String| Problem { place: Place { path: hr.place.path.clone(), line }, message };
         let own = hr.namespace.as_deref();
         let chart = &hr.chart;
         if !chart.path.is_empty() {
@@ -75,16 +72,17 @@ impl Environment {
         }
         let namespace = chart.source.namespace.as_deref().or(own);
         let Some(object) = self.source(&chart.source.kind, &chart.source.name, namespace) else {
-            return Err(at(chart.place.line, self.missing(&chart.source)));
+            return Err(self.missing(&chart.source).on_line(&hr.place, chart.place.line));
         };
         let Some(spec) = object.node.get("spec") else {
-            return Err(Problem { place: object.place.clone(), message: format!("{} without spec", object.kind) });
+            return Err(Fault::from(format!("{} without spec", object.kind)).at(&object.place));
         };
         if object.kind == "HelmChart" {
             let found = self.of_helm_chart(checkout, object, own)?;
-            return found.ok_or_else(|| at(chart.place.line, "the HelmChart names no chart".into()));
+            return found
+                .ok_or_else(|| Fault::from("the HelmChart names no chart").on_line(&hr.place, chart.place.line));
         }
-        let reference = chart_source::oci(spec).map_err(|e| Problem { place: object.place.clone(), message: e })?;
+        let reference = chart_source::oci(spec).map_err(|e| Fault::from(e).at(&object.place))?;
         let elsewhere =
             Elsewhere { digested: true, insecure: chart_source::is_insecure(Some(spec)), ..reference.into() };
         Ok((Location::Elsewhere(Box::new(elsewhere)), chart.clone()))
@@ -100,8 +98,8 @@ impl Environment {
         let mut found = Vec::new();
         let place = object.place.clone();
         let none = Node::null();
-        let read = chart_spec(object.node.get("spec").unwrap_or(&none), &place, &mut |line, message| {
-            found.push(Problem { place: Place { path: place.path.clone(), line }, message });
+        let read = chart_spec(object.node.get("spec").unwrap_or(&none), &place, &mut |line, fault| {
+            found.push(fault.on_line(&place, line));
         });
         match (read, found.pop()) {
             (Some(chart), None) => {
@@ -112,15 +110,18 @@ impl Environment {
         }
     }
 
-    fn missing(&self, source: &SourceRef) -> String {
-        format!(
-            "{} {} was not found in environment {}: add it to what the environment applies",
-            source.kind, source.name, self.name
+    fn missing(&self, source: &SourceRef) -> Fault {
+        Fault::new(
+            Cause::NoSource(Name::new(&source.kind, &source.name)),
+            format!(
+                "{} {} was not found in environment {}: add it to what the environment applies",
+                source.kind, source.name, self.name
+            ),
         )
     }
 
     fn of_spec(&self, checkout: &Checkout, chart: &ChartRef, own: Option<&str>) -> Result<Location, Problem> {
-        let fail = |message: String| Problem { place: chart.place.clone(), message };
+        let fail = |message: String| Fault::from(message).at(&chart.place);
         let namespace = chart.source.namespace.as_deref().or(own);
         let object = self.source(&chart.source.kind, &chart.source.name, namespace);
         if chart.source.kind == "GitRepository" {
@@ -135,22 +136,22 @@ impl Environment {
                     "chart {path} is not in this repository, and no GitRepository {} of another one is in the environment",
                     chart.source.name
                 );
-                return Err(fail(message));
+                return Err(Fault::new(Cause::Chart, message).at(&chart.place));
             };
             let reference = chart_source::git(object.node.get("spec"), url, &path).map_err(fail)?;
             return Ok(Location::Elsewhere(Box::new(Elsewhere { within: Some(path), ..reference.into() })));
         }
-        let Some(object) = object else { return Err(fail(self.missing(&chart.source))) };
+        let Some(object) = object else { return Err(self.missing(&chart.source).at(&chart.place)) };
         let spec = object.node.get("spec");
         if chart.source.kind == "Bucket" {
             let path = Checkout::relative(&chart.path).map_err(fail)?;
             let reference = chart_source::bucket(spec, &path);
-            let reference = reference.map_err(|message| Problem { place: object.place.clone(), message })?;
+            let reference = reference.map_err(|fault| fault.at(&object.place))?;
             return Ok(Location::Elsewhere(Box::new(Elsewhere { within: Some(path), ..reference.into() })));
         }
         let text = |key: &str| spec.and_then(|s| s.get(key)).and_then(Node::as_str).unwrap_or_default();
         let Some(url) = Some(text("url")).filter(|u| !u.is_empty()) else {
-            return Err(Problem { place: object.place.clone(), message: format!("{} without spec.url", object.kind) });
+            return Err(Fault::from(format!("{} without spec.url", object.kind)).at(&object.place));
         };
         let version = Some(chart.version.as_str()).filter(|v| !v.is_empty());
         let parsed = if url.starts_with("oci://") {
@@ -236,9 +237,12 @@ impl Environment {
         log: &mut Vec<LogLine>,
     ) -> Result<(Chart, Location, ChartRef), Problem> {
         let (location, spec) = self.locate(checkout, hr)?;
-        let fail = |message: String| Problem { place: spec.place.clone(), message };
+        let fail = |fault: Fault| fault.at(&spec.place);
         let chart = match &location {
-            Location::Here(path) => checkout.chart(path, log).map_err(|e| fail(format!("chart {path}: {e}")))?,
+            Location::Here(path) => {
+                let chart = checkout.chart(path, log);
+                chart.map_err(|e| fail(Fault::new(Cause::Chart, format!("chart {path}: {e}"))))?
+            }
             Location::Elsewhere(at) => self.charts.fetched(at).map_err(fail)?,
             Location::Composed(composed) => composed.load(checkout, log, &|at| self.charts.fetched(at))?,
         };
@@ -259,16 +263,19 @@ impl Environment {
 
 impl Charts {
     /// A chart that was fetched.
-    pub(super) fn fetched(&self, at: &Elsewhere) -> Result<Chart, String> {
+    pub(super) fn fetched(&self, at: &Elsewhere) -> Result<Chart, Fault> {
         let fetched = match self.fetched.get(&at.reference.key()) {
             Some(Ok(fetched)) => fetched,
-            Some(Err(e)) => return Err(e.clone()),
-            None => return Err(format!("chart {} {NOT_FETCHED}", at.reference)),
+            Some(Err(e)) => return Err(Fault::new(Cause::Chart, e.as_str())),
+            None => {
+                return Err(Fault::new(Cause::NotFetched, format!("chart {} was not fetched", at.reference)));
+            }
         };
         let mut chart = Chart::clone(&fetched.chart);
         if at.digested {
             let digested = chart_version::with_digest(&chart.metadata.version, &fetched.revision);
-            chart.metadata.version = digested.map_err(|e| format!("chart {}: {e}", at.reference))?.version;
+            let digested = digested.map_err(|e| Fault::new(Cause::Chart, format!("chart {}: {e}", at.reference)))?;
+            chart.metadata.version = digested.version;
         }
         Ok(chart)
     }

@@ -7,7 +7,8 @@ use super::charts::{Elsewhere, Location};
 use super::diff::is_below;
 use super::files::Checkout;
 use super::helm_release::SourceRef;
-use super::objects::{Environment, Place, Problem};
+use super::objects::Environment;
+use super::problem::{Cause, Fault, Name, Place, Problem};
 use crate::chart::Chart;
 use crate::diagnostic::LogLine;
 
@@ -34,10 +35,9 @@ impl Environment {
         name: &str,
     ) -> Result<Option<(Generator, Output)>, Problem> {
         for generator in self.generators.iter().filter(|g| g.namespace == namespace) {
-            let output = generator.output(checkout, name).map_err(|(line, message)| Problem {
-                place: Place { path: generator.place.path.clone(), line },
-                message,
-            })?;
+            let output = generator
+                .output(checkout, name)
+                .map_err(|(line, message)| Fault::from(message).on_line(&generator.place, line))?;
             if let Some(output) = output {
                 return Ok(Some((generator.clone(), output.into_owned())));
             }
@@ -67,28 +67,35 @@ impl Environment {
                 "chartRef: ExternalArtifact {}: artifacts that no ArtifactGenerator of environment {} makes are not supported",
                 source.name, self.name
             );
-            return Err(Problem { place: place.clone(), message });
+            return Err(Fault::unsupported(message).at(place));
         };
         let mut elsewhere = Vec::new();
         for source in generator.sources_of(&output).into_iter().filter(|s| !s.here) {
-            let at = |message: String| Problem {
-                place: Place { path: generator.place.path.clone(), line: source.line },
-                message: format!("artifact {}: {} {} {message}", output.name, source.kind, source.name),
+            let at = |cause: Cause, message: &str| {
+                let message = format!("artifact {}: {} {} {message}", output.name, source.kind, source.name);
+                Fault::new(cause, message).on_line(&generator.place, source.line)
             };
             let Some(object) = self.source(&source.kind, &source.name, Some(&source.namespace)) else {
-                return Err(at(format!("was not found in environment {}", self.name)));
+                let cause = Cause::NoSource(Name::new(&source.kind, &source.name));
+                return Err(at(cause, &format!("was not found in environment {}", self.name)));
             };
             let spec = object.node.get("spec");
             let chart = match source.kind.as_str() {
                 "OCIRepository" => {
-                    let reference = chart_source::oci(spec.unwrap_or(&object.node)).map_err(at)?;
+                    let reference =
+                        chart_source::oci(spec.unwrap_or(&object.node)).map_err(|e| at(Cause::Wrong, &e))?;
                     Elsewhere { insecure: chart_source::is_insecure(spec), ..reference.into() }
                 }
                 "HelmChart" => match self.of_helm_chart(checkout, object, Some(&source.namespace))? {
                     Some((Location::Elsewhere(at), _)) => *at,
-                    _ => return Err(at("is a chart of this repository: charts made of it are not supported".into())),
+                    _ => {
+                        return Err(at(
+                            Cause::Unsupported,
+                            "is a chart of this repository: charts made of it are not supported",
+                        ));
+                    }
                 },
-                _ => return Err(at("is not this checkout: charts made of it are not supported".into())),
+                _ => return Err(at(Cause::Unsupported, "is not this checkout: charts made of it are not supported")),
             };
             elsewhere.push((source.alias.clone(), chart));
         }
@@ -132,8 +139,8 @@ impl Composed {
         artifact.map_err(|(line, why)| self.at(line, why))
     }
 
-    fn at(&self, line: usize, message: String) -> Problem {
-        Problem { place: Place { path: self.generator.place.path.clone(), line }, message }
+    fn at(&self, line: usize, fault: impl Into<Fault>) -> Problem {
+        fault.into().on_line(&self.generator.place, line)
     }
 
     /// The chart.
@@ -159,7 +166,7 @@ impl Composed {
 }
 
 /// Gives a chart that was fetched.
-pub(super) type Fetch<'f> = dyn Fn(&Elsewhere) -> Result<Chart, String> + 'f;
+pub(super) type Fetch<'f> = dyn Fn(&Elsewhere) -> Result<Chart, Fault> + 'f;
 
 impl std::fmt::Display for Composed {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {

@@ -9,8 +9,8 @@ use crate::kustomize::flux::Overlay;
 
 use super::document::Node;
 use super::helm_release::{SourceRef, is_true, read_source};
-use super::objects::{Place, Problem};
 use super::post_render;
+use super::problem::{Fault, Place, Problem};
 
 /// One entry of `postBuild.substituteFrom`.
 #[derive(Clone, Debug)]
@@ -70,9 +70,7 @@ impl FluxKustomization {
         namespace: Option<String>,
         problems: &mut Vec<Problem>,
     ) -> Option<Self> {
-        let mut problem = |line: usize, message: String| {
-            problems.push(Problem { place: Place { path: place.path.clone(), line }, message });
-        };
+        let mut problem = |line: usize, message: String| problems.push(Fault::from(message).on_line(&place, line));
         let Some(spec) = doc.get("spec") else {
             problem(doc.line(), "a Flux Kustomization without spec".into());
             return None;

@@ -8,8 +8,9 @@ use crate::kustomize::flux::{PostRenderer, Strategy};
 use crate::kustomize::given::Given;
 
 use super::document::{Document, Node};
-use super::objects::{Place, Problem};
+
 use super::post_render::{self, StepLines};
+use super::problem::{Fault, Place, Problem};
 
 /// An object that a chart comes from.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
@@ -100,9 +101,7 @@ impl HelmRelease {
     ) -> Option<Self> {
         let doc = &document.root;
         let before = problems.len();
-        let mut problem = |line: usize, message: String| {
-            problems.push(Problem { place: Place { path: place.path.clone(), line }, message });
-        };
+        let mut problem = |line: usize, fault: Fault| problems.push(fault.on_line(&place, line));
         if name.is_empty() {
             problem(doc.line(), "a HelmRelease without metadata.name".into());
         }
@@ -193,7 +192,7 @@ pub(super) fn is_true(n: &Node) -> bool {
     n.as_str().is_some_and(|s| s.eq_ignore_ascii_case("true"))
 }
 
-fn read_chart(spec: &Node, place: &Place, problem: &mut impl FnMut(usize, String)) -> Option<ChartRef> {
+fn read_chart(spec: &Node, place: &Place, problem: &mut impl FnMut(usize, Fault)) -> Option<ChartRef> {
     if let Some((key, reference)) = spec.entry("chartRef").filter(|(_, n)| !n.is_null()) {
         if spec.get("chart").is_some_and(|n| !n.is_null()) {
             problem(key.line(), "chart and chartRef exclude each other: give one".into());
@@ -203,10 +202,10 @@ fn read_chart(spec: &Node, place: &Place, problem: &mut impl FnMut(usize, String
         if !matches!(source.kind.as_str(), "OCIRepository" | "HelmChart" | "ExternalArtifact") {
             problem(
                 key.line(),
-                format!(
+                Fault::unsupported(format!(
                     "chartRef: charts from {} are not supported: only OCIRepository, HelmChart and ExternalArtifact",
                     source.with_article()
-                ),
+                )),
             );
             return None;
         }
@@ -227,7 +226,7 @@ fn read_chart(spec: &Node, place: &Place, problem: &mut impl FnMut(usize, String
 }
 
 /// `spec.chart.spec` of a HelmRelease; the `spec` of a HelmChart has the same fields.
-pub fn chart_spec(chart: &Node, place: &Place, problem: &mut impl FnMut(usize, String)) -> Option<ChartRef> {
+pub fn chart_spec(chart: &Node, place: &Place, problem: &mut impl FnMut(usize, Fault)) -> Option<ChartRef> {
     let Some(path) = chart.get("chart").filter(|n| n.as_str().is_some_and(|s| !s.is_empty())) else {
         problem(chart.line(), "spec.chart.spec.chart is missing: a path in the repository, or a chart's name".into());
         return None;
@@ -241,10 +240,10 @@ pub fn chart_spec(chart: &Node, place: &Place, problem: &mut impl FnMut(usize, S
         let line = source.get("kind").map_or(reference.line, Node::line);
         problem(
             line,
-            format!(
+            Fault::unsupported(format!(
                 "sourceRef: charts from {} are not supported: only GitRepository, HelmRepository and Bucket",
                 reference.with_article()
-            ),
+            )),
         );
         return None;
     }
@@ -269,11 +268,11 @@ pub(super) fn read_source(n: &Node) -> SourceRef {
     }
 }
 
-fn read_values_from(n: &Node, problem: &mut impl FnMut(usize, String)) -> Option<ValuesFrom> {
+fn read_values_from(n: &Node, problem: &mut impl FnMut(usize, Fault)) -> Option<ValuesFrom> {
     let text = |key: &str| n.get(key).and_then(Node::as_str).unwrap_or_default().to_string();
     let (kind, name) = (text("kind"), text("name"));
     if !matches!(kind.as_str(), "ConfigMap" | "Secret") {
-        problem(n.line(), format!("valuesFrom: kind must be ConfigMap or Secret, not {kind:?}"));
+        problem(n.line(), format!("valuesFrom: kind must be ConfigMap or Secret, not {kind:?}").into());
         return None;
     }
     if name.is_empty() {

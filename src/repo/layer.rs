@@ -5,7 +5,7 @@ use crate::sops::mask::is_placeholder;
 
 use super::document::{self, Kind, Node};
 use super::mask::Masker;
-use super::objects::Place;
+use super::problem::Place;
 use super::secrets;
 
 /// One source of values.

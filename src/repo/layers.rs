@@ -10,7 +10,8 @@ use super::given;
 use super::helm_release::HelmRelease;
 use super::layer::{Layer, Origin};
 use super::mask::Masker;
-use super::objects::{Built, Environment, Problem, ValuesObject};
+use super::objects::{Built, Environment, ValuesObject};
+use super::problem::Problem;
 use super::render::object_data;
 
 /// All layers of a release's values.

@@ -3,8 +3,6 @@
 //! A build re-writes objects, so a line of its output is no place that anyone knows. Every finding points into the file that the object was
 //! read from: the same path through the source document gives the line.
 
-use std::fmt;
-
 use crate::kustomize::given::Given;
 
 use super::artifact::Generator;
@@ -12,32 +10,7 @@ use super::charts::Charts;
 use super::document::Node;
 use super::helm_release::HelmRelease;
 use super::mask::Masker;
-
-/// A file and a line in it, 1-based.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub struct Place {
-    pub path: String,
-    pub line: usize,
-}
-
-impl fmt::Display for Place {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        write!(f, "{}:{}", self.path, self.line)
-    }
-}
-
-/// What keeps a release from being rendered: where, what, and what to do.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub struct Problem {
-    pub place: Place,
-    pub message: String,
-}
-
-impl fmt::Display for Problem {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        write!(f, "{}: {}", self.place, self.message)
-    }
-}
+use super::problem::{Place, Problem};
 
 /// A ConfigMap or Secret that values can come from.
 #[derive(Clone, Debug)]

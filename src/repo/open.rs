@@ -19,7 +19,8 @@ use super::flux_kustomization::FluxKustomization;
 use super::generated::{self, Generated};
 use super::helm_release::HelmRelease;
 use super::mask::Masker;
-use super::objects::{Built, Environment, Place, Problem, SourceObject, ValuesObject};
+use super::objects::{Built, Environment, SourceObject, ValuesObject};
+use super::problem::{Cause, Fault, Name, Place, Problem};
 use super::roots;
 use super::sops_tree::{self, Decrypting};
 
@@ -190,8 +191,8 @@ impl Opening<'_> {
         built
     }
 
-    fn problem(&mut self, place: Place, message: impl Into<String>) {
-        self.env.problems.push(Problem { place, message: message.into() });
+    fn problem(&mut self, place: Place, fault: impl Into<Fault>) {
+        self.env.problems.push(fault.into().at(&place));
     }
 
     /// Builds the Kustomizations that were found, each after those it depends on.
@@ -242,24 +243,22 @@ impl Opening<'_> {
                 "sourceRef: directories of {} are not supported: only those of a GitRepository or OCIRepository that is this repository",
                 k.source.with_article()
             );
-            return self.problem(place, message);
+            return self.problem(place, Fault::unsupported(message));
         }
         if let Some(message) = self.elsewhere(k) {
             let place = Place { path: k.place.path.clone(), line: k.source.line };
             self.env.warnings.push(format!("{place}: {message}"));
-            return self.env.elsewhere.push(Problem { place, message });
+            return self.env.elsewhere.push(Fault::unsupported(message).at(&place));
         }
         let path = self.in_checkout(k, path);
         if path == self.env.dir {
             // The object that applies this very directory, as `flux bootstrap` makes it.
             if !k.plain {
-                self.problem(
-                    at,
-                    format!(
-                        "Kustomization {} applies this environment's own directory with changes: that is not followed",
-                        k.name
-                    ),
+                let message = format!(
+                    "Kustomization {} applies this environment's own directory with changes: that is not followed",
+                    k.name
                 );
+                self.problem(at, Fault::new(Cause::OwnDirectory, message));
             }
             return;
         }
@@ -330,7 +329,7 @@ impl Opening<'_> {
                     k.name, output.name, source.kind, source.name
                 );
                 self.env.warnings.push(format!("{place}: {message}"));
-                return self.env.elsewhere.push(Problem { place, message });
+                return self.env.elsewhere.push(Fault::unsupported(message).at(&place));
             }
         }
         match Artifact::new(self.checkout, generator, output, &self.env.above(), &Fetched::new()) {
@@ -409,7 +408,7 @@ impl Opening<'_> {
         for from in &k.substitute_from {
             let found = self.env.find(&from.kind, &from.name, k.namespace.as_deref());
             let data = found.map(|object| super::render::object_data(&from.kind, &object.node));
-            let message = match data {
+            let fault = match data {
                 Some(Ok(data)) => {
                     for (key, value) in data {
                         let is_secret = from.kind == "Secret" || !self.env.masker.is_clean(&value);
@@ -422,16 +421,19 @@ impl Opening<'_> {
                     }
                     continue;
                 }
-                Some(Err(e)) => format!("substituteFrom: {} {}: {e}", from.kind, from.name),
+                Some(Err(e)) => Fault::from(format!("substituteFrom: {} {}: {e}", from.kind, from.name)),
                 None if from.optional => continue,
-                None => format!(
-                    "substituteFrom: {} {} is not in what was built before this Kustomization: add it to the repository, order it with dependsOn, or set optional: true",
-                    from.kind, from.name
+                None => Fault::new(
+                    Cause::NoVariables(Name::new(&from.kind, &from.name)),
+                    format!(
+                        "substituteFrom: {} {} is not in what was built before this Kustomization: add it to the repository, order it with dependsOn, or set optional: true",
+                        from.kind, from.name
+                    ),
                 ),
             };
             complete = false;
             let place = Place { path: k.place.path.clone(), line: from.line };
-            self.problem(place, message);
+            self.problem(place, fault);
         }
         k.substitute.keys().for_each(|key| {
             secret.remove(key);
@@ -449,7 +451,7 @@ impl Opening<'_> {
     ) {
         let failed = |e: kustomize::Error| {
             let path = e.file.as_deref().unwrap_or(dir).trim_start_matches('/').to_owned();
-            Problem { place: Place { path, line: (e.line as usize).max(1) }, message: e.message }
+            Fault::from(e.message).at(&Place { path, line: (e.line as usize).max(1) })
         };
         let mut build = match built {
             Ok(build) => build,

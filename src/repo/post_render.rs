@@ -8,9 +8,10 @@ use std::collections::BTreeMap;
 use crate::kustomize::flux::PostRenderer;
 
 use super::document::Node;
+use super::problem::Fault;
 
 /// Reads the steps; what is not understood goes to `problem`.
-pub fn read(spec: &Node, problem: &mut impl FnMut(usize, String)) -> Vec<PostRenderer> {
+pub fn read(spec: &Node, problem: &mut impl FnMut(usize, Fault)) -> Vec<PostRenderer> {
     let mut steps = Vec::new();
     for entry in spec.get("postRenderers").map_or(&[][..], Node::items) {
         for (key, step) in entry.entries() {
@@ -21,7 +22,8 @@ pub fn read(spec: &Node, problem: &mut impl FnMut(usize, String)) -> Vec<PostRen
                     format!(
                         "postRenderers: {:?} is no post-renderer: only kustomize",
                         key.as_str().unwrap_or_default()
-                    ),
+                    )
+                    .into(),
                 ),
             }
         }
@@ -81,7 +83,7 @@ pub fn origin(namespace: &str, name: &str) -> PostRenderer {
     }
 }
 
-fn kustomize(step: &Node, problem: &mut impl FnMut(usize, String)) -> Option<PostRenderer> {
+fn kustomize(step: &Node, problem: &mut impl FnMut(usize, Fault)) -> Option<PostRenderer> {
     let mut out = serde_json::Map::new();
     let mut good = true;
     for (key, value) in step.entries() {
@@ -93,7 +95,7 @@ fn kustomize(step: &Node, problem: &mut impl FnMut(usize, String)) -> Option<Pos
                 good = false;
                 let hint =
                     if field.starts_with("patches") { ": write it as patches, which takes both forms" } else { "" };
-                problem(key.line(), format!("postRenderers: kustomize has no field {field:?}{hint}"));
+                problem(key.line(), format!("postRenderers: kustomize has no field {field:?}{hint}").into());
             }
         }
     }

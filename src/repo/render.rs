@@ -20,8 +20,9 @@ use super::charts::Location;
 use super::document::Node;
 use super::files::Checkout;
 use super::helm_release::{ChartRef, HelmRelease};
-use super::objects::{Environment, Place, Problem};
+use super::objects::Environment;
 use super::post_render;
+use super::problem::{Cause, Fault, Name, Problem};
 
 /// What holds for all releases of a build.
 #[derive(Clone, Debug)]
@@ -91,7 +92,7 @@ impl Environment {
         post_render: Option<render::PostRender<'_>>,
         without: &[String],
     ) -> Result<Rendered, Problem> {
-        let at = |line: usize, message: String| Problem { place: Place { path: hr.place.path.clone(), line }, message };
+        let at = |line: usize, message: String| Fault::from(message).on_line(&hr.place, line);
         let mut log = Vec::new();
         let mut chart = self.load_chart(checkout, hr, &mut log)?;
         chart.templates.retain(|t| !without.iter().any(|w| w.split_once('/').is_some_and(|(_, name)| name == t.name)));
@@ -140,9 +141,9 @@ impl Environment {
         }
         let mut merged = Table::new();
         for (file, line) in &spec.values_files {
-            let at = |message: String| Problem { place: Place { path: spec.place.path.clone(), line: *line }, message };
+            let at = |fault: Fault| fault.on_line(&spec.place, *line);
             let Some(text) = values_text(checkout, &chart, &location, file, &spec).map_err(at)? else { continue };
-            let table = values_file::read_one(&text).map_err(|e| at(format!("valuesFiles: {file}: {e}")))?;
+            let table = values_file::read_one(&text).map_err(|e| at(format!("valuesFiles: {file}: {e}").into()))?;
             merged.merge(table);
         }
         chart.values = Some(Arc::new(merged));
@@ -154,7 +155,7 @@ impl Environment {
     /// # Errors
     /// Where and why they can't be had.
     pub fn merged(&self, checkout: &Checkout, hr: &HelmRelease, settings: &Settings) -> Result<Vec<u8>, Problem> {
-        let fail = |message: String| Problem { place: hr.place.clone(), message };
+        let fail = |message: String| Fault::from(message).at(&hr.place);
         let mut log = Vec::new();
         let chart = self.load_chart(checkout, hr, &mut log)?;
         let mut st = State::new(Arc::new(SystemHost { enable_dns: false }), settings.limits);
@@ -165,7 +166,7 @@ impl Environment {
 
     /// The values that a release gives its chart.
     pub(super) fn values(&self, heap: &mut Heap, hr: &HelmRelease, log: &mut Vec<LogLine>) -> Result<MapId, Problem> {
-        let at = |line: usize, message: String| Problem { place: Place { path: hr.place.path.clone(), line }, message };
+        let at = |line: usize, fault: Fault| fault.on_line(&hr.place, line);
         // An object that is there but can't be read is not a missing one.
         for r in &hr.values_from {
             let Some(object) = self.find(&r.kind, &r.name, hr.namespace.as_deref()) else {
@@ -176,7 +177,7 @@ impl Environment {
                     "valuesFrom: {} {} was not found in environment {}: add it beside the release, or set optional: true",
                     r.kind, r.name, self.name
                 );
-                return Err(at(r.line, message));
+                return Err(at(r.line, Fault::new(Cause::NoValues(Some(Name::new(&r.kind, &r.name))), message)));
             };
             // One value may flow on as a placeholder; a whole values file that can't be read would change what is rendered.
             let key = if r.values_key.is_empty() { compose::DEFAULT_KEY } else { &r.values_key };
@@ -188,10 +189,10 @@ impl Environment {
                     "valuesFrom: {key} of {} {} ({}) is encrypted with SOPS and no key at hand decrypts it: set SOPS_AGE_KEY_FILE or give --age-key-file",
                     r.kind, r.name, object.place
                 );
-                return Err(at(r.line, message));
+                return Err(at(r.line, Fault::new(Cause::Encrypted, message)));
             }
         }
-        let inline = inline_values(heap, hr).map_err(|e| at(hr.place.line, e))?;
+        let inline = inline_values(heap, hr).map_err(|e| at(hr.place.line, e.into()))?;
         let references: Vec<ValuesReference> = hr
             .values_from
             .iter()
@@ -210,7 +211,7 @@ impl Environment {
             None => Ok(None),
         };
         let line = hr.values_from.first().map_or(hr.place.line, |r| r.line);
-        compose(heap, namespace, inline, &references, &mut fetch, log).map_err(|e| at(line, e))
+        compose(heap, namespace, inline, &references, &mut fetch, log).map_err(|e| at(line, e.into()))
     }
 }
 
@@ -222,11 +223,14 @@ fn values_text(
     location: &Location,
     file: &str,
     spec: &ChartRef,
-) -> Result<Option<Vec<u8>>, String> {
+) -> Result<Option<Vec<u8>>, Fault> {
     let missing = spec.ignore_missing_values_files;
     let within = match location {
         Location::Here(_) if missing && !checkout.is_file(file) => return Ok(None),
-        Location::Here(_) => return checkout.read(file).map(Some).map_err(|e| format!("valuesFiles: {e}")),
+        Location::Here(_) => {
+            let cause = if checkout.kind(file).is_none() { Cause::NoValues(None) } else { Cause::Wrong };
+            return checkout.read(file).map(Some).map_err(|e| Fault::new(cause, format!("valuesFiles: {e}")));
+        }
         Location::Elsewhere(elsewhere) => elsewhere.within.as_deref(),
         Location::Composed(_) => None,
     };
@@ -238,14 +242,18 @@ fn values_text(
             None => {
                 return Err(format!(
                     "valuesFiles: {file} lies outside the chart {dir} of another repository: only the chart is fetched"
-                ));
+                )
+                .into());
             }
         },
     };
     match chart.raw.iter().find(|f| f.name == inner) {
         Some(found) => Ok(Some(found.data.to_vec())),
         None if missing => Ok(None),
-        None => Err(format!("valuesFiles: {file}: no such file in chart {}", chart.name())),
+        None => {
+            let message = format!("valuesFiles: {file}: no such file in chart {}", chart.name());
+            Err(Fault::new(Cause::NoValues(None), message))
+        }
     }
 }
 

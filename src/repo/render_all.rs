@@ -6,7 +6,8 @@ use crate::gotmpl::spawn_large;
 
 use super::files::Checkout;
 use super::helm_release::HelmRelease;
-use super::objects::{Environment, Problem};
+use super::objects::Environment;
+use super::problem::Problem;
 use super::render::{Rendered, Settings};
 
 /// More threads than this only wait for memory.

@@ -14,7 +14,7 @@ use crate::golang::doublestar;
 use crate::kustomize::given::{Given, Patch};
 use crate::kustomize::{self, Build, Entry, Tree};
 use crate::repo::files::Checkout;
-use crate::repo::objects::Place;
+use crate::repo::problem::Place;
 use crate::value::Heap;
 
 use super::origin::{Fetched, From, Origin, first_in, is_directory, names};

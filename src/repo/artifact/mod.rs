@@ -18,7 +18,7 @@ pub use origin::{Fetched, Files};
 use super::document::Node;
 use super::files::Checkout;
 use super::helm_release::is_true;
-use super::objects::Place;
+use super::problem::Place;
 
 /// The API group of the generators.
 pub const GROUP: &str = "source.extensions.fluxcd.io";

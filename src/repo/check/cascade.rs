@@ -1,8 +1,9 @@
 //! What an environment lacks because a part of it could not be built: the cause is told, not each thing that is missing for it.
 
 use super::scan::{Scan, at, text};
+use crate::repo::Environment;
 use crate::repo::document::Node;
-use crate::repo::{Environment, Problem};
+use crate::repo::problem::{Cause, Name, Problem};
 
 /// Whether parts of an environment are missing.
 #[derive(Clone, Copy, Debug, Default)]
@@ -51,26 +52,13 @@ fn makes(scan: &Scan, kind: &str, name: &str) -> bool {
         || generators.any(|g| fits(text(g, "name")))
 }
 
-/// The kind and name of what a build did not find: `… HelmRepository podinfo was not found in environment …`.
-pub fn not_found(message: &str) -> Option<(&str, &str)> {
-    let (before, _) = message.split_once(" was not found in environment ")?;
-    let mut words = before.rsplit(' ');
-    let name = words.next()?;
-    Some((words.next()?, name))
-}
-
-/// The kind and name of the variables that a Kustomization lacks.
-fn variables(problem: &Problem) -> Option<(&str, &str)> {
-    let (what, _) = problem.message.strip_prefix("substituteFrom: ")?.split_once(" is not in what was built before")?;
-    what.split_once(' ')
-}
-
 /// The problems of an environment without those that come of others: a Kustomization whose variables lie in one that could not be built.
 pub fn causes<'p>(scan: &Scan, environment: &'p Environment, failed: bool) -> Vec<&'p Problem> {
-    let is_derived = |p: &&Problem| {
-        variables(p).is_some_and(|(kind, name)| {
-            makes(scan, kind, name) && !environment.built.iter().any(|o| o.kind == kind && o.name == name)
-        })
+    let is_derived = |p: &&Problem| match &p.cause {
+        Cause::NoVariables(Name { kind, name }) => {
+            makes(scan, kind, name) && !environment.built.iter().any(|o| o.kind == *kind && o.name == *name)
+        }
+        _ => false,
     };
     let (derived, causes): (Vec<&Problem>, Vec<&Problem>) = environment.problems.iter().partition(is_derived);
     // Where nothing else is wrong, they wait for each other or for themselves.

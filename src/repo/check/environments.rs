@@ -15,7 +15,8 @@ use super::{Options, rules, values_files};
 use crate::kustomize::{Entry, Tree};
 use crate::repo::document::{Kind, Node};
 use crate::repo::files::Checkout;
-use crate::repo::{ENVIRONMENTS, Environment, HelmRelease, NOT_FETCHED, Problem, Settings, generated};
+use crate::repo::problem::{Cause, Name, Problem};
+use crate::repo::{ENVIRONMENTS, Environment, HelmRelease, Settings, generated};
 use crate::report::Finding;
 
 /// What every theme looks at.
@@ -44,7 +45,7 @@ impl Built {
     /// True if its objects are what a cluster applies: a Kustomization that applies the environment's own directory with patches is not followed, so
     /// they may lack what it gives them.
     pub fn is_applied(&self) -> bool {
-        !self.environment.problems.iter().any(|p| p.message.ends_with("with changes: that is not followed"))
+        !self.environment.problems.iter().any(|p| p.cause == Cause::OwnDirectory)
     }
 }
 
@@ -150,7 +151,7 @@ fn one(view: &View<'_>, name: &str, options: &Options<'_>, out: &mut Vec<Finding
                 break;
             }
             // Told at its cause.
-            let missing = cascade::not_found(&problem.message);
+            let missing = problem.missing().map(|Name { kind, name }| (kind.as_str(), name.as_str()));
             let near = |kind: &str, object: &str| {
                 let sources = environment.sources.iter().filter(|s| s.kind == kind).map(|s| s.name.as_str());
                 nearest(object, sources).is_some()
@@ -305,10 +306,14 @@ fn kustomize_finding(view: &View<'_>, p: &Problem, environment: &str) -> Finding
 }
 
 fn problem_finding(p: &Problem, environment: &str) -> Finding {
-    let unsupported = p.message.contains("not supported") || p.message.contains("is not followed");
-    let rule = if unsupported { &rules::BUILD_UNSUPPORTED } else { &rules::BUILD_RENDER };
+    let rule = match p.cause {
+        Cause::Unsupported | Cause::OwnDirectory => &rules::BUILD_UNSUPPORTED,
+        _ => &rules::BUILD_RENDER,
+    };
     Finding::new(rule, p.place.path.clone(), p.place.line, p.message.clone()).in_environment(environment)
 }
+
+const CORRECT_CHART: &str = "correct spec.chart.spec.chart, or the chart";
 
 /// What kept a release from being rendered.
 fn render_findings(view: &View<'_>, env: &Environment, hr: &HelmRelease, p: &Problem, out: &mut Vec<Finding>) {
@@ -317,29 +322,19 @@ fn render_findings(view: &View<'_>, env: &Environment, hr: &HelmRelease, p: &Pro
     };
     let (path, line) = (&p.place.path, p.place.line);
     let message = p.message.strip_prefix(&format!("HelmRelease {}: ", hr.name)).unwrap_or(&p.message);
-    if message.contains("is encrypted with SOPS and no key") {
-        let fix = "give a key to check this release too; without one it is not rendered";
-        out.push(at(&rules::BUILD_ENCRYPTED, path, line, message).with_fix(fix));
-        return;
-    }
-    // Said more exactly by another theme.
-    if message.starts_with("valuesFrom: ") && message.contains("was not found")
-        || message.starts_with("valuesFiles: ") && message.contains("no such file")
-    {
-        return;
-    }
-    if let Some((_, list)) =
-        message.split_once("values don't meet the specifications of the schema(s) in the following chart(s):\n")
-    {
-        values_files::schema_findings(view, env, hr, list, out);
-        return;
-    }
-    if hr.chart.source.kind == "ExternalArtifact" && message.ends_with("are not supported") {
-        out.push(at(&rules::BUILD_UNSUPPORTED, path, line, message));
-        return;
-    }
-    if message.starts_with("chart ") && message.ends_with(NOT_FETCHED) {
-        if hr.chart.source.kind == "GitRepository" {
+    match &p.cause {
+        // Said more exactly by another theme.
+        Cause::NoValues(_) => return,
+        Cause::Encrypted => {
+            let fix = "give a key to check this release too; without one it is not rendered";
+            out.push(at(&rules::BUILD_ENCRYPTED, path, line, message).with_fix(fix));
+            return;
+        }
+        Cause::Unsupported => {
+            out.push(at(&rules::BUILD_UNSUPPORTED, path, line, message));
+            return;
+        }
+        Cause::NotFetched if hr.chart.source.kind == "GitRepository" => {
             // Which repository we are in is not always known: a path that is not here may be a mistake.
             let fix = format!(
                 "if the chart is this repository's, correct spec.chart.spec.chart; pintle build --env {} fetches it from another one",
@@ -348,13 +343,27 @@ fn render_findings(view: &View<'_>, env: &Environment, hr: &HelmRelease, p: &Pro
             out.push(at(&rules::BUILD_CHART, path, line, message).with_fix(fix));
             return;
         }
-        let text = format!("{message}: this release is not checked, since a check fetches nothing");
-        let fix = format!("build it: pintle build --env {} fetches the chart", env.name);
-        out.push(at(&rules::BUILD_UNSUPPORTED, path, line, &text).with_fix(fix));
+        Cause::NotFetched => {
+            let text = format!("{message}: this release is not checked, since a check fetches nothing");
+            let fix = format!("build it: pintle build --env {} fetches the chart", env.name);
+            out.push(at(&rules::BUILD_UNSUPPORTED, path, line, &text).with_fix(fix));
+            return;
+        }
+        Cause::Chart => {
+            out.push(at(&rules::BUILD_CHART, path, line, message).with_fix(CORRECT_CHART));
+            return;
+        }
+        Cause::Wrong | Cause::OwnDirectory | Cause::NoSource(_) | Cause::NoVariables(_) => {}
+    }
+    // What Helm itself says is told by its text.
+    if let Some((_, list)) =
+        message.split_once("values don't meet the specifications of the schema(s) in the following chart(s):\n")
+    {
+        values_files::schema_findings(view, env, hr, list, out);
         return;
     }
-    if message.starts_with("chart ") || message.contains("missing in charts/ directory") {
-        out.push(at(&rules::BUILD_CHART, path, line, message).with_fix("correct spec.chart.spec.chart, or the chart"));
+    if message.contains("missing in charts/ directory") {
+        out.push(at(&rules::BUILD_CHART, path, line, message).with_fix(CORRECT_CHART));
         return;
     }
     if let Some((template, line)) = template_place(message) {

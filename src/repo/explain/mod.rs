@@ -22,8 +22,9 @@ use super::files::Checkout;
 use super::helm_release::HelmRelease;
 use super::layer::Origin;
 use super::layers::Layers;
-use super::objects::{Environment, Problem};
+use super::objects::Environment;
 use super::post_render::{self, StepLines};
+use super::problem::Problem;
 use super::render::Settings;
 
 pub use changed::Change;
