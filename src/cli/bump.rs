@@ -6,7 +6,7 @@ use clap::Args;
 
 use super::Failure;
 use super::output::Streams;
-use crate::repo::bump::{BumpError, Change, Done, Intent, Plan, State, bump};
+use crate::repo::bump::{BumpError, Change, Done, Intent, ParseImageError, Plan, State, bump};
 
 #[derive(Args, Debug, Clone)]
 pub struct Bump {
@@ -75,16 +75,37 @@ pub struct ChangeArgs {
 
 impl ChangeArgs {
     fn changes(&self) -> Result<Vec<Change>, Failure> {
-        let mut out: Vec<Change> = self.tag.iter().map(|t| Change::Tag(t.clone())).collect();
-        if let Some(image) = &self.image {
-            out.push(Change::Image(image.parse().map_err(|e| Failure::new(format!("{e}")))?));
+        let mut out = Vec::new();
+        if let Some(tag) = &self.tag {
+            out.push(tag_of(tag)?);
         }
-        out.extend(self.chart_version.iter().map(|v| Change::ChartVersion(v.clone())));
+        if let Some(image) = &self.image {
+            out.push(image_of(image)?);
+        }
+        if let Some(version) = &self.chart_version {
+            out.push(chart_version_of(version)?);
+        }
         for set in &self.set {
             let (path, value) = set.split_once('=').ok_or_else(|| format!("--set {set}: write PATH=VALUE"))?;
             out.push(Change::Set { path: split_path(path), value: value.to_owned() });
         }
         Ok(out)
+    }
+}
+
+fn tag_of(text: &str) -> Result<Change, Failure> {
+    Change::tag(text).map_err(|e| Failure::new(e.to_string()))
+}
+
+fn image_of(text: &str) -> Result<Change, Failure> {
+    text.parse().map(Change::Image).map_err(|e: ParseImageError| Failure::new(e.to_string()))
+}
+
+fn chart_version_of(text: &str) -> Result<Change, Failure> {
+    if text.trim().is_empty() {
+        Err(Failure::new("the chart's version is empty"))
+    } else {
+        Ok(Change::ChartVersion(text.to_owned()))
     }
 }
 
@@ -120,9 +141,9 @@ fn intents(args: &Bump) -> Result<Vec<Intent>, Failure> {
             match key {
                 "service" => service = Some(value.to_owned()),
                 "env" => env = Some(value.to_owned()),
-                "tag" => change = Some(Change::Tag(value.to_owned())),
-                "image" => change = Some(Change::Image(value.parse().map_err(|e| Failure::new(format!("{e}")))?)),
-                "chart-version" => change = Some(Change::ChartVersion(value.to_owned())),
+                "tag" => change = Some(tag_of(value)?),
+                "image" => change = Some(image_of(value)?),
+                "chart-version" => change = Some(chart_version_of(value)?),
                 _ => return Err(wrong("an unknown field")),
             }
         }

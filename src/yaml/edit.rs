@@ -35,6 +35,13 @@ pub struct Place {
     is_string: bool,
 }
 
+impl Place {
+    /// True if the value stands there already; `1.10` without quotes is no such text, but the number 1.1.
+    pub fn holds(&self, new: &str, kind: Kind) -> bool {
+        self.value == new && (kind == Kind::AsBefore || self.is_string)
+    }
+}
+
 /// What a new value is.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Kind {
@@ -128,7 +135,7 @@ impl<'a> Text<'a> {
         let node = doc.nodes.get(id).filter(|n| n.kind == NodeKind::Scalar && !n.span.is_empty())?;
         let flow = doc.nodes.iter().enumerate().any(|(i, n)| n.flow && contains(doc, i, id));
         let value = String::from_utf8(node.value.clone()).ok()?;
-        let is_string = node.style != Style::Plain || node.tag == "!!str" && is_plain_string(&value);
+        let is_string = node.style != Style::Plain || node.tag == "!!str" && (node.tagged || is_plain_string(&value));
         Some(Place {
             document,
             node: id,
@@ -139,28 +146,6 @@ impl<'a> Text<'a> {
             value,
             is_string,
         })
-    }
-
-    /// All scalars that are values (of mappings, in lists), with the rest of their line behind them.
-    pub fn values(&self) -> Vec<(Place, &'a [u8])> {
-        let mut out = Vec::new();
-        for (d, doc) in self.documents.iter().enumerate() {
-            let mut keys = vec![false; doc.nodes.len()];
-            for key in
-                doc.nodes.iter().filter(|n| n.kind == NodeKind::Mapping).flat_map(|n| n.children.iter().step_by(2))
-            {
-                if let Some(k) = keys.get_mut(*key) {
-                    *k = true;
-                }
-            }
-            for place in (0..doc.nodes.len()).filter(|i| keys.get(*i) == Some(&false)).filter_map(|i| self.place(d, i))
-            {
-                let rest = self.bytes.get(place.span.end..).unwrap_or_default();
-                let end = rest.iter().position(|b| *b == b'\n').unwrap_or(rest.len());
-                out.push((place, rest.get(..end).unwrap_or_default()));
-            }
-        }
-        out
     }
 
     /// Puts new values in place of old ones.

@@ -83,6 +83,56 @@ fn each_kind_of_place_is_found_and_only_the_scalar_changes() {
             "1.0.0",
             "1.1.0",
         ),
+        // Flux takes a range before a tag.
+        (
+            "k8s/gitops/dev/web/repo.yaml",
+            "kind: OCIRepository\nspec:\n  ref:\n    tag: 1.0.0\n    semver: 1.x\n".into(),
+            &["--chart-version", "1.1.0"],
+            "1.x",
+            "1.1.0",
+        ),
+        // A number that reads as another text is not there yet, whatever its letters.
+        (VALUES, "image: {tag: 1.10}\n".into(), &["--tag", "1.10"], "1.10", "\"1.10\""),
+        (VALUES, "image:\n  tag: on\n".into(), &["--tag", "on"], "tag: on", "tag: \"on\""),
+        (
+            VALUES,
+            "image: {registry: ghcr.io, repository: me/web, tag: v1}\n".into(),
+            &["--image", "ghcr.io/me/web:v2"],
+            "v1",
+            "v2",
+        ),
+        (
+            VALUES,
+            "image: {registry: ghcr.io, repository: me/web, tag: v1}\n".into(),
+            &["--image", "quay.io/you/web:v2"],
+            "ghcr.io, repository: me/web, tag: v1",
+            "quay.io, repository: you/web, tag: v2",
+        ),
+        // A name without a path says which image, not that it moved.
+        (VALUES, "image: reg/web:v1\n".into(), &["--image", "web:v2"], "v1", "v2"),
+        (
+            VALUES,
+            "image: reg/other/web:v1\nside:\n  image: reg/web:v1\n".into(),
+            &["--image", "reg/web:v2"],
+            "reg/web:v1",
+            "reg/web:v2",
+        ),
+        (VALUES, "image: {tag: 'v1@sha256:aa'}\n".into(), &["--tag", "v2@sha256:bb"], "v1@sha256:aa", "v2@sha256:bb"),
+        ("envs/dev/web/values.yaml", "image: {tag: v1}\n".into(), &["--tag", "v2"], "v1", "v2"),
+        (
+            "apps/web/overlays/dev/kustomization.yaml",
+            "images:\n- name: app\n  newTag: v1\n".into(),
+            &["--tag", "v2"],
+            "v1",
+            "v2",
+        ),
+        (
+            "k8s/gitops/dev/Kustomization",
+            "images:\n- name: web\n  newName: old.io/web\n  newTag: v1\n  digest: sha256:aa\n".into(),
+            &["--image", "new.io/web:v2@sha256:bb"],
+            "old.io/web\n  newTag: v1\n  digest: sha256:aa",
+            "new.io/web\n  newTag: v2\n  digest: sha256:bb",
+        ),
     ] {
         let folder = Folder::new();
         let repo = bare(
@@ -132,6 +182,119 @@ fn what_is_not_clear_is_an_error_that_names_the_places() {
     assert!(text.contains("the remote has no branch gone"), "{text}");
 }
 
+/// `~` are the values that Flux's image-automation-controller sets in this text for the policy `flux:web` (kyaml's setters, asked itself).
+const MARKED: &str = r#"list:
+# {"$imagepolicy": "flux:web:tag"}
+- ~
+- - ~ #{"$imagepolicy": "flux:web:tag"}
+  - v1
+one: {repository: reg/web, tag: v1} # {"$imagepolicy": "flux:web:tag"}
+two: {repository: reg/web,
+  tag: ~ # {"$imagepolicy": "flux:web:tag"}
+  }
+three: '~' #	{"$imagepolicy":"flux:web:tag"}
+four: v1 # see {"$imagepolicy": "flux:web:tag"}
+five: v1 # {"a": 1, "$imagepolicy": "flux:web:tag"}
+six: ~ ## {"a": "b", "$imagepolicy": "flux:web:tag"}
+# {"$imagepolicy": "flux:web:tag"}
+seven: v1
+eight: # {"$imagepolicy": "flux:web:tag"}
+  v1
+nine:
+  # {"$imagepolicy": "flux:web:tag"}
+  - v1 # other
+  # {"$imagepolicy": "flux:web:tag"}
+  - ~
+ten: v1 # {"$imagepolicy": "flux:other:tag"}
+eleven: v1 # {"$imagepolicy": "flux:web:tags"}
+twelve: &a ~ # {"$imagepolicy": "flux:web:tag"}
+more: *a # {"$imagepolicy": "flux:web:tag"}
+"#;
+
+#[test]
+fn markers_are_where_flux_sees_them() {
+    let folder = Folder::new();
+    let path = "k8s/gitops/dev/web/any.yaml";
+    let repo = bare(&folder, "r.git", &[(path, MARKED.replace('~', "v1"))]);
+    ok(&repo, &["--env", "dev", "--service", "web", "--tag", "v2"]);
+    assert_eq!(at_main(&repo, path), MARKED.replace('~', "v2"));
+}
+
+#[test]
+fn markers_of_other_policies_are_not_guessed() {
+    let folder = Folder::new();
+    let marked = |policy: &str, value: &str| format!("{value} # {{\"$imagepolicy\": \"flux:{policy}\"}}\n");
+    let file = |name: &str| format!("k8s/gitops/dev/{name}/x.yaml");
+    let only = format!("a: {}b: {}", marked("app:name", "reg/app"), marked("app:tag", "v1"));
+    let two = format!("a: {}b: {}", marked("front", "reg/front:v1"), marked("back", "reg/back:v1"));
+    let side = release(&format!("    image: {{tag: v1}}\n    side: {}", marked("envoy", "envoy:v1")));
+    let pin = format!("tag: {}digest: sha256:aa\n", marked("pin:tag", "v1"));
+    let repo = bare(
+        &folder,
+        "r.git",
+        &[(&file("only"), only.clone()), (&file("two"), two), (&file("web"), side), (&file("pin"), pin.clone())],
+    );
+    let args = |service, flag, value| ["--env", "dev", "--service", service, flag, value];
+    // The only policy of the service's files is the service's.
+    ok(&repo, &args("only", "--tag", "v2"));
+    assert_eq!(at_main(&repo, &file("only")), only.replace("v1", "v2"));
+    for service in ["two", "web"] {
+        let text = fails(&repo, &args(service, "--tag", "v2"));
+        assert!(text.contains("more than one place") && text.lines().count() == 3, "{text}");
+    }
+    // The image says that the marker beside it is not meant.
+    ok(&repo, &args("web", "--image", "reg/web:v2"));
+    assert!(at_main(&repo, &file("web")).contains("{tag: v2}\n    side: envoy:v1"));
+
+    let text = fails(&repo, &args("pin", "--tag", "v2"));
+    assert!(text.contains("pinned by digest (sha256:aa)"), "{text}");
+    ok(&repo, &args("pin", "--image", "reg/pin:v2@sha256:bb"));
+    assert_eq!(at_main(&repo, &file("pin")), pin.replace("v1", "v2").replace("aa", "bb"));
+}
+
+#[test]
+fn what_cannot_be_done_whole_is_not_done() {
+    let folder = Folder::new();
+    let file = |name: &str| format!("k8s/helm-values/{name}/dev-config.yaml");
+    let sops = |more: &str| format!("image: {{tag: v1}}\nsops:\n  mac: ENC[AES256_GCM,data:x]\n{more}");
+    let repo = bare(
+        &folder,
+        "r.git",
+        &[
+            (&file("untagged"), "image: {repository: old/untagged}\n".into()),
+            (&file("undigested"), "image: {repository: reg/undigested, tag: v1}\n".into()),
+            (&file("alias"), "base: &b {tag: v1}\nother: *b\n".into()),
+            (&file("sealed"), sops("")),
+            (&file("open"), sops("  mac_only_encrypted: true\n")),
+            (&file("broken"), "image: {tag: v1\n".into()),
+            ("k8s/gitops/dev/moved/kustomization.yaml", "images: [{name: reg/moved, newTag: v1}]\n".into()),
+            ("k8s/gitops/dev/oci/x.yaml", "kind: OCIRepository\nspec: {ref: {tag: v1, digest: 'sha256:aa'}}\n".into()),
+        ],
+    );
+    for (service, flag, value, want) in [
+        ("untagged", "--image", "new/untagged:v2", "no `tag` beside it"),
+        ("undigested", "--image", "reg/undigested@sha256:aa", "no `digest` beside it"),
+        ("moved", "--image", "new/moved:v2", "no `newName` beside it"),
+        ("moved", "--image", "reg/moved:v2@sha256:aa", "no `digest` beside it"),
+        ("alias", "--set", "other.tag=v2", "leads through an alias"),
+        ("sealed", "--tag", "v2", "SOPS' MAC covers this value"),
+        ("broken", "--tag", "v2", "broken/dev-config.yaml: "),
+        ("oci", "--chart-version", "v2", "pinned by digest"),
+        // What a pipeline's empty variable leaves.
+        ("undigested", "--tag", "", "no image tag"),
+        ("undigested", "--tag", "v1 ", "no image tag"),
+        ("undigested", "--image", "reg/undigested:", "no image reference"),
+        ("undigested", "--image", "reg/undigested:v1:2", "no image reference"),
+        ("undigested", "--chart-version", "", "version is empty"),
+    ] {
+        let text = fails(&repo, &["--env", "dev", "--service", service, flag, value]);
+        assert!(text.contains(want), "{service} {value}: {text}");
+    }
+    let text = fails(&repo, &["--file", "gone.yaml", "--set", "a=b"]);
+    assert!(text.contains("no such file"), "{text}");
+    assert!(ok(&repo, &["--env", "dev", "--service", "open", "--tag", "v2"]).contains("pushed"));
+}
+
 #[test]
 fn only_forward_holds() {
     let folder = Folder::new();
@@ -142,6 +305,14 @@ fn only_forward_holds() {
     assert_eq!(at_main(&repo, VALUES), "image: {tag: v1.10.0}\n");
     assert!(fails(&repo, &args("main-abc")).contains("no semantic version"));
     assert!(ok(&repo, &["--env", "dev", "--service", "web", "--tag", "v1.9.5"]).contains("pushed"));
+    // Of an image, the tag has an order.
+    let path = "k8s/helm-values/api/dev-config.yaml";
+    let image = |tag, digest| format!("image: {{repository: reg/api, tag: {tag}, digest: 'sha256:{digest}'}}\n");
+    let repo = bare(&folder, "s.git", &[(path, image("v1.9.0", "aa"))]);
+    let args = |image| ["--env", "dev", "--service", "api", "--only-forward", "--image", image];
+    assert!(ok(&repo, &args("reg/api:v1.8.0@sha256:00")).contains("superseded"));
+    assert!(ok(&repo, &args("reg/api:v1.10.0@sha256:bb")).contains("pushed"));
+    assert_eq!(at_main(&repo, path), image("v1.10.0", "bb"));
 }
 
 #[test]

@@ -11,10 +11,34 @@ pub struct ImageRef {
 }
 
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
-#[error("{0:?} is no image reference: write REPOSITORY:TAG, REPOSITORY@DIGEST or REPOSITORY:TAG@DIGEST")]
-pub struct ParseImageError(pub String);
+pub enum ParseImageError {
+    #[error("{0:?} is no image reference: write REPOSITORY:TAG, REPOSITORY@DIGEST or REPOSITORY:TAG@DIGEST")]
+    Reference(String),
+    #[error("{0:?} is no image tag: 1 to 128 letters, digits, `_`, `.` and `-`, the first no `.` or `-`")]
+    Tag(String),
+}
+
+/// A tag as registries take it.
+fn is_tag(text: &str) -> bool {
+    let word = |c: char| c.is_ascii_alphanumeric() || c == '_';
+    text.len() <= 128 && text.starts_with(word) && text.chars().all(|c| word(c) || c == '.' || c == '-')
+}
+
+/// `sha256:…`
+fn is_digest(text: &str) -> bool {
+    text.split_once(':').is_some_and(|(algorithm, hash)| {
+        let word = |s: &str| !s.is_empty() && s.chars().all(|c| c.is_ascii_alphanumeric());
+        word(hash) && algorithm.split(['+', '.', '_', '-']).all(word)
+    })
+}
 
 impl ImageRef {
+    /// A tag, or a tag with a digest behind it.
+    pub fn check_tag(text: &str) -> Result<(), ParseImageError> {
+        let (tag, digest) = text.split_once('@').map_or((text, None), |(tag, digest)| (tag, Some(digest)));
+        if is_tag(tag) && digest.is_none_or(is_digest) { Ok(()) } else { Err(ParseImageError::Tag(text.to_owned())) }
+    }
+
     /// Takes a reference apart; one without tag and digest is a repository.
     pub fn split(text: &str) -> Option<Self> {
         let (name, digest) = match text.split_once('@') {
@@ -28,7 +52,14 @@ impl ImageRef {
             _ => (name, None),
         };
         let fine = |s: &str| !s.is_empty() && s.chars().all(|c| c.is_ascii_graphic());
-        let valid = fine(repository) && tag.as_deref().is_none_or(fine) && digest.as_deref().is_none_or(fine);
+        // Another colon stands before a registry's port only.
+        let (registry, path) = repository.split_once('/').unwrap_or((repository, ""));
+        let port = registry.split_once(':').is_none_or(|(_, port)| !path.is_empty() && !port.is_empty());
+        let valid = port
+            && !path.contains(':')
+            && fine(repository)
+            && tag.as_deref().is_none_or(fine)
+            && digest.as_deref().is_none_or(fine);
         valid.then(|| Self { repository: repository.to_owned(), tag, digest })
     }
 
@@ -36,15 +67,32 @@ impl ImageRef {
     pub fn base(&self) -> &str {
         self.repository.rsplit('/').next().unwrap_or_default()
     }
+
+    /// Only a name without a path: any repository of that name is meant, and stays where it is.
+    pub fn is_short(&self) -> bool {
+        !self.repository.contains('/')
+    }
+
+    /// True if a repository may be this image's, here or moved: it has the same name.
+    pub fn is_at(&self, repository: &str) -> bool {
+        repository.rsplit('/').next().unwrap_or_default() == self.base()
+    }
+
+    /// The registry and what is behind it, if a registry is named.
+    pub fn registry(&self) -> Option<(&str, &str)> {
+        self.repository.split_once('/').filter(|(host, _)| host.contains(['.', ':']) || *host == "localhost")
+    }
 }
 
 impl std::str::FromStr for ImageRef {
     type Err = ParseImageError;
 
     fn from_str(text: &str) -> Result<Self, ParseImageError> {
-        let wrong = || ParseImageError(text.to_owned());
-        let image = Self::split(text).ok_or_else(wrong)?;
-        if image.tag.is_none() && image.digest.is_none() { Err(wrong()) } else { Ok(image) }
+        let image = Self::split(text).filter(|image| {
+            let (tag, digest) = (image.tag.as_deref(), image.digest.as_deref());
+            (tag.is_some() || digest.is_some()) && tag.is_none_or(is_tag) && digest.is_none_or(is_digest)
+        });
+        image.ok_or_else(|| ParseImageError::Reference(text.to_owned()))
     }
 }
 

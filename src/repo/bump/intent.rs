@@ -2,7 +2,7 @@
 
 use std::fmt;
 
-use super::image::ImageRef;
+use super::image::{ImageRef, ParseImageError};
 
 /// The value that is to be there.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -15,6 +15,22 @@ pub enum Change {
     ChartVersion(String),
     /// A value by its path (`a.b.0.c`) in the service's values.
     Set { path: Vec<String>, value: String },
+}
+
+impl Change {
+    /// A new tag; with its digest behind it (`1.2.3@sha256:…`) if there is one.
+    pub fn tag(text: &str) -> Result<Self, ParseImageError> {
+        ImageRef::check_tag(text)?;
+        Ok(Self::Tag(text.to_owned()))
+    }
+
+    /// The digest of the image that is to be there.
+    pub fn digest(&self) -> Option<&str> {
+        match self {
+            Self::Image(image) => image.digest.as_deref(),
+            _ => None,
+        }
+    }
 }
 
 impl fmt::Display for Change {

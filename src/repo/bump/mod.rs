@@ -4,16 +4,22 @@
 //! the new tip ([`find`], then a splice), not rebased as text. So neighbouring edits and reformatting never conflict, and an intent that is
 //! fulfilled already makes no commit.
 //!
-//! - [`find`]: where the value stands: image policy markers, HelmRelease values, values files, kustomization images, chart versions.
+//! - [`find`]: where the value stands, in the files of `scope`: image policy markers (`marker`), images of HelmRelease values, values files and
+//!   kustomizations (`images`), chart versions and values by path (`releases`).
 //! - `git`: objects without a work tree, through the `git` program; push by compare and swap.
 //! - `push`: the loop around both, until it lands or time is up.
 
+mod candidate;
 mod find;
 mod forward;
 mod git;
 mod image;
+mod images;
 mod intent;
+mod marker;
 mod push;
+mod releases;
+mod scope;
 
 pub use find::{Edit, FindError, Texts, Tree, apply, find};
 pub use git::{Git, GitError};

@@ -1,11 +1,12 @@
 //! Until it lands: fetch the tip, apply the intents, commit, push by compare and swap; when another push was faster, once more on the new tip.
 
+use std::cmp::Ordering;
 use std::time::{Duration, Instant, SystemTime, UNIX_EPOCH};
 
 use super::find::{Edit, FindError, apply};
 use super::forward;
 use super::git::{Git, GitError};
-use super::intent::{Change, Intent};
+use super::intent::Intent;
 
 /// A bump with its circumstances.
 #[derive(Clone, Debug)]
@@ -101,16 +102,6 @@ fn pause(n: u32, left: Duration) -> Duration {
     most.mul_f64(0.1 + 0.9 * part).min(left)
 }
 
-fn versions(intent: &Change, edit: &Edit) -> (String, String) {
-    let tag = |text: &str| match super::image::ImageRef::split(text) {
-        Some(image) if matches!(intent, Change::Tag(_) | Change::Image(_)) && text.contains(':') => {
-            image.tag.unwrap_or_else(|| text.to_owned())
-        }
-        _ => text.to_owned(),
-    };
-    (tag(&edit.old), tag(&edit.new))
-}
-
 fn message(plan: &Plan) -> String {
     let subject = plan.message.clone().unwrap_or_else(|| match plan.intents.as_slice() {
         [one] => format!("Bump {one}"),
@@ -200,10 +191,12 @@ pub fn bump(plan: &Plan) -> Outcome {
             let (found, _) = apply(&files, std::slice::from_ref(intent))?;
             let mut behind = false;
             for edit in found.iter().filter(|e| plan.only_forward && e.text.is_some()) {
-                let (old, new) = versions(&intent.change, edit);
-                match forward::compare(&old, &new) {
-                    Some(order) => behind |= order.is_gt(),
-                    None => return Err(BumpError::NoOrder { place: format!("{}:{}", edit.path, edit.line), old, new }),
+                for (old, new) in &edit.versions {
+                    behind |= forward::compare(old, new).is_some_and(Ordering::is_gt);
+                    if forward::compare(old, new).is_none() {
+                        let place = format!("{}:{}", edit.path, edit.line);
+                        return Err(BumpError::NoOrder { place, old: old.clone(), new: new.clone() });
+                    }
                 }
             }
             if behind {
