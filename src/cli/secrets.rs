@@ -186,11 +186,21 @@ fn diff(args: &Diff, io: &mut Streams<'_>) -> Result<(), Failure> {
             || !compared.recipients_added.is_empty()
             || !compared.recipients_removed.is_empty()
             || !compared.settings.is_empty()
+            || !compared.problems.is_empty()
             || was_plain != is_plain;
         if args.json {
             report.push(as_json(&pair.path, &compared, was_plain, is_plain));
+        } else if was_plain || is_plain {
+            // There is nothing to compare with: all values are new, or gone, and so are the recipients.
+            let what = match is_plain {
+                true => "! THE FILE IS NOT ENCRYPTED ANY MORE",
+                false => "! the file was in clear before: its values are in the history, change them",
+            };
+            let how = if is_plain { "in clear" } else { "encrypted now" };
+            writeln!(io.out, "{}: {how}\n  {what}", pair.path)?;
+            problems(&compared, io)?;
         } else {
-            print(&pair.path, &compared, was_plain, is_plain, io)?;
+            print(&pair.path, &compared, pair.head.is_none(), io)?;
         }
         if args.reveal {
             reveal(&store, base.as_deref(), head.as_deref(), &services, io)?;
@@ -202,24 +212,25 @@ fn diff(args: &Diff, io: &mut Streams<'_>) -> Result<(), Failure> {
     if args.exit_code && differs { Err(Failure { code: 1, ..Failure::new("secrets differ") }) } else { Ok(()) }
 }
 
-fn print(path: &str, c: &Comparison, was_plain: bool, is_plain: bool, io: &mut Streams<'_>) -> std::io::Result<()> {
-    let how = if c.with_key { "" } else { " (no key at hand: ciphertexts compared)" };
-    writeln!(io.out, "{path}: {}{how}", c.summary())?;
-    if is_plain {
-        writeln!(io.out, "  ! THE FILE IS NOT ENCRYPTED ANY MORE")?;
-    }
-    if was_plain {
-        writeln!(io.out, "  ! the file was in clear before: its values are in the history, change them")?;
-    }
+fn problems(c: &Comparison, io: &mut Streams<'_>) -> std::io::Result<()> {
     for problem in &c.problems {
         let text = problem.text.lines().next().unwrap_or_default();
         writeln!(io.out, "  ! {}: {text}", problem.version)?;
     }
+    Ok(())
+}
+
+fn print(path: &str, c: &Comparison, gone: bool, io: &mut Streams<'_>) -> std::io::Result<()> {
+    let how = if c.with_key { "" } else { " (no key at hand: ciphertexts compared)" };
+    writeln!(io.out, "{path}: {}{how}", c.summary())?;
+    problems(c, io)?;
     for name in &c.recipients_added {
         writeln!(io.out, "  + recipient {name}")?;
     }
     for name in &c.recipients_removed {
-        writeln!(io.out, "  - recipient {name} (rotate the data key and change the values: it could read them)")?;
+        // With the file, all lose what they could read.
+        let advice = if gone { "" } else { " (rotate the data key and change the values: it could read them)" };
+        writeln!(io.out, "  - recipient {name}{advice}")?;
     }
     for line in &c.settings {
         writeln!(io.out, "  {line}")?;
@@ -331,12 +342,13 @@ fn merge(args: &Merge, io: &mut Streams<'_>) -> Result<(), Failure> {
     let random = |bytes: &mut [u8]| getrandom::fill(bytes).is_ok();
     let fresh = Fresh { now: &now, random: &random };
     let (base, ours, theirs) = (read(&args.base)?, read(&args.ours)?, read(&args.theirs)?);
+    let store = store.like(&ours);
     let merged = sops::merge(&store, &base, &ours, &theirs, &services, fresh).map_err(|e| {
         let hint = match &e {
             MergeError::Version { error, .. } if error.code == sops::codes::NO_DATA_KEY => {
                 "; merging needs a key that opens the file, because the MAC must be made anew. The file was left as ours"
             }
-            MergeError::Conflict(_) => "; the file was left as ours: set these values with sops set, then git add it",
+            MergeError::Conflict(_) => "; the file was left as ours: make these changes with sops, then git add it",
             _ => "; the file was left as ours",
         };
         let text = e.to_string();

@@ -288,6 +288,11 @@ pub fn compare(
     let mut load = |version: &'static str, text: Option<&[u8]>| -> Result<Option<Side>, Error> {
         let Some(text) = text else { return Ok(None) };
         let tree = store.load_encrypted(text)?;
+        // With a key it is told by whoever looks for it.
+        let opens = |keys: &Services<'_>| keys.data_key(&tree.metadata).is_ok();
+        if tree.metadata.mac.is_empty() && !keys.is_some_and(opens) {
+            out.problems.push(Problem { version, text: "the file has no MAC".into() });
+        }
         let plain = keys.and_then(|keys| {
             match open(store, text, keys, false) {
                 Ok(opened) => Some(opened.tree.branches),

@@ -1,9 +1,9 @@
 //! Merging two changes of one SOPS document, value by value, with a new MAC: what a Git merge of the text can never do.
 //!
 //! All three versions are decrypted and their MACs checked; keys are merged as in any three-way merge, lists as wholes. Values that nobody changed
-//! keep their ciphertexts. Recipients are merged too: added by either side, removed by either side.
+//! keep their ciphertexts. Recipients are merged too: added by either side, removed by either side, unless nobody would be left.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 
 use super::commands::{Fresh, Opened, open};
 use super::error::{Error, codes};
@@ -25,24 +25,29 @@ pub enum MergeError {
     Other(#[from] Error),
 }
 
+/// A key's name, and how often it stood before in its branch: dotenv and INI files may say a name twice.
+type Name = (Vec<u8>, usize);
+
 /// A key with the comments above it.
 #[derive(Clone)]
 struct Entry {
     comments: Vec<Item>,
-    key: Vec<u8>,
+    key: Name,
     value: Value,
 }
 
 fn entries(branch: &Branch) -> (Vec<Entry>, Vec<Item>) {
-    let (mut out, mut comments) = (Vec::new(), Vec::new());
+    let (mut out, mut comments, mut seen) = (Vec::new(), Vec::new(), BTreeMap::<&[u8], usize>::new());
     for item in branch {
         match &item.key {
             Key::Text(key) => {
+                let before = seen.entry(key).or_default();
                 out.push(Entry {
                     comments: std::mem::take(&mut comments),
-                    key: key.clone(),
+                    key: (key.clone(), *before),
                     value: item.value.clone(),
                 });
+                *before += 1;
             }
             _ => comments.push(item.clone()),
         }
@@ -61,10 +66,10 @@ fn comments(base: &[Item], ours: &[Item], theirs: &[Item]) -> Vec<Item> {
 
 fn merge_branch(base: &Branch, ours: &Branch, theirs: &Branch, path: &str, conflicts: &mut Vec<String>) -> Branch {
     let ((base, base_end), (ours, ours_end), (theirs, theirs_end)) = (entries(base), entries(ours), entries(theirs));
-    let find = |all: &[Entry], key: &[u8]| all.iter().find(|e| e.key == key).cloned();
-    let mut order: Vec<Vec<u8>> = ours.iter().map(|e| e.key.clone()).collect();
+    let find = |all: &[Entry], key: &Name| all.iter().find(|e| e.key == *key).cloned();
+    let mut order: Vec<Name> = ours.iter().map(|e| e.key.clone()).collect();
     // What only they have comes behind what it stands behind there.
-    let mut before: Option<Vec<u8>> = None;
+    let mut before: Option<Name> = None;
     for entry in &theirs {
         if !order.contains(&entry.key) {
             let at = before.as_ref().and_then(|b| order.iter().position(|k| k == b)).map_or(0, |i| i + 1);
@@ -74,7 +79,7 @@ fn merge_branch(base: &Branch, ours: &Branch, theirs: &Branch, path: &str, confl
     }
     let mut out = Vec::new();
     for key in order {
-        let place = format!("{path}.{}", String::from_utf8_lossy(&key));
+        let place = format!("{path}.{}", String::from_utf8_lossy(&key.0));
         let (b, o, t) = (find(&base, &key), find(&ours, &key), find(&theirs, &key));
         let value = |e: &Option<Entry>| e.as_ref().map(|e| e.value.clone());
         let Some(merged) = merge_value(value(&b), value(&o), value(&t), &place, conflicts) else { continue };
@@ -85,7 +90,7 @@ fn merge_branch(base: &Branch, ours: &Branch, theirs: &Branch, path: &str, confl
             _ => comments(&lines(&b), &lines(&o), &lines(&t)),
         };
         out.extend(above);
-        out.push(Item { key: Key::Text(key), value: merged });
+        out.push(Item { key: Key::Text(key.0), value: merged });
     }
     out.extend(comments(&base_end, &ours_end, &theirs_end));
     out
@@ -146,6 +151,15 @@ fn merge_groups(base: &[KeyGroup], ours: &[KeyGroup], theirs: &[KeyGroup], from:
     (out, missing || (changed && from.len() > 1))
 }
 
+/// True if both sides changed several groups, each in its way: groups have no names by which they could be told apart.
+fn are_apart(base: &[KeyGroup], ours: &[KeyGroup], theirs: &[KeyGroup]) -> bool {
+    let names = |groups: &[KeyGroup]| -> Vec<BTreeSet<String>> {
+        groups.iter().map(|group| group.iter().map(MasterKey::name).collect()).collect()
+    };
+    let (base, ours, theirs) = (names(base), names(ours), names(theirs));
+    ours.len().max(theirs.len()) > 1 && ours != theirs && ours != base && theirs != base
+}
+
 /// Merges what `ours` and `theirs` made of `base`.
 ///
 /// # Errors
@@ -194,15 +208,19 @@ pub fn merge(
         (Some(b), _, t) if b == t => {}
         _ => conflicts.push("what is encrypted (selectors, mac_only_encrypted, shamir_threshold)".into()),
     }
-    if !conflicts.is_empty() {
-        return Err(MergeError::Conflict(conflicts));
-    }
     // A side that rotated the data key did it for a reason.
     let rotated = base.as_ref().is_some_and(|b| b.key == ours.key) && ours.key != theirs.key;
     let no_groups = Vec::new();
     let base_groups = base_meta.map_or(&no_groups, |m| &m.groups);
     let from = if rotated { &theirs_meta.groups } else { &ours_meta.groups };
     let (groups, seal) = merge_groups(base_groups, &ours_meta.groups, &theirs_meta.groups, from);
+    let threshold = metadata.threshold.max(1);
+    if groups.len() < threshold || are_apart(base_groups, &ours_meta.groups, &theirs_meta.groups) {
+        conflicts.push("the recipients".into());
+    }
+    if !conflicts.is_empty() {
+        return Err(MergeError::Conflict(conflicts));
+    }
     metadata.groups = groups;
     if theirs_meta.version > metadata.version {
         metadata.version.clone_from(&theirs_meta.version);

@@ -181,8 +181,26 @@ fn commits_are_compared_and_json_says_the_same() {
     assert_eq!(all[0]["changes"][0]["verdict"], "changed");
     assert_eq!(all[0]["sameValues"], false);
     // A file that lost its encryption is the loudest news of all.
+    let now = std::fs::read_to_string(folder.join("k8s/secret.yaml")).unwrap();
     folder.write("k8s/secret.yaml", "data: {b: typed}\n");
-    assert!(text(&run(folder.path(), None, &["diff"])).contains("NOT ENCRYPTED ANY MORE"));
+    assert_eq!(
+        text(&run(folder.path(), None, &["diff"])),
+        "k8s/secret.yaml: in clear\n  ! THE FILE IS NOT ENCRYPTED ANY MORE\n"
+    );
+    // A MAC that is gone needs no key to be seen.
+    let unsealed: String =
+        now.lines().filter(|l| !l.trim_start().starts_with("mac:")).map(|l| format!("{l}\n")).collect();
+    folder.write("k8s/secret.yaml", unsealed);
+    for key in [None, Some(1)] {
+        let out = run(folder.path(), key, &["diff", "--exit-code"]);
+        assert!(text(&out).contains("no value changed") && text(&out).contains("! head: "), "{}", text(&out));
+        assert!(text(&out).contains("the file has no MAC"), "{}", text(&out));
+        assert_eq!(out.status.code(), Some(1));
+    }
+    // Nobody is shut out of a file that is gone.
+    std::fs::remove_file(folder.join("k8s/secret.yaml")).unwrap();
+    let said = text(&run(folder.path(), None, &["diff"]));
+    assert!(said.contains("data.b: removed") && said.contains("- recipient ") && !said.contains("rotate"), "{said}");
 }
 
 #[test]
@@ -287,6 +305,86 @@ fn a_merge_without_key_or_with_a_conflict_is_refused_and_leaves_the_file() {
     assert!(
         String::from_utf8_lossy(&try_git(folder.path(), &["status", "--porcelain"]).stdout).contains("UU secret.yaml")
     );
+}
+
+/// Merges three versions of a file by hand; what is said, and the result.
+fn merged(name: &str, versions: [&[u8]; 3]) -> (bool, String, Vec<u8>) {
+    let folder = Folder::new();
+    for (at, version) in ["base", "ours", "theirs"].iter().zip(versions) {
+        folder.write(at, version);
+    }
+    let out = run(folder.path(), Some(1), &["merge", "base", "ours", "theirs", name]);
+    (out.status.success(), text(&out), std::fs::read(folder.join("ours")).unwrap())
+}
+
+#[test]
+fn a_merge_keeps_the_files_indentation() {
+    let lines = |text: &[u8]| String::from_utf8(text.to_vec()).unwrap().lines().map(str::to_owned).collect::<Vec<_>>();
+    for (name, stores, plain) in [
+        ("secret.yaml", "{yaml: {indent: 2}}", "a: {b: 1}\nc: {d: [2, {e: 3}]}\n"),
+        ("secret.yaml", "{}", "a: {b: 1}\nc: {d: [2, {e: 3}]}\n"),
+        ("secret.json", "{json: {indent: 3}}", r#"{"a": {"b": 1}, "c": {"d": [2, {"e": 3}]}}"#),
+        ("secret.json", "{}", r#"{"a": {"b": 1}, "c": {"d": [2, {"e": 3}]}}"#),
+    ] {
+        let config = format!("stores: {stores}\n{}", config());
+        let store = pintle::sops::config::Config::parse(config.as_bytes()).unwrap();
+        let store = store.store(pintle::sops::Format::of_path(name));
+        let set = |enc: &[u8], place: &str| {
+            let (place, value) = (pintle::sops::parse_path(place).unwrap(), pintle::sops::parse_value("7").unwrap());
+            let ring = ring();
+            crate::sops::with_fresh(|f| pintle::sops::set(&store, enc, &place, value, false, &ring.services(), f))
+                .unwrap()
+                .unwrap()
+        };
+        let base = encrypt(&config, name, plain.as_bytes(), &ring());
+        let (ours, theirs) = (set(&base, "[\"a\"][\"b\"]"), set(&base, "[\"c\"][\"d\"][0]"));
+        let (fine, said, text) = merged(name, [&base, &ours, &theirs]);
+        assert!(fine, "{said}");
+        let (before, after) = (lines(&ours), lines(&text));
+        assert_eq!(before.len(), after.len());
+        let changed: Vec<_> = before.iter().zip(&after).filter(|(a, b)| a != b).map(|(_, b)| b.trim_start()).collect();
+        assert!(
+            matches!(changed.as_slice(), [value, .., mac] if value.contains("ENC[") && mac.contains("mac"))
+                && changed.len() <= 3,
+            "{name} {stores}: the value, the MAC and its time: {changed:?}"
+        );
+    }
+}
+
+#[test]
+fn a_name_that_stands_twice_is_merged_by_its_place() {
+    let env = |text: &str| encrypt(&config(), "secret.env", text.as_bytes(), &ring());
+    let (fine, said, text) =
+        merged("secret.env", [&env("A=1\nA=2\nB=3\n"), &env("A=1\nA=2\nB=4\n"), &env("A=1\nA=5\nB=3\nC=6\n")]);
+    assert!(fine, "{said}");
+    let store = pintle::sops::Store::from(pintle::sops::Format::Dotenv);
+    let plain = pintle::sops::decrypt(&store, &store, &text, &ring().services(), false).unwrap();
+    assert_eq!(String::from_utf8(plain).unwrap(), "A=1\nA=5\nB=4\nC=6\n");
+}
+
+#[test]
+fn a_merge_never_leaves_a_file_to_nobody() {
+    let (one, two) = (recipient("age-1"), recipient("age-2"));
+    let both = format!("creation_rules:\n- age: {one},{two}\n");
+    let base = encrypt(&both, "secret.yaml", b"a: 1\n", &ring());
+    let store = pintle::sops::Store::from(pintle::sops::Format::Yaml);
+    let without = |name: &str| {
+        let (gone, ring) = ([pintle::sops::MasterKey::age(name)], Ring::of(&[1, 2], false));
+        crate::sops::with_fresh(|f| pintle::sops::rotate(&store, &base, &[], &gone, &ring.services(), f)).unwrap()
+    };
+    let (ours, theirs) = (without(&one), without(&two));
+    let folder = Folder::new();
+    for (name, text) in [("base", &base), ("ours", &ours), ("theirs", &theirs)] {
+        folder.write(name, text);
+    }
+    let out = pintle()
+        .args(["secrets", "merge", "base", "ours", "theirs", "secret.yaml"])
+        .current_dir(folder.path())
+        .env("SOPS_AGE_KEY", format!("{}\n{}", age_key(1), age_key(2)))
+        .output()
+        .unwrap();
+    assert!(!out.status.success() && text(&out).contains("both sides changed: the recipients"), "{}", text(&out));
+    assert_eq!(std::fs::read(folder.join("ours")).unwrap(), ours);
 }
 
 #[test]

@@ -78,6 +78,24 @@ impl From<Format> for Store {
 }
 
 impl Store {
+    /// The same kind of document with the indentation of a text that sops wrote, by whatever settings.
+    #[must_use]
+    pub fn like(self, text: &[u8]) -> Self {
+        let lines: Vec<&[u8]> = text.split(|b| *b == b'\n').collect();
+        let indent = |line: &[u8]| line.iter().take_while(|b| matches!(b, b' ' | b'\t')).count();
+        // In YAML the metadata has keys below it, in JSON the first line does.
+        let parent = match self.format {
+            Format::Yaml => lines.iter().position(|l| l.trim_ascii_end() == b"sops:"),
+            _ => lines.iter().position(|l| l.trim_ascii_end() == b"{"),
+        };
+        let Some(below) = parent.and_then(|i| lines.get(i + 1)) else { return self };
+        match (indent(below), below.first()) {
+            (0, _) => self,
+            (n, Some(b' ')) => Self { yaml_indent: n, json_indent: Some(n), binary_indent: Some(n), ..self },
+            _ => Self { json_indent: None, binary_indent: None, ..self },
+        }
+    }
+
     /// The same settings for another kind of document.
     #[must_use]
     pub const fn with_format(self, format: Format) -> Self {
