@@ -86,6 +86,23 @@ impl AgeKeys {
     }
 }
 
+/// What must not stand behind the closing line.
+fn trailing<'a>(lines: &mut impl Iterator<Item = &'a [u8]>) -> Option<&'static str> {
+    /// As far as Go looks.
+    const MOST: usize = 1024;
+    let mut read = 0;
+    for line in lines {
+        if !line.trim_ascii().is_empty() {
+            return Some("trailing data after armored file");
+        }
+        read += line.len() + 1;
+        if read > MOST {
+            return Some("too much trailing whitespace");
+        }
+    }
+    None
+}
+
 /// What Go's armour reader gives: bytes, and the error that stands at their end.
 fn armoured(text: &[u8]) -> (Vec<u8>, Option<String>) {
     let lines = &mut text.split(|b| *b == b'\n').map(|line| line.strip_suffix(b"\r").unwrap_or(line));
@@ -100,7 +117,7 @@ fn armoured(text: &[u8]) -> (Vec<u8>, Option<String>) {
     loop {
         let Some(line) = lines.next() else { return (out, bad("unexpected EOF")) };
         if line == FOOTER {
-            return (out, None);
+            return (out, trailing(lines).and_then(bad));
         }
         if line.is_empty() {
             return (out, bad("empty line in armored data"));
@@ -117,7 +134,7 @@ fn armoured(text: &[u8]) -> (Vec<u8>, Option<String>) {
             return match lines.next() {
                 Some(FOOTER) => {
                     out.extend(bytes);
-                    (out, None)
+                    (out, trailing(lines).and_then(bad))
                 }
                 Some(line) => (out, quoted("closing", line)),
                 None => (out, bad("unexpected EOF")),

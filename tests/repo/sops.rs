@@ -214,6 +214,36 @@ fn an_ssh_key_opens_and_seals() {
     assert_eq!(String::from_utf8_lossy(&out.stdout), "a: 2\n", "{}", String::from_utf8_lossy(&out.stderr));
 }
 
+#[test]
+fn a_damaged_data_key_is_refused_in_its_words() {
+    let (ring, folder) = (Ring::of(&[1], false), Folder::new());
+    let config = format!("creation_rules: [{{age: {}}}]", recipient("age-1"));
+    let good = String::from_utf8(encrypt(&config, "a.yaml", b"a: 1\n", &ring)).unwrap();
+    let end = "-----END AGE ENCRYPTED FILE-----\n";
+    let indent = good.lines().find(|l| l.trim_start() == end.trim_end()).unwrap().len() - end.trim_end().len();
+    let space = " ".repeat(indent);
+    let store = Store::from(Format::Yaml);
+    for (more, refused) in [
+        (format!("{space}AAAA\n"), true),
+        (format!("{space} \n\n"), false),
+        (format!("\n{space}-----BEGIN AGE ENCRYPTED FILE-----\n"), true),
+        (format!("{space}{}\n", " ".repeat(2000)), true),
+    ] {
+        let text = good.replacen(end, &format!("{end}{more}"), 1);
+        folder.write("a.yaml", &text);
+        let theirs = real().run(folder.path(), &[1], &["decrypt", "a.yaml"]);
+        let ours = sops::decrypt(&store, &store, text.as_bytes(), &ring.services(), false);
+        assert_eq!(theirs.status.success(), !refused, "{more:?}");
+        match ours {
+            Ok(plain) => assert_eq!((plain, refused), (theirs.stdout, false), "{more:?}"),
+            Err(e) => {
+                let said = String::from_utf8_lossy(&theirs.stderr).into_owned();
+                assert_eq!(e.sops_text().trim(), said.trim(), "{more:?}");
+            }
+        }
+    }
+}
+
 fn encs(text: &[u8]) -> BTreeSet<String> {
     let text = String::from_utf8_lossy(text).into_owned();
     text.match_indices("ENC[").map(|(i, _)| text[i..=i + text[i..].find(']').unwrap()].to_owned()).collect()
