@@ -33,7 +33,26 @@ struct Checker<'a> {
     root: &'a Path,
     keys: Option<&'a Services<'a>>,
     configs: BTreeMap<PathBuf, Option<Config>>,
+    /// What rules that choose a whole directory are used on, by their patterns: see [`Checker::settle`].
+    used: BTreeMap<String, Used>,
     out: Vec<Finding>,
+}
+
+/// The files that a rule fits.
+#[derive(Default)]
+struct Used {
+    /// An encrypted one has no sign of it in its name.
+    unmarked: bool,
+    /// There are encrypted ones, all with such a sign.
+    marked: bool,
+    /// In clear, but wanted encrypted; and whether it is something else than a Secret or values: see [`clear::is_other`].
+    clear: Vec<(Finding, bool)>,
+}
+
+/// What people put into the names of encrypted files.
+fn is_marked(path: &str) -> bool {
+    let name = path.rsplit('/').next().unwrap_or(path).to_lowercase();
+    [".sops.", ".enc.", ".encrypted.", ".secret."].iter().any(|mark| name.contains(mark))
 }
 
 /// Looks at all files below a folder (`.git` aside).
@@ -41,7 +60,7 @@ struct Checker<'a> {
 /// # Errors
 /// The folder cannot be read.
 pub fn check(root: &Path, keys: Option<&Services<'_>>) -> std::io::Result<Vec<Finding>> {
-    let mut checker = Checker { root, keys, configs: BTreeMap::new(), out: Vec::new() };
+    let mut checker = Checker { root, keys, configs: BTreeMap::new(), used: BTreeMap::new(), out: Vec::new() };
     let mut folders = vec![root.to_owned()];
     while let Some(folder) = folders.pop() {
         let mut entries: Vec<_> = std::fs::read_dir(&folder)?.collect::<Result<_, _>>()?;
@@ -56,6 +75,7 @@ pub fn check(root: &Path, keys: Option<&Services<'_>>) -> std::io::Result<Vec<Fi
             }
         }
     }
+    checker.settle();
     checker.out.sort_by(|a, b| (&a.path, a.line, a.rule).cmp(&(&b.path, b.line, b.rule)));
     Ok(checker.out)
 }
@@ -116,14 +136,29 @@ impl Checker<'_> {
             self.encrypted(path, &shown, &text);
             return;
         }
-        if let Some((rule, _)) = self.rule(path).filter(|(rule, relative)| clear::is_wanted(rule, relative, &text)) {
-            self.say(
-                "secrets/not-encrypted",
-                &shown,
-                0,
-                format!("the creation rule path_regex {:?} wants this file encrypted, and it is not", rule.path_regex),
-                "encrypt it: sops encrypt --in-place FILE",
-            );
+        if let Some((rule, relative)) =
+            self.rule(path).filter(|(rule, relative)| clear::is_wanted(rule, relative, &text))
+        {
+            let finding = Finding {
+                rule: "secrets/not-encrypted",
+                level: Level::Error,
+                path: shown.clone(),
+                line: 0,
+                message: format!(
+                    "the creation rule path_regex {:?} wants this file encrypted, and it is not",
+                    rule.path_regex
+                ),
+                fix: "encrypt it: sops encrypt --in-place FILE".to_owned(),
+            };
+            // A Secret is meant in any case.
+            if clear::fits_any_name(&rule, &relative)
+                && !is_marked(&shown)
+                && clear::plain_secrets(&shown, &text).is_empty()
+            {
+                self.used.entry(rule.path_regex).or_default().clear.push((finding, clear::is_other(&shown, &text)));
+            } else {
+                self.out.push(finding);
+            }
             return;
         }
         for (field, line) in clear::plain_secrets(&shown, &text) {
@@ -134,6 +169,15 @@ impl Checker<'_> {
                 format!("a Secret with {field} in clear"),
                 "encrypt the file with sops, or make the Secret from an external store",
             );
+        }
+    }
+
+    /// A rule that fits a whole directory, while its encrypted files say so in their names (`db.sops.yaml`), is used on files of such names: the
+    /// others are in clear on purpose. Where nothing is encrypted yet, it means Secrets and values.
+    fn settle(&mut self) {
+        for used in std::mem::take(&mut self.used).into_values() {
+            let is_meant = |is_other: bool| used.unmarked || !used.marked && !is_other;
+            self.out.extend(used.clear.into_iter().filter(|(_, is_other)| is_meant(*is_other)).map(|(f, _)| f));
         }
     }
 
@@ -181,7 +225,14 @@ impl Checker<'_> {
                 "set it with sops set, and treat the value as known to others",
             );
         }
-        match self.rule(path) {
+        let rule = self.rule(path);
+        if let Some((rule, _)) = &rule {
+            let used = self.used.entry(rule.path_regex.clone()).or_default();
+            *(if is_marked(shown) { &mut used.marked } else { &mut used.unmarked }) = true;
+        }
+        match rule {
+            // Recipients that are given by hand are in no rule.
+            Some((rule, _)) if names(&rule.groups).is_empty() => {}
             Some((rule, _)) => {
                 let (have, want) = (names(&tree.metadata.groups), names(&rule.groups));
                 let missing: Vec<&str> = want.iter().filter(|k| !have.contains(k)).map(String::as_str).collect();

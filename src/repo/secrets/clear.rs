@@ -22,23 +22,35 @@ const SECRET_FIELDS: [&[u8]; 2] = [b"data", b"stringData"];
 
 /// True if a rule wants a file encrypted and the file holds something that it would encrypt. `path` is relative to the `.sops.yaml`.
 pub(super) fn is_wanted(rule: &Rule, path: &str, text: &[u8]) -> bool {
-    let (dir, name) = path.rsplit_once('/').unwrap_or(("", path));
+    let name = path.rsplit('/').next().unwrap_or(path);
     if rule.path_regex.is_empty() || NAMES.contains(&name) {
         return false;
     }
-    let end = name.rfind('.').filter(|at| *at > 0).and_then(|at| name.get(at..)).unwrap_or_default();
+    let end = end_of(name);
     let fits = |path: &str| Regexp::cached(rule.path_regex.as_bytes()).is_ok_and(|r| r.is_match(path.as_bytes()));
     // It fits every file of this form, or all YAML, and so chooses none; Secrets in clear are found all the same.
     if [end, ".yaml", ".yml"].iter().any(|end| fits(&format!("{NOBODYS}/{NOBODYS}{end}"))) {
         return false;
     }
-    let any_name = fits(&format!("{dir}/{NOBODYS}{end}"));
+    let any_name = fits_any_name(rule, path);
     if any_name && name.starts_with('.') && !name.starts_with(".env") {
         return false;
     }
     // What sops can't read it can't encrypt either.
     let branches = super::store(path).load_plain(text).unwrap_or_default();
     branches.iter().any(|branch| would_encrypt(&rule.selection, branch, any_name))
+}
+
+/// A name's end with its dot.
+fn end_of(name: &str) -> &str {
+    name.rfind('.').filter(|at| *at > 0).and_then(|at| name.get(at..)).unwrap_or_default()
+}
+
+/// True if a rule would fit a file of any other name in the same directory: it chooses the directory.
+pub(super) fn fits_any_name(rule: &Rule, path: &str) -> bool {
+    let (dir, name) = path.rsplit_once('/').unwrap_or(("", path));
+    let any = format!("{dir}/{NOBODYS}{}", end_of(name));
+    Regexp::cached(rule.path_regex.as_bytes()).is_ok_and(|r| r.is_match(any.as_bytes()))
 }
 
 /// True if a rule would encrypt some value of a document.
@@ -92,6 +104,22 @@ fn walk(branch: &Branch, path: &mut Vec<Vec<u8>>, by_comment: bool, selects: &mu
         }
         Key::Other { .. } => value(&item.value, path, by_comment, selects),
     })
+}
+
+/// True for a file of Kubernetes objects, none of which is a Secret, and for what is no document at all (templates, scripts).
+pub(super) fn is_other(path: &str, text: &[u8]) -> bool {
+    match Format::of_path(path) {
+        Format::Yaml => {}
+        Format::Binary => return true,
+        _ => return false,
+    }
+    let Ok(yaml) = Text::parse(text) else { return false };
+    let all = (0..yaml.documents.len()).filter_map(|d| yaml.root(d).map(|root| (d, root)));
+    let mut kinds = all.map(|(d, root)| {
+        let field = |name: &str| yaml.get(d, root, name).and_then(|n| yaml.text(d, n));
+        field("apiVersion").and(field("kind"))
+    });
+    kinds.all(|kind| kind.is_some_and(|kind| kind != "Secret"))
 }
 
 /// The fields of Kubernetes Secrets in a file that hold values in clear, each with its line.
