@@ -5,6 +5,7 @@ use crate::repo::document;
 
 /// The definitions, as they are served.
 const DEFINITIONS: &[&str] = &[
+    include_str!("flux_kustomization.yaml"),
     include_str!("../../../crds/helm.toolkit.fluxcd.io_helmreleases.yaml"),
     include_str!("../../../crds/source.toolkit.fluxcd.io_buckets.yaml"),
     include_str!("../../../crds/source.toolkit.fluxcd.io_externalartifacts.yaml"),
