@@ -14,6 +14,8 @@ pub struct Error {
     pub line: u32,
     /// What kustomize warns of before it gets there.
     pub warnings: Vec<String>,
+    /// kustomize may well build it: only this builder does not.
+    pub unsupported: bool,
     /// The kind of the node that did not fit, if that was the reason.
     pub(super) wrong_kind: Option<Kind>,
 }
@@ -22,7 +24,14 @@ pub type Result<T> = std::result::Result<T, Error>;
 
 impl Error {
     pub fn new(message: impl Into<String>) -> Self {
-        Self { message: message.into(), file: None, line: 0, warnings: Vec::new(), wrong_kind: None }
+        Self {
+            message: message.into(),
+            file: None,
+            line: 0,
+            warnings: Vec::new(),
+            unsupported: false,
+            wrong_kind: None,
+        }
     }
 
     /// With a text in front, as `errors.WrapPrefixf` does it.

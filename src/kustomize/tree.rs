@@ -236,9 +236,10 @@ pub fn refused(path: &str) -> Option<Error> {
 }
 
 fn remote(path: &str) -> Error {
-    Error::new(format!(
+    let text = format!(
         "'{path}' is remote, and remote resources are not fetched while building; keep a copy in the repository and name its path"
-    ))
+    );
+    Error { unsupported: true, ..Error::new(text) }
 }
 
 fn is_remote_file(path: &str) -> bool {

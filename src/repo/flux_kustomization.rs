@@ -108,6 +108,7 @@ impl FluxKustomization {
         let source = spec.get("sourceRef").map(read_source).unwrap_or_default();
         let none = (BTreeMap::new(), BTreeMap::new());
         let (labels, annotations) = spec.get("commonMetadata").map_or(none, post_render::pairs);
+        let always = post.is_some_and(|p| text_of(p, "substituteStrategy") == "Always");
         let set = |field: &&str| spec.get(field).is_some_and(|n| !n.is_null());
         Some(Self {
             name: name.into(),
@@ -116,11 +117,16 @@ impl FluxKustomization {
             path_line: path.map_or(place.line, Node::line),
             source,
             overlay,
-            plain: !BUILD.iter().any(set) && substitute.is_empty() && from.is_empty() && labels.is_empty(),
+            plain: !BUILD.iter().any(set)
+                && substitute.is_empty()
+                && from.is_empty()
+                && labels.is_empty()
+                && annotations.is_empty()
+                && !always,
             depends_on: depends_on.collect(),
             substitute,
             substitute_from: substitute_from.collect(),
-            always: post.is_some_and(|p| text_of(p, "substituteStrategy") == "Always"),
+            always,
             labels,
             annotations,
             decrypts: spec.get("decryption").is_some_and(|n| text_of(n, "provider") == "sops"),

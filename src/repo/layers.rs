@@ -10,7 +10,7 @@ use super::given;
 use super::helm_release::HelmRelease;
 use super::layer::{Layer, Origin};
 use super::mask::Masker;
-use super::objects::{Built, Environment, ValuesObject};
+use super::objects::{Environment, ValuesObject};
 use super::problem::Problem;
 use super::render::object_data;
 
@@ -192,8 +192,7 @@ impl Environment {
 
     /// Files in which patches may stand that no kustomization holds: those of Flux's Kustomizations.
     fn patched_from(&self) -> Vec<String> {
-        let flux = |o: &&Built| o.kind == "Kustomization" && o.api_version.starts_with("kustomize.toolkit.fluxcd.io/");
-        self.built.iter().filter(flux).map(|o| o.place.path.clone()).collect()
+        self.built.iter().filter(|o| o.is_kustomization()).map(|o| o.place.path.clone()).collect()
     }
 
     /// Where the text of a key of a ConfigMap or Secret is written; `has_lines`: it is a document of its own.

@@ -3,6 +3,8 @@
 //! A build re-writes objects, so a line of its output is no place that anyone knows. Every finding points into the file that the object was
 //! read from: the same path through the source document gives the line.
 
+use std::collections::BTreeSet;
+
 use crate::kustomize::given::Given;
 
 use super::artifact::Generator;
@@ -42,6 +44,19 @@ pub struct Built {
     pub encrypted: bool,
 }
 
+impl Built {
+    /// Whether it is a Kustomization of Flux.
+    pub(super) fn is_kustomization(&self) -> bool {
+        self.kind == "Kustomization" && self.api_version.starts_with("kustomize.toolkit.fluxcd.io/")
+    }
+
+    /// `NAMESPACE/NAME`, as Flux names its Kustomizations.
+    pub(super) fn id(&self) -> String {
+        let namespace = if self.namespace.is_empty() { "default" } else { &self.namespace };
+        format!("{namespace}/{}", self.name)
+    }
+}
+
 /// An object that charts come from: a HelmRepository, GitRepository, OCIRepository, HelmChart, Bucket.
 #[derive(Clone, Debug)]
 pub struct SourceObject {
@@ -67,6 +82,14 @@ pub struct Environment {
     pub built: Vec<Built>,
     /// What was found but is not understood.
     pub problems: Vec<Problem>,
+    /// The sources, by kind, namespace and name, that directories of this checkout are applied from: they are this repository.
+    pub(super) here: BTreeSet<(String, String, String)>,
+    /// The Flux Kustomizations, `NAMESPACE/NAME`, that such problems keep from being built, or from being built whole.
+    pub(super) unbuilt: BTreeSet<String>,
+    /// How many of the problems are theirs; the others concern the whole environment.
+    pub(super) of_unbuilt: usize,
+    /// A Kustomization applies the environment's own directory with changes that could not be made: the objects are not what a cluster gets.
+    pub(super) unchanged: bool,
     /// Kustomizations whose directories lie in other repositories: they are not built, and what is there is not known.
     pub elsewhere: Vec<Problem>,
     /// What the build warns of.

@@ -57,7 +57,8 @@ impl Environment {
         format!("{} or {}", ROOTS[..ROOTS.len() - 1].join(", "), ROOTS[ROOTS.len() - 1])
     }
 
-    /// The names of a repository's environments; without a directory of environments the paths of those that Flux's Kustomizations tell of.
+    /// The names of a repository's environments, or their paths where they lie deeper; without a directory of environments the paths of those
+    /// that Flux's Kustomizations tell of.
     ///
     /// # Errors
     /// There are none to be found.
@@ -68,7 +69,7 @@ impl Environment {
         };
         let names = checkout.list(root)?;
         let names = names.iter().filter_map(|n| n.strip_suffix('/'));
-        Ok(names.filter(|n| !n.starts_with('.')).map(String::from).collect())
+        Ok(roots::environments(checkout, root, names.filter(|n| !n.starts_with('.')).map(String::from).collect()))
     }
 
     /// The directory of an environment: by its name, or any path with a slash in it.
@@ -146,17 +147,16 @@ impl Environment {
     pub(super) fn open_tree(&mut self, checkout: &Checkout, tree: &dyn kustomize::Tree, keys: Option<&Services<'_>>) {
         let options = Options { load_restrictions: LoadRestrictions::None, ..Options::default() };
         let root = format!("/{}", self.dir);
-        let mut opening =
-            Opening { env: self, checkout, keys, sources: BTreeMap::new(), waiting: Vec::new(), applied: Vec::new() };
+        let mut opening = Opening::new(self, checkout, keys);
         let built = opening.decrypting(tree, |tree| kustomize::build(tree, &root, &options));
-        opening.take(built, &root, None);
+        opening.take_own(tree, built, &root);
         opening.follow();
         opening.find_here();
     }
 }
 
-struct Opening<'o> {
-    env: &'o mut Environment,
+pub(super) struct Opening<'o> {
+    pub(super) env: &'o mut Environment,
     checkout: &'o Checkout,
     keys: Option<&'o Services<'o>>,
     /// Source documents, each file parsed once.
@@ -165,6 +165,8 @@ struct Opening<'o> {
     waiting: Vec<FluxKustomization>,
     /// Where all of them, built or not, take their directories from: kind, name and namespace of the source.
     applied: Vec<(SourceId, String)>,
+    /// The Kustomization by whose fields the environment's own directory was built.
+    pub(super) own: Option<String>,
 }
 
 /// Kind, namespace and name of a source.
@@ -175,9 +177,31 @@ fn source_id(k: &FluxKustomization) -> SourceId {
     (k.source.kind.clone(), namespace.into(), k.source.name.clone())
 }
 
-impl Opening<'_> {
+impl<'o> Opening<'o> {
+    fn new(env: &'o mut Environment, checkout: &'o Checkout, keys: Option<&'o Services<'o>>) -> Self {
+        let (sources, waiting, applied) = (BTreeMap::new(), Vec::new(), Vec::new());
+        Self { env, checkout, keys, sources, waiting, applied, own: None }
+    }
+
+    /// Takes back what was taken over and followed, but for what is known of secrets. `before`: how many problems and warnings there were.
+    pub(super) fn forget(&mut self, (problems, warnings): (usize, usize)) {
+        let env = &mut *self.env;
+        env.releases.clear();
+        env.objects.clear();
+        env.sources.clear();
+        env.generators.clear();
+        env.built.clear();
+        env.elsewhere.clear();
+        env.problems.truncate(problems);
+        env.warnings.truncate(warnings);
+        env.unbuilt.clear();
+        (env.of_unbuilt, env.unchanged) = (0, false);
+        self.waiting.clear();
+        self.applied.clear();
+    }
+
     /// Builds from a tree in which generators' files are decrypted.
-    fn decrypting(
+    pub(super) fn decrypting(
         &mut self,
         tree: &dyn kustomize::Tree,
         build: impl FnOnce(&dyn kustomize::Tree) -> kustomize::Result<Build>,
@@ -191,12 +215,12 @@ impl Opening<'_> {
         built
     }
 
-    fn problem(&mut self, place: Place, fault: impl Into<Fault>) {
+    pub(super) fn problem(&mut self, place: Place, fault: impl Into<Fault>) {
         self.env.problems.push(fault.into().at(&place));
     }
 
     /// Builds the Kustomizations that were found, each after those it depends on.
-    fn follow(&mut self) {
+    pub(super) fn follow(&mut self) {
         let mut done: BTreeSet<String> = BTreeSet::new();
         while !self.waiting.is_empty() {
             let ids: BTreeSet<String> = self.waiting.iter().map(FluxKustomization::id).collect();
@@ -204,7 +228,9 @@ impl Opening<'_> {
                 let id = k.id();
                 k.dependencies().iter().all(|d| *d == id || !ids.contains(d))
             };
-            let next = self.waiting.iter().position(free);
+            // A source may come with any of the others: Flux tries again until it is there.
+            let found = |k: &FluxKustomization| free(k) && !self.lacks_source(k);
+            let next = self.waiting.iter().position(found).or_else(|| self.waiting.iter().position(free));
             if next.is_none() {
                 let names: Vec<String> = ids.into_iter().collect();
                 let place = self.waiting[0].place.clone();
@@ -221,8 +247,22 @@ impl Opening<'_> {
                 self.problem(next.place, format!("more than {MAX_KUSTOMIZATIONS} Flux Kustomizations"));
                 return;
             }
+            let before = self.env.problems.len();
             self.build(&next);
+            let more = self.env.problems.len() - before;
+            if more > 0 {
+                self.env.of_unbuilt += more;
+                self.env.unbuilt.insert(next.id());
+            }
         }
+    }
+
+    /// Whether neither a Kustomization's directory is here nor the source that it may be of.
+    fn lacks_source(&self, k: &FluxKustomization) -> bool {
+        let namespace = k.source.namespace.as_deref().or(k.namespace.as_deref());
+        let here = |path: String| path == self.env.dir || self.checkout.is_dir(&path);
+        Checkout::relative(&k.path).is_ok_and(|path| !here(path))
+            && self.env.source(&k.source.kind, &k.source.name, namespace).is_none()
     }
 
     fn build(&mut self, k: &FluxKustomization) {
@@ -253,12 +293,13 @@ impl Opening<'_> {
         let path = self.in_checkout(k, path);
         if path == self.env.dir {
             // The object that applies this very directory, as `flux bootstrap` makes it.
-            if !k.plain {
+            if !k.plain && self.own.as_ref() != Some(&k.id()) {
+                self.env.unchanged = true;
                 let message = format!(
                     "Kustomization {} applies this environment's own directory with changes: that is not followed",
                     k.name
                 );
-                self.problem(at, Fault::new(Cause::OwnDirectory, message));
+                self.problem(at, Fault::unsupported(message));
             }
             return;
         }
@@ -269,7 +310,8 @@ impl Opening<'_> {
                 if k.source.kind.is_empty() { "source" } else { &k.source.kind },
                 k.source.name
             );
-            return self.problem(at, message);
+            let name = Name::new(&k.source.kind, &k.source.name);
+            return self.problem(at, Fault::new(Cause::NoSource(name), message));
         }
         self.apply(k, self.checkout, &path, None);
     }
@@ -305,7 +347,7 @@ impl Opening<'_> {
             None => built,
         };
         let substitution = flux::Substitution { variables, secret, always: k.always, ..flux::Substitution::default() };
-        self.take(built, &root, Some((k, substitution)));
+        self.take(built, &root, Some((k, substitution)), k.id());
     }
 
     /// The generator of the artifact that a Kustomization takes its directory from, and the artifact.
@@ -348,6 +390,8 @@ impl Opening<'_> {
 
     /// Notes which sources of the generators are this repository.
     fn find_here(&mut self) {
+        let here = self.applied.iter().filter(|(_, path)| self.is_here(path)).map(|(id, _)| id.clone());
+        self.env.here = here.collect();
         let here: Vec<Vec<bool>> =
             self.env.generators.iter().map(|g| g.sources.iter().map(|s| self.is_this(s)).collect()).collect();
         for (generator, here) in self.env.generators.iter_mut().zip(here) {
@@ -362,9 +406,13 @@ impl Opening<'_> {
     fn is_this(&self, source: &artifact::Source) -> bool {
         let Some(object) = self.env.source(&source.kind, &source.name, Some(&source.namespace)) else { return true };
         let id = (source.kind.clone(), source.namespace.clone(), source.name.clone());
-        let here = |path: &str| path == self.env.dir || !path.is_empty() && self.checkout.is_dir(path);
         source.kind == "GitRepository" && super::charts::is_remote_of(object, self.checkout)
-            || self.applied.iter().any(|(of, path)| *of == id && here(path))
+            || self.applied.iter().any(|(of, path)| *of == id && self.is_here(path))
+    }
+
+    /// Whether a path that is applied is a directory of this checkout. The root is a directory of every repository.
+    fn is_here(&self, path: &str) -> bool {
+        path == self.env.dir || !path.is_empty() && self.checkout.is_dir(path)
     }
 
     /// Why a Kustomization can't be built from this checkout: its directory lies in an artifact that is made of something else.
@@ -377,14 +425,12 @@ impl Opening<'_> {
         let namespace = source.namespace.as_deref().or(k.namespace.as_deref());
         let object = self.env.source(&source.kind, &source.name, namespace)?;
         let id = source_id(k);
-        // The root is a directory of every repository.
-        let here = |path: &str| path == self.env.dir || !path.is_empty() && self.checkout.is_dir(path);
-        if self.applied.iter().any(|(of, path)| *of == id && here(path)) {
+        if self.applied.iter().any(|(of, path)| *of == id && self.is_here(path)) {
             return None;
         }
         // Another branch of this repository is not this checkout either.
         let is_own = || source.kind == "GitRepository" && super::charts::is_remote_of(object, self.checkout);
-        if !self.applied.iter().any(|(of, path)| *of != id && here(path)) && is_own() {
+        if !self.applied.iter().any(|(of, path)| *of != id && self.is_here(path)) && is_own() {
             return None;
         }
         let url = object.node.get("spec").and_then(|s| s.get("url")).and_then(Node::as_str).unwrap_or("no address");
@@ -401,7 +447,7 @@ impl Opening<'_> {
     }
 
     /// The variables of a Kustomization: from objects in their order, then its own; and which of them hold secrets.
-    fn variables(&mut self, k: &FluxKustomization) -> Option<(BTreeMap<String, String>, BTreeSet<String>)> {
+    pub(super) fn variables(&mut self, k: &FluxKustomization) -> Option<(BTreeMap<String, String>, BTreeSet<String>)> {
         let mut out = BTreeMap::new();
         let mut secret = BTreeSet::new();
         let mut complete = true;
@@ -423,13 +469,19 @@ impl Opening<'_> {
                 }
                 Some(Err(e)) => Fault::from(format!("substituteFrom: {} {}: {e}", from.kind, from.name)),
                 None if from.optional => continue,
-                None => Fault::new(
-                    Cause::NoVariables(Name::new(&from.kind, &from.name)),
-                    format!(
-                        "substituteFrom: {} {} is not in what was built before this Kustomization: add it to the repository, order it with dependsOn, or set optional: true",
-                        from.kind, from.name
+                None => match self.env.maker(&from.kind, &from.name, k.namespace.as_deref()) {
+                    Some(maker) => Fault::unsupported(format!(
+                        "substituteFrom: {} {} is made in the cluster by {maker}: its values are not known here, so Kustomization {} is not built",
+                        from.kind, from.name, k.name
+                    )),
+                    None => Fault::new(
+                        Cause::NoVariables(Name::new(&from.kind, &from.name)),
+                        format!(
+                            "substituteFrom: {} {} is not in what was built before this Kustomization: add it to the repository, order it with dependsOn, or set optional: true",
+                            from.kind, from.name
+                        ),
                     ),
-                ),
+                },
             };
             complete = false;
             let place = Place { path: k.place.path.clone(), line: from.line };
@@ -442,16 +494,19 @@ impl Opening<'_> {
         complete.then_some((out, secret))
     }
 
-    /// Takes over what a build gave, in Flux's order: decrypted, variables expanded, metadata set.
-    fn take(
+    /// Takes over what a build gave, in Flux's order: decrypted, variables expanded, metadata set. `owner`: who applies it, nothing for the
+    /// environment itself.
+    pub(super) fn take(
         &mut self,
         built: kustomize::Result<Build>,
         dir: &str,
         of: Option<(&FluxKustomization, flux::Substitution)>,
+        owner: String,
     ) {
         let failed = |e: kustomize::Error| {
             let path = e.file.as_deref().unwrap_or(dir).trim_start_matches('/').to_owned();
-            Fault::from(e.message).at(&Place { path, line: (e.line as usize).max(1) })
+            let cause = if e.unsupported { Cause::Unsupported } else { Cause::Wrong };
+            Fault::new(cause, e.message).at(&Place { path, line: (e.line as usize).max(1) })
         };
         let mut build = match built {
             Ok(build) => build,
@@ -505,7 +560,6 @@ impl Opening<'_> {
                 Err(e) => return self.env.problems.push(failed(e)),
             };
         }
-        let owner = of.map_or_else(String::new, |(k, _)| k.id());
         for (i, object) in build.objects.into_iter().enumerate() {
             // Expansion keeps the number of objects, but for lists in texts, which nobody encrypts.
             let (was, opaque) = encrypted.get(i).copied().unwrap_or_default();

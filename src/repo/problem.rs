@@ -25,8 +25,6 @@ pub enum Cause {
     Wrong,
     /// It may well be right, and is not built here.
     Unsupported,
-    /// A Kustomization applies its own directory, and changes it: so it is not known what a cluster applies.
-    OwnDirectory,
     /// SOPS hides it, and no key was at hand.
     Encrypted,
     /// The chart is not there, or is none.

@@ -19,7 +19,7 @@ use crate::values::compose::{self, ObjectData, ValuesReference, compose};
 use super::charts::Location;
 use super::document::Node;
 use super::files::Checkout;
-use super::helm_release::{ChartRef, HelmRelease};
+use super::helm_release::{ChartRef, HelmRelease, ValuesFrom};
 use super::objects::Environment;
 use super::post_render;
 use super::problem::{Cause, Fault, Name, Problem};
@@ -173,6 +173,17 @@ impl Environment {
                 if r.optional {
                     continue;
                 }
+                if let Some(maker) = self.maker(&r.kind, &r.name, hr.namespace.as_deref()) {
+                    // One value may flow on as a placeholder; without a whole values file there is nothing to render.
+                    if !r.target_path.is_empty() {
+                        continue;
+                    }
+                    let message = format!(
+                        "valuesFrom: {} {} was not found in environment {}: {maker} makes it in the cluster, and values that are not in the repository can't be rendered",
+                        r.kind, r.name, self.name
+                    );
+                    return Err(at(r.line, Fault::new(Cause::NoValues(Some(Name::new(&r.kind, &r.name))), message)));
+                }
                 let message = format!(
                     "valuesFrom: {} {} was not found in environment {}: add it beside the release, or set optional: true",
                     r.kind, r.name, self.name
@@ -208,10 +219,23 @@ impl Environment {
         let namespace = hr.namespace.as_deref().unwrap_or("default");
         let mut fetch = |kind: &str, name: &str| match self.find(kind, name, hr.namespace.as_deref()) {
             Some(object) => object_data(kind, &object.node).map_err(|e| format!("{}: {e}", object.place)).map(Some),
-            None => Ok(None),
+            None => Ok(self.placeholders(hr, kind, name)),
         };
         let line = hr.values_from.first().map_or(hr.place.line, |r| r.line);
         compose(heap, namespace, inline, &references, &mut fetch, log).map_err(|e| at(line, e.into()))
+    }
+
+    /// What stands for the values that a release takes, one by one, from an object that is made in the cluster.
+    fn placeholders(&self, hr: &HelmRelease, kind: &str, name: &str) -> Option<ObjectData> {
+        let single = |r: &&ValuesFrom| r.kind == kind && r.name == name && !r.optional && !r.target_path.is_empty();
+        let mut all = hr.values_from.iter().filter(single).peekable();
+        all.peek()?;
+        self.maker(kind, name, hr.namespace.as_deref())?;
+        let stands = |r: &ValuesFrom| {
+            let key = if r.values_key.is_empty() { compose::DEFAULT_KEY } else { &r.values_key };
+            (key.to_owned(), format!("<{kind}/{name}/{key}>").into_bytes())
+        };
+        Some(all.map(stands).collect())
     }
 }
 

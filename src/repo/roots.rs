@@ -1,7 +1,10 @@
 //! The directories that clusters apply, in a repository without a directory of environments: told from Flux's Kustomizations.
 //!
 //! A Kustomization that no other one's directory holds was put into its cluster by hand or by a bootstrap, and its own directory with it. One
-//! that lies in the directory that it applies itself, as `flux bootstrap` leaves it, makes that directory the cluster's.
+//! that lies in the directory that it applies itself, as `flux bootstrap` leaves it, makes that directory the cluster's; so does a `FluxInstance`
+//! with the directory that it synchronizes.
+//!
+//! A directory of environments may hold directories of them in turn (`clusters/prod/{blue,green,base}`): see [`environments`].
 
 use std::collections::BTreeSet;
 
@@ -10,6 +13,7 @@ use memchr::memmem::Finder;
 use super::diff::is_below;
 use super::document;
 use super::files::Checkout;
+use super::generated;
 
 /// More files than this are not looked through.
 const MOST_FILES: usize = 20_000;
@@ -36,10 +40,7 @@ impl Applied {
 
 /// The directories, in order; none within another.
 pub(super) fn found(checkout: &Checkout) -> Vec<String> {
-    let mut walk =
-        Walk { checkout, finder: Finder::new("kustomize.toolkit.fluxcd.io/"), found: Vec::new(), left: MOST_FILES };
-    walk.visit("", 0);
-    let all = walk.found;
+    let all = Walk::below(checkout, "");
     let mut roots = BTreeSet::new();
     for one in &all {
         // A template, or another repository's.
@@ -55,14 +56,94 @@ pub(super) fn found(checkout: &Checkout) -> Vec<String> {
     top.iter().filter(|r| !top.iter().any(|other| other != *r && is_below(r, other))).cloned().collect()
 }
 
+/// The environments among the directories that lie in a directory of environments, by their names, or by their paths where they lie deeper.
+///
+/// A directory without kustomization and manifests of its own may hold several: if Flux says so, or if its directories take the same base, or
+/// one another: they could not be built together. A base that lies beside those that take it is none.
+pub(super) fn environments(checkout: &Checkout, root: &str, names: Vec<String>) -> Vec<String> {
+    let path = |name: &String| format!("{root}/{name}");
+    let all: Vec<String> = names.iter().map(path).collect();
+    let without_bases = without_bases(checkout, &all);
+    let mut out = Vec::new();
+    for name in names.iter().filter(|name| without_bases.contains(&path(name))) {
+        match members(checkout, &path(name)) {
+            members if members.is_empty() => out.push(name.clone()),
+            members => out.extend(members),
+        }
+    }
+    out
+}
+
+/// The environments that a directory holds; none if it is one itself.
+fn members(checkout: &Checkout, dir: &str) -> Vec<String> {
+    let entries = checkout.list(dir).unwrap_or_default();
+    let is_manifest = |name: &String| name.ends_with(".yaml") || name.ends_with(".yml") || name == "Kustomization";
+    if entries.iter().any(|name| !name.starts_with('.') && is_manifest(name)) {
+        return Vec::new();
+    }
+    let own: BTreeSet<String> =
+        Walk::below(checkout, dir).into_iter().filter(Applied::is_own).map(|k| k.path).collect();
+    if own.iter().any(|path| is_below(dir, path)) {
+        return Vec::new();
+    }
+    let own: Vec<String> = own.into_iter().filter(|path| is_below(path, dir)).collect();
+    if !own.is_empty() {
+        return own;
+    }
+    let below = entries.iter().filter_map(|name| name.strip_suffix('/')).filter(|name| !name.starts_with('.'));
+    let built: Vec<String> = below.map(|name| format!("{dir}/{name}")).collect();
+    let built: Vec<String> = built.into_iter().filter(|dir| kustomization(checkout, dir).is_some()).collect();
+    let mut seen = BTreeSet::new();
+    let bases = built.iter().flat_map(|dir| bases(checkout, dir));
+    let mut shared = bases.filter(|base| built.contains(base) || !seen.insert(base.clone()));
+    if shared.next().is_some() { without_bases(checkout, &built) } else { Vec::new() }
+}
+
+/// Directories that lie side by side, but for a base of others of them.
+fn without_bases(checkout: &Checkout, dirs: &[String]) -> Vec<String> {
+    let is_base = |dir: &&String| {
+        matches!(dir.rsplit('/').next(), Some("base" | "bases" | "_base" | "_bases"))
+            && dirs.iter().any(|other| bases(checkout, other).contains(*dir))
+    };
+    dirs.iter().filter(|dir| !is_base(dir)).cloned().collect()
+}
+
+/// The directories that a directory's kustomization names.
+fn bases(checkout: &Checkout, dir: &str) -> BTreeSet<String> {
+    let Some(root) = kustomization(checkout, dir) else { return BTreeSet::new() };
+    let named = ["resources", "bases"].into_iter().filter_map(|field| root.get(field)).flat_map(|list| list.items());
+    let paths = named.filter_map(|n| Checkout::relative(&format!("{dir}/{}", n.as_str()?)).ok());
+    paths.filter(|path| checkout.is_dir(path)).collect()
+}
+
+/// The kustomization of a directory.
+fn kustomization(checkout: &Checkout, dir: &str) -> Option<document::Node> {
+    let path = generated::kustomization(checkout, &format!("/{dir}"))?;
+    let text = checkout.read(path.trim_start_matches('/')).ok()?;
+    Some(document::parse(&text).ok()?.pop()?.root)
+}
+
 struct Walk<'w> {
     checkout: &'w Checkout,
-    finder: Finder<'static>,
+    kustomization: Finder<'static>,
+    instance: Finder<'static>,
     found: Vec<Applied>,
     left: usize,
 }
 
 impl Walk<'_> {
+    fn below(checkout: &Checkout, dir: &str) -> Vec<Applied> {
+        let mut walk = Walk {
+            checkout,
+            kustomization: Finder::new("kustomize.toolkit.fluxcd.io/"),
+            instance: Finder::new("fluxcd.controlplane.io/"),
+            found: Vec::new(),
+            left: MOST_FILES,
+        };
+        walk.visit(dir, 0);
+        walk.found
+    }
+
     fn visit(&mut self, dir: &str, depth: usize) {
         if depth > DEEPEST {
             return;
@@ -83,7 +164,7 @@ impl Walk<'_> {
             self.left = left;
             if let Ok(text) = self.checkout.read(&path)
                 && text.len() <= LARGEST
-                && self.finder.find(&text).is_some()
+                && [&self.kustomization, &self.instance].iter().any(|finder| finder.find(&text).is_some())
             {
                 self.file(dir, &text);
             }
@@ -94,6 +175,13 @@ impl Walk<'_> {
         for document in document::parse(text).unwrap_or_default() {
             let root = &document.root;
             let says = |key: &str| root.get(key).and_then(|n| n.as_str()).unwrap_or_default();
+            if says("kind") == "FluxInstance" && says("apiVersion").starts_with("fluxcd.controlplane.io/") {
+                let path =
+                    ["spec", "sync", "path"].iter().try_fold(root, |n, step| n.get(step)).and_then(|n| n.as_str());
+                let path = path.and_then(|path| Checkout::relative(path).ok()).filter(|path| !path.is_empty());
+                self.found.extend(path.map(|path| Applied { dir: path.clone(), path }));
+                continue;
+            }
             if says("kind") != "Kustomization" || !says("apiVersion").starts_with("kustomize.toolkit.fluxcd.io/") {
                 continue;
             }

@@ -95,8 +95,12 @@ impl Waiting {
         if self.0.is_empty() {
             return;
         }
+        let lacking: BTreeSet<&(String, usize)> =
+            self.0.iter().filter(|(_, open)| open.iter().any(|o| is_missing(o.rule))).map(|(key, _)| key).collect();
+        let patches: BTreeSet<(String, usize)> =
+            lacking.iter().filter(|key| is_patch(view.scan, key, &lacking)).map(|key| (*key).clone()).collect();
         let mut makers = Makers::read(view.scan, view.checkout, builts.iter().filter(|b| b.is_applied()));
-        for ((path, line), open) in self.0 {
+        for ((path, line), mut open) in self.0 {
             let reach = makers.of(&path);
             for build in &reach.builds {
                 // An object that is not in it is deleted by a patch.
@@ -110,10 +114,25 @@ impl Waiting {
             }
             // What can't be built may still be changed on its way.
             if reach.builds.is_empty() && !reach.changes {
+                if patches.contains(&(path, line)) {
+                    open.retain(|o| !is_missing(o.rule));
+                }
                 out.extend(open.into_iter().filter_map(|o| o.written));
             }
         }
     }
+}
+
+/// Whether an object that lacks fields, and that nothing builds, is a patch that nobody uses: the object that it was written for is there, whole.
+fn is_patch(scan: &Scan, (path, line): &(String, usize), lacking: &BTreeSet<&(String, usize)>) -> bool {
+    let id = |node: &Node| {
+        let group = text(node, "apiVersion").rsplit_once('/').map_or("", |(group, _)| group).to_owned();
+        let name = node.get("metadata").map(|m| text(m, "name")).unwrap_or_default();
+        (group, text(node, "kind").to_owned(), name.to_owned())
+    };
+    let Some(own) = scan.object(path, *line).map(id).filter(|(_, _, name)| !name.is_empty()) else { return false };
+    let mut others = scan.objects().filter(|(file, node)| file.path != *path && id(node) == own);
+    others.any(|(file, node)| !lacking.contains(&(file.path.clone(), node.line())))
 }
 
 /// What is left of an object's open faults once it is built.

@@ -18,14 +18,8 @@ impl Lack {
     /// `failed`: the environment's own kustomization was built in parts only.
     pub fn of(environment: &Environment, failed: bool) -> Self {
         let built = &environment.built;
-        let mut kustomizations = built
-            .iter()
-            .filter(|o| o.kind == "Kustomization" && o.api_version.starts_with("kustomize.toolkit.fluxcd.io/"));
-        let unbuilt = kustomizations.any(|k| {
-            let namespace = if k.namespace.is_empty() { "default" } else { k.namespace.as_str() };
-            let id = format!("{namespace}/{}", k.name);
-            built.iter().all(|o| o.owner != id)
-        });
+        let unbuilt = built.iter().filter(|o| o.is_kustomization()).map(|k| k.id());
+        let unbuilt = unbuilt.into_iter().any(|id| built.iter().all(|o| o.owner != id));
         let has_problems = !environment.problems.is_empty();
         Self { failed: failed || unbuilt && has_problems, elsewhere: !environment.elsewhere.is_empty() }
     }
@@ -52,10 +46,10 @@ fn makes(scan: &Scan, kind: &str, name: &str) -> bool {
         || generators.any(|g| fits(text(g, "name")))
 }
 
-/// The problems of an environment without those that come of others: a Kustomization whose variables lie in one that could not be built.
+/// The problems of an environment without those that come of others: a Kustomization whose variables or source lie in one that could not be built.
 pub fn causes<'p>(scan: &Scan, environment: &'p Environment, failed: bool) -> Vec<&'p Problem> {
     let is_derived = |p: &&Problem| match &p.cause {
-        Cause::NoVariables(Name { kind, name }) => {
+        Cause::NoVariables(Name { kind, name }) | Cause::NoSource(Name { kind, name }) => {
             makes(scan, kind, name) && !environment.built.iter().any(|o| o.kind == *kind && o.name == *name)
         }
         _ => false,

@@ -16,7 +16,7 @@ use crate::kustomize::{Entry, Tree};
 use crate::repo::document::{Kind, Node};
 use crate::repo::files::Checkout;
 use crate::repo::problem::{Cause, Name, Problem};
-use crate::repo::{ENVIRONMENTS, Environment, HelmRelease, Settings, generated};
+use crate::repo::{Environment, HelmRelease, Settings, generated};
 use crate::report::Finding;
 
 /// What every theme looks at.
@@ -42,10 +42,10 @@ pub struct Built {
 }
 
 impl Built {
-    /// True if its objects are what a cluster applies: a Kustomization that applies the environment's own directory with patches is not followed, so
-    /// they may lack what it gives them.
+    /// True if its objects are what a cluster applies: changes that the Kustomization of its own directory makes, but that could not be followed,
+    /// may give them more.
     pub fn is_applied(&self) -> bool {
-        !self.environment.problems.iter().any(|p| p.cause == Cause::OwnDirectory)
+        !self.environment.unchanged
     }
 }
 
@@ -112,13 +112,15 @@ fn one(view: &View<'_>, name: &str, options: &Options<'_>, out: &mut Vec<Finding
     let failed = !problems.is_empty();
     let mut found: Vec<Finding> = problems.iter().map(|p| kustomize_finding(view, p, name)).collect();
     if environment.built.is_empty() && !failed && environment.problems.is_empty() && environment.elsewhere.is_empty() {
-        let place = generated::kustomization(view.checkout, &format!("/{ENVIRONMENTS}/{name}"));
-        let place = place.map_or_else(|| format!("{ENVIRONMENTS}/{name}"), |p| p.trim_start_matches('/').to_owned());
+        let dir = &environment.dir;
+        let place = generated::kustomization(view.checkout, &format!("/{dir}"));
+        let place = place.map_or_else(|| dir.clone(), |p| p.trim_start_matches('/').to_owned());
         let finding = Finding::new(&rules::BUILD_EMPTY, place, 0, format!("environment {name} has no objects"));
         found.push(finding.with_fix("name its services in resources, or remove the directory"));
     }
     let lack = Lack::of(&environment, failed);
-    found.extend(cascade::causes(view.scan, &environment, failed).into_iter().map(|p| problem_finding(p, name)));
+    let causes = cascade::causes(view.scan, &environment, failed).into_iter();
+    found.extend(causes.map(|p| problem_finding(p, name, environment.unchanged && p.message.contains("${"))));
     found.extend(environment.elsewhere.iter().map(|p| {
         Finding::new(&rules::BUILD_UNSUPPORTED, p.place.path.clone(), p.place.line, p.message.clone())
             .in_environment(name)
@@ -300,17 +302,27 @@ fn kustomize_finding(view: &View<'_>, p: &Problem, environment: &str) -> Finding
             line = 1;
         }
     }
-    Finding::new(&rules::BUILD_KUSTOMIZE, path, line, p.message.clone())
-        .with_fix("kustomize build fails for the same reason: correct the file")
-        .in_environment(environment)
+    let (rule, fix) = if p.cause == Cause::Unsupported {
+        (&rules::BUILD_UNSUPPORTED, "what it names is not checked, nor what is built of it")
+    } else {
+        (&rules::BUILD_KUSTOMIZE, "kustomize build fails for the same reason: correct the file")
+    };
+    Finding::new(rule, path, line, p.message.clone()).with_fix(fix).in_environment(environment)
 }
 
-fn problem_finding(p: &Problem, environment: &str) -> Finding {
-    let rule = match p.cause {
-        Cause::Unsupported | Cause::OwnDirectory => &rules::BUILD_UNSUPPORTED,
-        _ => &rules::BUILD_RENDER,
-    };
+/// `unexpanded`: it tells of variables that the environment's own Kustomization would have replaced.
+fn problem_finding(p: &Problem, environment: &str, unexpanded: bool) -> Finding {
+    let unsupported = unexpanded || p.cause == Cause::Unsupported;
+    let rule = if unsupported { &rules::BUILD_UNSUPPORTED } else { &rules::BUILD_RENDER };
     Finding::new(rule, p.place.path.clone(), p.place.line, p.message.clone()).in_environment(environment)
+}
+
+/// Whether a release's chart is surely of another repository: this one is known, and has another source.
+fn is_elsewhere(env: &Environment, hr: &HelmRelease) -> bool {
+    let source = &hr.chart.source;
+    let namespace = source.namespace.as_deref().or(hr.namespace.as_deref()).unwrap_or("default");
+    let id = (source.kind.clone(), namespace.to_owned(), source.name.clone());
+    env.here.iter().any(|(kind, ..)| *kind == source.kind) && !env.here.contains(&id)
 }
 
 const CORRECT_CHART: &str = "correct spec.chart.spec.chart, or the chart";
@@ -334,7 +346,7 @@ fn render_findings(view: &View<'_>, env: &Environment, hr: &HelmRelease, p: &Pro
             out.push(at(&rules::BUILD_UNSUPPORTED, path, line, message));
             return;
         }
-        Cause::NotFetched if hr.chart.source.kind == "GitRepository" => {
+        Cause::NotFetched if hr.chart.source.kind == "GitRepository" && !is_elsewhere(env, hr) => {
             // Which repository we are in is not always known: a path that is not here may be a mistake.
             let fix = format!(
                 "if the chart is this repository's, correct spec.chart.spec.chart; pintle build --env {} fetches it from another one",
@@ -353,7 +365,7 @@ fn render_findings(view: &View<'_>, env: &Environment, hr: &HelmRelease, p: &Pro
             out.push(at(&rules::BUILD_CHART, path, line, message).with_fix(CORRECT_CHART));
             return;
         }
-        Cause::Wrong | Cause::OwnDirectory | Cause::NoSource(_) | Cause::NoVariables(_) => {}
+        Cause::Wrong | Cause::NoSource(_) | Cause::NoVariables(_) => {}
     }
     // What Helm itself says is told by its text.
     if let Some((_, list)) =

@@ -9,6 +9,7 @@ use super::scan::{at, text};
 use super::suggest::nearest;
 use super::workloads::pod;
 use crate::repo::document::Node;
+use crate::repo::made::Maker;
 use crate::report::{Finding, Rule};
 
 /// Namespace and name of a release → those that it waits for, with the lines that say so.
@@ -38,6 +39,16 @@ fn hint(near: Option<&str>, else_: &str) -> String {
     near.map_or_else(|| else_.to_owned(), |n| format!("write {n}"))
 }
 
+/// The object that makes a Secret or ConfigMap in the cluster.
+fn maker<'b>(built: &'b Built, kind: &str, name: &str, namespace: &str) -> Option<&'b Object> {
+    let makes = |o: &&Object| {
+        let maker =
+            Maker { api_version: &o.api_version, kind: &o.kind, name: &o.name, namespace: &o.namespace, node: &o.node };
+        maker.makes(kind, name, Some(namespace).filter(|n| !n.is_empty()))
+    };
+    built.objects.iter().find(makes)
+}
+
 /// Read from the object itself: a release that can't be rendered has references too.
 fn values_from(view: &View<'_>, built: &Built, release: &Object, out: &mut Vec<Finding>) {
     for entry in at(&release.node, &["spec", "valuesFrom"]).map_or(&[][..], Node::items) {
@@ -51,6 +62,17 @@ fn values_from(view: &View<'_>, built: &Built, release: &Object, out: &mut Vec<F
         };
         let namespace = Some(release.namespace.as_str()).filter(|n| !n.is_empty());
         let Some(object) = built.environment.find(kind, name, namespace) else {
+            if let Some(maker) = maker(built, kind, name, &release.namespace) {
+                // One value may flow on as a placeholder.
+                if text(entry, "targetPath").is_empty() {
+                    let message = format!(
+                        "valuesFrom: {kind} {name} is made in the cluster by {} {}: this release is not checked",
+                        maker.kind, maker.name
+                    );
+                    say(&rules::BUILD_UNSUPPORTED, message, "values that lie in the repository can be checked".into());
+                }
+                continue;
+            }
             let names = built.environment.objects.iter().filter(|o| o.kind == kind).map(|o| o.name.as_str());
             let near = nearest(name, names);
             if built.lack.explains(view.scan, kind, name, near.is_some()) {
@@ -63,7 +85,8 @@ fn values_from(view: &View<'_>, built: &Built, release: &Object, out: &mut Vec<F
         let key = if key.is_empty() { "values.yaml" } else { key };
         let fields = ["data", "stringData", "binaryData"].into_iter().filter_map(|f| object.node.get(f));
         let keys: Vec<&str> = fields.flat_map(|n| n.entries()).filter_map(|(k, _)| k.as_str()).collect();
-        if !keys.contains(&key) {
+        let unexpanded = built.environment.unchanged && key.contains("${");
+        if !keys.contains(&key) && !unexpanded {
             let fix = hint(nearest(key, keys.iter().copied()), &format!("its keys are: {}", keys.join(", ")));
             say(&rules::REF_VALUES_KEY, format!("valuesFrom: {kind} {name} has no key {key}"), fix);
         }
@@ -216,6 +239,9 @@ fn pods(built: &Built, object: &Object, out: &mut Vec<Finding>) {
         };
         let found = built.objects.iter().find(|o| o.is(kind, wanted, &object.namespace) && !o.hook);
         let Some(found) = found else {
+            if maker(built, kind, wanted, &object.namespace).is_some() {
+                continue;
+            }
             let names = built
                 .objects
                 .iter()

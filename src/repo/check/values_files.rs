@@ -6,6 +6,7 @@ use super::environments::{Built, View, chart_path};
 use super::rules;
 use super::scan::{Role, parent};
 use super::suggest::nearest;
+use crate::repo::charts::Location;
 use crate::repo::files::Checkout;
 use crate::repo::{Environment, HelmRelease};
 use crate::report::Finding;
@@ -17,6 +18,10 @@ fn clean(path: &str) -> String {
 /// Files that a release names and nobody has.
 pub fn missing(view: &View<'_>, built: &Built, out: &mut Vec<Finding>) {
     for hr in built.releases.iter().filter(|hr| !hr.chart.ignore_missing_values_files) {
+        // Those of a chart from elsewhere lie with it.
+        if let Ok((Location::Elsewhere(_), _)) = built.environment.locate(view.checkout, hr) {
+            continue;
+        }
         for (path, line) in &hr.chart.values_files {
             let file = clean(path);
             if view.checkout.is_file(&file) {
