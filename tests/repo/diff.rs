@@ -141,3 +141,62 @@ fn secrets_are_compared_without_a_trace() {
         assert!(out.contains("web-extra") && !out.contains("canary"), "{out}");
     }
 }
+
+/// A Flux Kustomization of a repository.
+fn applies(name: &str, path: &str, more: &str) -> String {
+    format!(
+        "apiVersion: kustomize.toolkit.fluxcd.io/v1\nkind: Kustomization\nmetadata: {{name: {name}, namespace: flux-system}}\nspec:\n  \
+         interval: 1h\n  path: {path}\n  prune: true\n  sourceRef: {{kind: GitRepository, name: flux-system}}\n{more}---\n"
+    )
+}
+
+#[test]
+fn a_part_that_can_not_be_built_hides_no_other() {
+    let f = Folder::new();
+    let config = |name: &str, value: &str| {
+        format!("apiVersion: v1\nkind: ConfigMap\nmetadata: {{name: {name}, namespace: ns}}\ndata: {{a: {value}}}\n")
+    };
+    let by_hand = "  postBuild: {substituteFrom: [{kind: Secret, name: by-hand}]}\n";
+    let inner = applies("inner", "./inner", "");
+    f.write("clusters/a/apps.yaml", applies("failing", "./failing", by_hand) + &applies("sound", "./sound", ""));
+    f.write("failing/inner.yaml", &inner);
+    f.write("failing/cm.yaml", config("failing", "'1'"));
+    f.write("inner/cm.yaml", config("inner", "'1'"));
+    f.write("sound/cm.yaml", config("sound", "'1'"));
+    git(f.path(), &["init", "--quiet", "--initial-branch=main"]);
+    commit(&f, "start");
+    let change = |from: &str, to: &str| {
+        for path in ["failing/cm.yaml", "inner/cm.yaml", "sound/cm.yaml"] {
+            edit(&f, path, from, to);
+        }
+    };
+    let objects = |out: &str| -> Vec<String> {
+        let json: serde_json::Value = serde_json::from_str(out).unwrap();
+        let all = json["environments"][0]["objects"].as_array().unwrap();
+        all.iter().map(|o| format!("{} {}", o["object"].as_str().unwrap(), o["change"].as_str().unwrap())).collect()
+    };
+    // It fails in both states, and in one of them.
+    change("'1'", "'2'");
+    commit(&f, "more");
+    edit(&f, "clusters/a/apps.yaml", by_hand, "");
+    change("'2'", "'3'");
+    commit(&f, "mended");
+    for (range, problems) in [("HEAD~2..HEAD~1", 2), ("HEAD~1..HEAD", 1), ("HEAD..HEAD~1", 1)] {
+        let (code, out, err) = diff(&f, &[range, "-o", "json"]);
+        assert_eq!(code, Some(1), "{range}: {err}");
+        assert_eq!(err.matches("Secret by-hand is not in what was built").count(), problems, "{range}: {err}");
+        let wanted = "ConfigMap ns/sound (v1) changed";
+        let others = "Kustomization flux-system/failing (kustomize.toolkit.fluxcd.io/v1) changed";
+        let found = objects(&out);
+        assert!(
+            found.iter().any(|o| o == wanted) && found.iter().all(|o| o == wanted || o == others),
+            "{range}: {found:?}"
+        );
+    }
+    // Where it is in one state only, its objects may have been another's.
+    f.write("clusters/a/apps.yaml", applies("other", "./failing", by_hand) + &applies("sound", "./sound", ""));
+    change("'3'", "'4'");
+    commit(&f, "renamed");
+    let (code, out, err) = diff(&f, &["HEAD~1..HEAD", "-o", "json"]);
+    assert_eq!((code, objects(&out)), (Some(1), vec![]), "{err}");
+}

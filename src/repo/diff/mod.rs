@@ -12,6 +12,7 @@ mod range;
 pub(super) mod risks;
 mod sides;
 pub mod touched;
+mod unbuilt;
 mod working;
 
 use std::collections::{BTreeMap, BTreeSet};
@@ -21,6 +22,8 @@ pub use objects::ObjectChange;
 pub use range::Range;
 pub use risks::{Facts, Risk};
 pub use sides::environment;
+
+use unbuilt::Unbuilt;
 
 use crate::repo::charts::Location;
 use crate::repo::helm_release::ChartRef;
@@ -91,13 +94,18 @@ fn compare(
             out.problems.push(format!("{what}: {p}"));
         }
     }
-    if !out.problems.is_empty() {
+    let Some(unbuilt) = Unbuilt::of(base, head) else {
         let masker = Masker::of_all(&maskers);
         out.problems.iter_mut().for_each(|p| *p = masker.apply_text(p));
         return out;
-    }
+    };
     let wanted = |hr: &&HelmRelease| service.is_none_or(|s| hr.belongs_to(s));
-    let (old, new) = (releases(base, wanted), releases(head, wanted));
+    let comparable = |side| {
+        let mut all = releases(side, wanted);
+        all.retain(|hr| !unbuilt.has_release(side, hr));
+        all
+    };
+    let (old, new) = (comparable(base), comparable(head));
     let old_by: BTreeMap<_, &HelmRelease> = old.iter().map(|hr| (id(hr), *hr)).collect();
     let new_by: BTreeMap<_, &HelmRelease> = new.iter().map(|hr| (id(hr), *hr)).collect();
     let mut pairs: Vec<(Option<&HelmRelease>, Option<&HelmRelease>)> =
@@ -164,7 +172,9 @@ fn compare(
     }
     let others = |side: Side<'_>| -> Vec<Vec<u8>> {
         let of_service = |o: &&Built| service.is_none_or(|s| o.place.path.contains(&format!("/{s}/")));
-        side.environment.map_or_else(Vec::new, |e| e.built.iter().filter(of_service).map(shown).collect())
+        let comparable = |o: &&Built| !unbuilt.has(&o.owner);
+        let all = side.environment.map_or(&[][..], |e| &e.built);
+        all.iter().filter(of_service).filter(comparable).map(shown).collect()
     };
     if !same {
         out.objects = objects::compare(&others(base), &others(head), "", &hide);
