@@ -119,6 +119,7 @@ fn each_kind_of_place_is_found_and_only_the_scalar_changes() {
         ),
         (VALUES, "image: {tag: 'v1@sha256:aa'}\n".into(), &["--tag", "v2@sha256:bb"], "v1@sha256:aa", "v2@sha256:bb"),
         ("envs/dev/web/values.yaml", "image: {tag: v1}\n".into(), &["--tag", "v2"], "v1", "v2"),
+        ("envs/dev/values/web.yaml", "image: {tag: v1}\n".into(), &["--tag", "v2"], "v1", "v2"),
         (
             "apps/web/overlays/dev/kustomization.yaml",
             "images:\n- name: app\n  newTag: v1\n".into(),
@@ -240,7 +241,7 @@ fn markers_of_other_policies_are_not_guessed() {
     assert_eq!(at_main(&repo, &file("only")), only.replace("v1", "v2"));
     for service in ["two", "web"] {
         let text = fails(&repo, &args(service, "--tag", "v2"));
-        assert!(text.contains("more than one place") && text.lines().count() == 3, "{text}");
+        assert!(text.contains("name one with --image REPOSITORY:TAG") && text.lines().count() == 3, "{text}");
     }
     // The image says that the marker beside it is not meant.
     ok(&repo, &args("web", "--image", "reg/web:v2"));

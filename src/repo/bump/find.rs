@@ -43,8 +43,8 @@ pub enum FindError {
     Nowhere { intent: String, files: Vec<String> },
     #[error("{intent}: the repository has no file of this service and environment")]
     NoFiles { intent: String },
-    #[error("{intent}: more than one place fits, name one with --set PATH=VALUE:\n  {}", places.join("\n  "))]
-    Ambiguous { intent: String, places: Vec<String> },
+    #[error("{intent}: more than one place fits, name one with {with}:\n  {}", places.join("\n  "))]
+    Ambiguous { intent: String, with: &'static str, places: Vec<String> },
     #[error(
         "{place}: the image is pinned by digest ({digest}), a tag alone would not count; give --image REPOSITORY:TAG@DIGEST"
     )]
@@ -152,7 +152,12 @@ pub fn find(tree: &dyn Tree, intent: &Intent) -> Result<Vec<Edit>, FindError> {
     let found = chosen(&files, intent).map_err(|found| {
         let mut places: Vec<String> = found.iter().map(place).collect();
         places.dedup();
-        FindError::Ambiguous { intent: intent.to_string(), places }
+        let with = match (&intent.change, &intent.file) {
+            (Change::Tag(_), _) => "--image REPOSITORY:TAG or --set PATH=VALUE",
+            (Change::Set { .. } | Change::ChartVersion(_), None) => "--file PATH",
+            _ => "--set PATH=VALUE",
+        };
+        FindError::Ambiguous { intent: intent.to_string(), with, places }
     })?;
     if let Some((c, refusal)) = found.iter().find_map(|c| Some((c, c.refusal.clone()?))) {
         let place = place(c);

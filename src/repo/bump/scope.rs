@@ -36,9 +36,9 @@ fn laid_out(path: &str, intent: &Intent) -> bool {
         .any(|s| s == stem)
 }
 
-/// True if a file of the service is one of values, by its name.
+/// True if a file of the service is one of values, by its name or its directory's.
 pub(super) fn is_values(path: &str, own: bool, intent: &Intent) -> bool {
-    laid_out(path, intent) || (own && !is_kustomization(path) && stem(path).contains("values"))
+    laid_out(path, intent) || (own && !is_kustomization(path) && parts(path).any(|p| p.contains("values")))
 }
 
 /// The files that may hold the value: of the service itself, and others of its environment.
