@@ -4,7 +4,7 @@
 //! only once.
 
 use std::cell::Cell;
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 
 use crate::golang::time::{Location, RFC3339_NANO, parse_in_location};
 use crate::value::{Heap, Str, Value};
@@ -194,6 +194,17 @@ impl<'a> Doc<'a> {
 
     pub fn is_null(&self, id: NodeId) -> bool {
         matches!(self.yaml(id), Ok(Yaml::Null))
+    }
+
+    /// Whether an alias (`*name`) stands for the node or for something in it.
+    pub fn is_shared(&self, id: NodeId) -> bool {
+        let mut open = vec![id];
+        let mut within = BTreeSet::new();
+        while let Some(node) = open.pop() {
+            within.insert(node);
+            open.extend(self.tree.children(node));
+        }
+        self.tree.nodes.iter().any(|n| matches!(n.kind, NodeKind::Alias(to) if within.contains(&to)))
     }
 
     /// The items of a list; nothing for null.

@@ -1,5 +1,6 @@
 //! What a test renders: its values, its part of the chart, and the documents that come of it.
 
+use std::borrow::Cow;
 use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
 
@@ -216,7 +217,11 @@ fn raw(text: &str) -> Yaml {
 /// The documents of a rendered text.
 fn documents(path: &str, text: &str) -> Result<Vec<Yaml>, Unrunnable> {
     let mut out = Vec::new();
-    for (part, before) in split(text) {
+    let parts = split(text);
+    let last = parts.len().saturating_sub(1);
+    for (number, (part, before)) in parts.into_iter().enumerate() {
+        // What the separator swallowed ends a block of text, too.
+        let part = if number < last { Cow::Owned(format!("{part}\n")) } else { Cow::Borrowed(part) };
         let wrong = |w: super::data::Wrong| format!("{path} renders no YAML: line {}: {}", w.line, w.message);
         let doc = Doc::parse(part.as_bytes(), before).map_err(wrong)?;
         let Some(root) = doc.root() else { continue };

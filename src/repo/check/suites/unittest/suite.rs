@@ -148,6 +148,8 @@ fn read_one(text: &str, before: usize, suite: &mut Suite) -> Result<(), Wrong> {
             "tests" => tests = Some(node),
             // Nothing of the suite would be what it is meant to be.
             "postRenderer" => return Err(unknown(line, "a suite", &key)),
+            // There to be taken from elsewhere in the suite.
+            _ if doc.is_shared(node) => {}
             _ => suite.wrong.push(unknown(line, "a suite", &key)),
         }
     }
