@@ -13,7 +13,7 @@ use crate::render::{self, Capabilities, Compat, KubeVersion, ReleaseOptions, Req
 use crate::repo::explain::object::Wanted;
 use crate::repo::explain::{Answer, Held, Traced, field};
 use crate::repo::mask::{MASK, Masker};
-use crate::repo::{Checkout, HelmRelease, Layer, Origin};
+use crate::repo::{Checkout, HelmRelease, Layer, Layers, Origin};
 use crate::value::Value;
 
 use super::args::{Global, ValueArgs};
@@ -63,6 +63,10 @@ pub fn run(args: &ExplainArgs, global: &Global, io: &mut Streams<'_>) -> Result<
                     deployment: args.deployment.clone(),
                 };
                 values::explain(&args.what, &release, global, io)
+            }
+            (Some(_), Some(_)) => {
+                let text = "-o json is for a field: give an object and a field of it (deployment/web spec.replicas), or leave -o out";
+                Err(text.to_owned().into())
             }
             _ => Err("which field? Give an object and a field of it: deployment/web spec.replicas".to_owned().into()),
         };
@@ -151,11 +155,12 @@ fn of_chart(args: &ExplainArgs, chart: &str, global: &Global, io: &mut Streams<'
         )),
         skip_schema_validation: false,
     };
+    let layers = Layers::of_chart(&loaded, layers);
     let rendered = render::release(&mut st, loaded, values, &request, &mut log);
     log.iter().for_each(|line| io.log(line));
     let rendered = rendered.map_err(|f| Failure::new(f.message))?;
     let release = (request.release.name, request.release.namespace);
-    Ok(Traced { layers: layers.into(), dir, release, ..Traced::of(st, rendered) })
+    Ok(Traced { layers, dir, release, ..Traced::of(st, rendered) })
 }
 
 /// What a field holds, in a line.

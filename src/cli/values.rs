@@ -5,7 +5,7 @@ use std::path::PathBuf;
 use clap::Args;
 
 use crate::repo::mask::MASK;
-use crate::repo::{Checkout, Environment, HelmRelease, Layers};
+use crate::repo::{Checkout, Environment, HelmRelease, Layers, keys};
 
 use super::Failure;
 use super::args::Global;
@@ -116,28 +116,10 @@ fn scalar(value: &serde_json::Value) -> String {
     }
 }
 
-/// A key's parts.
-fn parts(key: &str) -> Vec<String> {
-    let mut out = vec![String::new()];
-    let mut chars = key.trim_start_matches(".Values.").chars();
-    while let Some(c) = chars.next() {
-        match c {
-            '.' => out.push(String::new()),
-            c => {
-                let c = if c == '\\' { chars.next().unwrap_or('\\') } else { c };
-                if let Some(last) = out.last_mut() {
-                    last.push(c);
-                }
-            }
-        }
-    }
-    out
-}
-
 /// `pintle explain KEY`: which layers set a value, and who wins.
 pub fn explain(key: &str, release: &ReleaseArgs, global: &Global, io: &mut Streams<'_>) -> Result<(), Failure> {
     let opened = open(release, global, io)?;
-    let path = parts(key);
+    let path = keys(key.trim_start_matches(".Values."));
     let mut at = Some(&opened.values);
     for key in &path {
         at = at.and_then(|v| v.get(key).or_else(|| v.get(key.parse::<usize>().ok()?)));

@@ -310,8 +310,9 @@ fn values(
         }
     }
     // What is global is in every subchart's values too, and told once.
-    let is_copy = path.iter().skip(1).any(|k| k == "global");
-    if is_copy && a.origin(path).is_none() && b.origin(path).is_none() {
+    let is_global = path.iter().skip(1).any(|k| k == "global");
+    let is_own = |side: &Side<'_>| side.origin(path).is_some() && !side.layers.is_handed_down(path);
+    if is_global && !is_own(a) && !is_own(b) {
         return;
     }
     let (left, right) = (x.map(|v| a.at(path, v)), y.map(|v| b.at(path, v)));

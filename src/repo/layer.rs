@@ -1,6 +1,5 @@
 //! One source of a release's values, and what it says of a key, with file and line.
 
-use crate::chart::Chart;
 use crate::sops::mask::is_placeholder;
 
 use super::document::{self, Kind, Node};
@@ -54,6 +53,28 @@ fn kind_of(value: &Node) -> Kind {
     document.map_or(Kind::Null, |d| d.root.kind())
 }
 
+/// A path of keys as Helm's `--set` and Flux's `targetPath` write it: `hosts[0].name`; a dot within a key is written `\.`.
+pub fn keys(path: &str) -> Vec<String> {
+    let mut out = Vec::new();
+    let mut key = String::new();
+    let mut chars = path.chars();
+    while let Some(c) = chars.next() {
+        match c {
+            '\\' => key.extend(chars.next()),
+            '.' | '[' | ']' => {
+                if !key.is_empty() {
+                    out.push(std::mem::take(&mut key));
+                }
+            }
+            c => key.push(c),
+        }
+    }
+    if !key.is_empty() {
+        out.push(key);
+    }
+    out
+}
+
 impl Layer {
     /// A values file. `None` for a text that is no document.
     pub fn file(what: impl Into<String>, path: impl Into<String>, text: &[u8]) -> Option<Self> {
@@ -61,22 +82,6 @@ impl Layer {
         let (what, path) = (what.into(), path.into());
         let encrypted = secrets::is_encrypted(&path, text);
         Some(Self { what, path, offset: 0, line: None, root, prefix: Vec::new(), secret: false, encrypted })
-    }
-
-    /// The defaults of a chart's subcharts, the deepest first, and then its own if `with_own`. `dir` is the chart's directory with a slash behind it;
-    /// nothing for a chart that comes as an archive.
-    pub fn of_chart(chart: &Chart, dir: Option<&str>, with_own: bool, is_file: &dyn Fn(&str) -> bool) -> Vec<Self> {
-        let mut out = Vec::new();
-        for child in &chart.dependencies {
-            let below = dir.map(|d| format!("{d}charts/{}/", child.name()));
-            let mut layers = Self::of_chart(child, below.as_deref(), true, is_file);
-            layers.iter_mut().for_each(|l| l.prefix.insert(0, child.name().to_owned()));
-            out.append(&mut layers);
-        }
-        let own = chart.raw.iter().find(|f| f.name == "values.yaml").filter(|_| with_own);
-        let path = dir.map(|d| format!("{d}values.yaml")).filter(|p| is_file(p)).unwrap_or_default();
-        out.extend(own.and_then(|f| Self::file(format!("chart {} values.yaml", chart.name()), path, &f.data)));
-        out
     }
 
     /// Tells a masker what must not be shown, if the layer is a secret: also one that lies in clear in the repository.
@@ -99,7 +104,12 @@ impl Layer {
         let mut keys = Vec::new();
         for (i, key) in self.prefix.iter().enumerate() {
             keys.push(key.clone());
-            let kind = if i + 1 < self.prefix.len() { Kind::Map } else { self.root.kind() };
+            let kind = match self.prefix.get(i + 1) {
+                // A number is an item's place in a list, or a key.
+                Some(next) if next.bytes().all(|b| b.is_ascii_digit()) => Kind::Null,
+                Some(_) => Kind::Map,
+                None => self.root.kind(),
+            };
             if !visit(&keys, self.line.unwrap_or(self.root.line() + self.offset), kind) {
                 return;
             }
@@ -123,7 +133,7 @@ impl Layer {
     }
 
     /// Where the layer sets a key: the node, and the line in the layer's file.
-    fn find(&self, path: &[String]) -> Option<(&Node, usize)> {
+    pub(super) fn find(&self, path: &[String]) -> Option<(&Node, usize)> {
         let rest = match path.strip_prefix(&self.prefix[..]) {
             Some(rest) => rest,
             None if self.prefix.starts_with(path) => &[],
@@ -155,5 +165,24 @@ impl Layer {
         let place = if self.path.is_empty() { self.what.clone() } else { format!("{}:{line}", self.path) };
         let value = at.as_str().map(String::from).filter(|_| !self.secret);
         Some(Origin { what: self.what.clone(), place, value, secret: self.secret })
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::keys;
+
+    #[test]
+    fn paths_are_read_as_helm_reads_them() {
+        for (path, want) in [
+            ("a.b", &["a", "b"][..]),
+            ("hosts[0].name", &["hosts", "0", "name"]),
+            ("m[1][2]", &["m", "1", "2"]),
+            (r"annotations.example\.com/a", &["annotations", "example.com/a"]),
+            (r"a\[0]", &["a[0"]),
+            ("", &[]),
+        ] {
+            assert_eq!(keys(path), want, "{path}");
+        }
     }
 }

@@ -3,12 +3,15 @@
 //! Later layers win: the chart's `values.yaml` (or `valuesFiles` in its place), `valuesFrom` in order, the inline `values`. A `targetPath` is a
 //! layer of one key.
 
+use crate::chart::Chart;
+
 use super::charts::Location;
 use super::document::{self, Node};
 use super::files::Checkout;
 use super::given;
 use super::helm_release::HelmRelease;
-use super::layer::{Layer, Origin};
+use super::layer::{Layer, Origin, keys};
+use super::layer_chart::{Subchart, subcharts};
 use super::mask::Masker;
 use super::objects::{Environment, ValuesObject};
 use super::problem::Problem;
@@ -19,21 +22,47 @@ use super::render::object_data;
 pub struct Layers {
     /// The lowest first.
     list: Vec<Layer>,
+    /// What is global reaches their values.
+    subcharts: Vec<Subchart>,
     /// What the HelmRelease says as it is written, and patches of it, where there are any.
     written: Vec<Layer>,
     /// What the build made of the HelmRelease's values: it has the last word.
     built: Option<Layer>,
 }
 
-impl From<Vec<Layer>> for Layers {
-    fn from(list: Vec<Layer>) -> Self {
-        Self { list, ..Self::default() }
-    }
-}
-
 impl Layers {
-    /// The layers that set a key, the winner last.
+    /// Those of a chart alone: its own and what is given on the command line.
+    pub fn of_chart(chart: &Chart, list: Vec<Layer>) -> Self {
+        Self { list, subcharts: subcharts(chart), ..Self::default() }
+    }
+
+    /// The layers that set a key, the winner last. Of `global` those of the charts around a subchart go over its own.
     pub fn origins(&self, path: &[String]) -> Vec<Origin> {
+        let mut out = self.origins_at(path);
+        out.extend(self.origins_around(path));
+        out
+    }
+
+    /// Whether a subchart has the key, which is below its `global`, from a chart around it.
+    pub(super) fn is_handed_down(&self, path: &[String]) -> bool {
+        !self.origins_around(path).is_empty()
+    }
+
+    /// A chart's file, for one that Helm names by the alias of a subchart.
+    pub(super) fn file(&self, path: &str) -> String {
+        self.subcharts.iter().filter_map(|s| s.file(path)).next_back().unwrap_or_else(|| path.to_owned())
+    }
+
+    fn origins_around(&self, path: &[String]) -> Vec<Origin> {
+        let global = path.iter().position(|key| key == "global").map(|at| path.split_at(at));
+        let Some((way, rest)) = global.filter(|(way, _)| self.subcharts.iter().any(|s| s.way == *way)) else {
+            return Vec::new();
+        };
+        let outer = (0..way.len()).rev().filter_map(|n| way.get(..n));
+        outer.flat_map(|outer| self.origins_at(&[outer, rest].concat())).collect()
+    }
+
+    fn origins_at(&self, path: &[String]) -> Vec<Origin> {
         let of = |layers: &[Layer]| layers.iter().filter_map(|l| l.get(path)).collect::<Vec<_>>();
         let mut out = of(&self.list);
         if let Some(built) = self.built.as_ref().and_then(|b| b.get(path)) {
@@ -94,7 +123,7 @@ impl Environment {
         }
         out.extend(self.of_objects(checkout, hr));
         let (written, built) = self.inline(checkout, hr);
-        Ok(Layers { list: out, written, built })
+        Ok(Layers { list: out, subcharts: subcharts(&chart), written, built })
     }
 
     /// The layers that are written in the repository for a release, its chart's own defaults aside: values files, `valuesFrom`, inline values
@@ -137,7 +166,7 @@ impl Environment {
                 offset,
                 line,
                 root,
-                prefix: r.target_path.split('.').filter(|k| !k.is_empty()).map(String::from).collect(),
+                prefix: keys(&r.target_path),
                 secret: r.kind == "Secret" || object.encrypted,
                 encrypted: false,
             });

@@ -150,16 +150,18 @@ impl Environment {
         Ok(chart)
     }
 
-    /// All values of a release as its templates see them, subcharts' defaults aside, as JSON.
+    /// All values of a release as its templates see them, as JSON.
     ///
     /// # Errors
     /// Where and why they can't be had.
     pub fn merged(&self, checkout: &Checkout, hr: &HelmRelease, settings: &Settings) -> Result<Vec<u8>, Problem> {
         let fail = |message: String| Fault::from(message).at(&hr.place);
         let mut log = Vec::new();
-        let chart = self.load_chart(checkout, hr, &mut log)?;
+        let mut chart = self.load_chart(checkout, hr, &mut log)?;
         let mut st = State::new(Arc::new(SystemHost { enable_dns: false }), settings.limits);
         let values = self.values(&mut st.heap, hr, &mut log)?;
+        // What a subchart that is off sets reaches nobody; others go by their alias, or give values to their parents.
+        crate::values::process_dependencies(&st.heap, &mut chart, values, &mut log).map_err(fail)?;
         let all = crate::values::coalesce_values(&mut st.heap, &chart, values, &mut log).map_err(fail)?;
         crate::value::json::encode(&mut st.heap, &Value::Map(all), false, None).map_err(fail)
     }
