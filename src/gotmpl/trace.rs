@@ -4,8 +4,10 @@
 //!
 //! Values are followed by identity: Go's maps are shared, so whatever name a map goes by (a variable, the dot of a `with`, an entry of a `dict`, the
 //! argument of an `include`), its id tells which path of the values it is. Scalars have no identity: variables, dots and the entries of new maps
-//! carry what was read to make them. A function that makes a new map of others (`merge`, `deepCopy`) leaves its arguments' paths, and a key of it is
-//! looked for below them.
+//! carry what was read to make them. A function that makes a new map of others (`deepCopy`, `pick`) leaves its arguments' paths, and a key of it is
+//! looked for below them. `merge` and its like are followed key by key, also into maps of the values themselves.
+
+mod merged;
 
 use std::collections::{HashMap, VecDeque};
 use std::sync::Arc;
@@ -103,6 +105,8 @@ pub struct Piece {
 pub struct Made {
     pub text: Vec<u8>,
     pub pieces: Vec<Piece>,
+    /// What was read for the arguments.
+    pub given: Vec<Read>,
 }
 
 /// What is known of a map or list.
@@ -124,6 +128,8 @@ pub struct Trace {
     pub files: HashMap<String, usize>,
     values: Option<MapId>,
     origins: HashMap<u64, Origin>,
+    /// Maps and lists by the paths that they had before any template ran: one may be taken out of the values and still be read.
+    indexed: HashMap<Path, Value>,
     sources: HashMap<(usize, usize), Arc<Source>>,
     /// What was read and is not yet anybody's.
     reads: Vec<Read>,
@@ -220,6 +226,7 @@ impl Trace {
                 }
                 _ => {}
             }
+            self.indexed.insert(path.clone(), value.clone());
             self.origins.insert(id, Origin { path: Some(path), ..Origin::default() });
         }
     }
@@ -230,7 +237,12 @@ impl Trace {
         if root.as_bytes() != b"Values" {
             return None;
         }
-        rest.iter().try_fold(Value::Map(self.values?), |at, key| part(heap, &at, key))
+        let walk = |from: Value, way: &[Str]| way.iter().try_fold(from, |at, key| part(heap, &at, key));
+        walk(Value::Map(self.values?), rest).or_else(|| {
+            let above = |n: usize| path.split_at_checked(n);
+            let mut known = (1..=path.len()).rev().filter_map(above);
+            known.find_map(|(above, rest)| walk(self.indexed.get(above)?.clone(), rest))
+        })
     }
 
     /// What is left of reads when a key is taken out of what they made.
@@ -285,14 +297,17 @@ impl Trace {
 
     fn read_whole(&mut self, value: &Value, made_of: &[Read]) {
         match id(value).and_then(|id| self.origins.get(&id)) {
-            Some(Origin { path: Some(path), keys, .. }) => {
-                // The dot of a chart is everything there is, and names nothing.
-                if !path.is_empty() {
-                    self.reads.push(Read::Key(path.clone()));
-                }
-                self.reads.extend(keys.values().flatten().cloned());
+            // The dot of a chart is everything there is, and names nothing.
+            Some(Origin { path: Some(path), .. }) if path.is_empty() => {}
+            Some(origin) => {
+                self.reads.extend(origin.path.iter().cloned().map(Read::Key));
+                // A part of what is named as a whole says no more than that.
+                let is_named = |read: &&Read| match read {
+                    Read::Key(path) => origin.all.iter().any(|r| matches!(r, Read::Key(p) if path.starts_with(p))),
+                    Read::Made(_) => false,
+                };
+                self.reads.extend(origin.keys.values().flatten().filter(|r| !is_named(r)).chain(&origin.all).cloned());
             }
-            Some(origin) => self.reads.extend(origin.keys.values().flatten().chain(&origin.all).cloned()),
             None => self.reads.extend_from_slice(made_of),
         }
     }
@@ -544,9 +559,13 @@ impl Trace {
             _ => {
                 let pipe = self.pipes.last().copied().unwrap_or_default();
                 let all = self.since(pipe).to_vec();
+                let is_merge = matches!(func, "merge" | "mergeOverwrite" | "mustMerge" | "mustMergeOverwrite");
+                if is_merge {
+                    self.merged(heap, base, args, func.ends_with("Overwrite"));
+                }
                 match id(result).and_then(|id| self.origins.get_mut(&id)) {
                     // `merge` fills its first argument.
-                    Some(origin) if origin.path.is_none() && func.to_ascii_lowercase().contains("merge") => {
+                    Some(origin) if origin.path.is_none() && is_merge => {
                         origin.all.extend(all);
                     }
                     Some(_) => {}
@@ -602,7 +621,7 @@ impl Trace {
             element: std::mem::take(&mut self.element),
         };
         let here = self.made.len();
-        self.made.push(Made::default());
+        self.made.push(Made { given: reads.clone(), ..Made::default() });
         if self.open.is_empty() {
             self.files.insert(name.to_owned(), here);
             self.frame = None;

@@ -1,6 +1,10 @@
 //! The path of a field: as `kubectl` writes it, and where it is in an object's text.
 
+use crate::value::{Heap, Value};
 use crate::yaml::tree::{NodeId, NodeKind, Tree};
+
+/// Deeper items of lists are not compared.
+const MAX_DEPTH: usize = 50;
 
 /// A step into an object.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -111,8 +115,9 @@ pub struct Found {
     /// The bytes of its value, and of its key; an item of a list has no key.
     pub value: std::ops::Range<usize>,
     pub key: Option<std::ops::Range<usize>>,
-    /// The way to it, in keys and numbers.
+    /// The way to it, in keys and numbers, and the nodes on it.
     pub path: Vec<String>,
+    pub nodes: Vec<NodeId>,
     /// The way to it by the names of items that have one: they keep it where a patch puts others before them.
     pub stable: Vec<Step>,
 }
@@ -126,6 +131,7 @@ pub fn find(tree: &Tree<'_>, path: &[Step]) -> Result<Found, String> {
     let mut at = tree.target(root);
     let mut key_node = None;
     let mut way = Vec::new();
+    let mut nodes = Vec::new();
     let mut stable = Vec::new();
     for (i, step) in path.iter().enumerate() {
         let node = tree.node(at);
@@ -156,9 +162,43 @@ pub fn find(tree: &Tree<'_>, path: &[Step]) -> Result<Found, String> {
         way.push(name);
         key_node = key;
         at = tree.target(value);
+        nodes.push(at);
     }
     let range = |id: NodeId| tree.node(id).start.pos as usize..tree.node(id).end.pos as usize;
-    Ok(Found { held: held(tree, at), value: range(at), key: key_node.map(range), path: way, stable })
+    Ok(Found { held: held(tree, at), value: range(at), key: key_node.map(range), path: way, nodes, stable })
+}
+
+/// Whether a node holds the same as a value.
+pub fn is_like(tree: &Tree<'_>, at: NodeId, heap: &Heap, value: &Value, depth: usize) -> bool {
+    let at = tree.target(at);
+    let node = tree.node(at);
+    let like = |id: NodeId, value: &Value| depth < MAX_DEPTH && is_like(tree, id, heap, value, depth + 1);
+    match (node.kind, value) {
+        (NodeKind::Mapping, Value::Map(map)) => {
+            let map = heap.map(*map);
+            let fits = |(k, v): (NodeId, NodeId)| {
+                map.get(&*String::from_utf8_lossy(&tree.node(k).value)).is_some_and(|value| like(v, value))
+            };
+            tree.entries(at).count() == map.iter().count() && tree.entries(at).all(fits)
+        }
+        (NodeKind::Sequence, Value::List(list)) => {
+            let items = &heap.list(*list).items;
+            tree.children(at).count() == items.len() && tree.children(at).zip(items.iter()).all(|(id, v)| like(id, v))
+        }
+        (NodeKind::Scalar, value) => text(value).is_some_and(|t| *node.value == *t.as_bytes()),
+        _ => false,
+    }
+}
+
+/// A single value as it is printed.
+pub fn text(value: &Value) -> Option<String> {
+    Some(match value {
+        Value::Str(s) => s.to_text().into_owned(),
+        Value::Bool(b) => b.to_string(),
+        Value::Int(n) | Value::Int64(n) => n.to_string(),
+        Value::Float(f) => f.to_string(),
+        _ => return None,
+    })
 }
 
 fn entry(tree: &Tree<'_>, at: NodeId, key: &str) -> Option<(NodeId, NodeId)> {

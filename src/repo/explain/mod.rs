@@ -5,6 +5,7 @@
 
 mod changed;
 pub mod field;
+mod narrowed;
 pub mod object;
 mod printed;
 
@@ -302,20 +303,22 @@ impl Traced {
                 answer.printed.push(printed);
             }
         }
-        let value = match &found.held {
-            Held::Scalar(text) => Some(text.as_str()),
-            _ => None,
-        };
         for (read, condition) in reads {
             let Read::Key(key) = read else { continue };
-            let key = self.narrowed(key, &found.path, value);
-            if let Some(used) = self.used(&key, condition)
-                && !answer.used.iter().any(|u| u.key == used.key)
-            {
-                answer.secret |= used.secret && !condition;
-                answer.used.push(used);
+            for key in narrowed::narrowed(&self.trace, &self.heap, key, &tree, &found) {
+                if let Some(used) = self.used(&key, condition)
+                    && !answer.used.iter().any(|u| u.key == used.key)
+                {
+                    answer.secret |= used.secret && !condition;
+                    answer.used.push(used);
+                }
             }
         }
+        // A value that no layer sets came out of a merge with the one that has it.
+        let set: Vec<_> = answer.used.iter().filter(|u| !u.layers.is_empty()).map(|u| u.value.clone()).collect();
+        let is_merged =
+            |u: &Used| u.layers.is_empty() && u.value.is_some() && !u.key.starts_with('.') && set.contains(&u.value);
+        answer.used.retain(|u| !is_merged(u));
         Ok(())
     }
 
@@ -342,41 +345,13 @@ impl Traced {
 
     /// The file of the repository that Helm names in its own way.
     fn shown_path(&self, path: &str) -> String {
-        let inside = path.strip_prefix(self.chart.name()).and_then(|p| p.strip_prefix('/'));
+        let inside =
+            path.strip_prefix(self.chart.name()).and_then(|p| p.strip_prefix('/')).map(|p| self.layers.file(p));
         match (inside, &self.dir) {
             // A subchart that comes as an archive, or from elsewhere, has no file of its own.
             (Some(inside), Some(dir)) if self.chart.raw.iter().any(|f| f.name == inside) => format!("{dir}{inside}"),
             _ => path.to_owned(),
         }
-    }
-
-    /// A map that was printed as a whole, narrowed to the part that is the field.
-    fn narrowed(&self, key: Path, field: &[String], value: Option<&str>) -> Path {
-        let whole = self.trace.value(&self.heap, &key);
-        if !matches!(whole, Some(Value::Map(_) | Value::List(_))) {
-            return key;
-        }
-        for i in 0..field.len() {
-            let rest = field.get(i..).unwrap_or_default().iter().map(|k| Str::from(k.as_str()));
-            let longer: Path = key.iter().cloned().chain(rest).collect();
-            match self.trace.value(&self.heap, &longer) {
-                Some(Value::Map(_) | Value::List(_)) if value.is_none() => return longer,
-                Some(found) if value.is_some() && self.text(&found).as_deref() == value => return longer,
-                _ => {}
-            }
-        }
-        key
-    }
-
-    /// A single value as it is printed.
-    fn text(&self, value: &Value) -> Option<String> {
-        Some(match value {
-            Value::Str(s) => s.to_text().into_owned(),
-            Value::Bool(b) => b.to_string(),
-            Value::Int(n) | Value::Int64(n) => n.to_string(),
-            Value::Float(f) => f.to_string(),
-            _ => return None,
-        })
     }
 
     fn used(&self, path: &Path, condition: bool) -> Option<Used> {
@@ -388,18 +363,12 @@ impl Traced {
             let is_set = value.is_some();
             return Some(Used { key, value, is_set, secret: false, layers, condition });
         }
-        let mut layers = self.layers.origins(rest);
-        // What is global reaches subcharts by another way.
-        if layers.is_empty()
-            && let Some(at) = rest.iter().position(|k| k == "global").filter(|at| *at > 0)
-        {
-            layers = self.layers.origins(rest.get(at..).unwrap_or_default());
-        }
+        let layers = self.layers.origins(rest);
         let now = self.trace.value(&self.heap, path).filter(|v| !v.is_nil());
         // Of a map that was read as a whole nobody knows which part went where.
         let whole = matches!(now, Some(Value::Map(_) | Value::List(_)));
         let secret = layers.last().is_some_and(|o| o.secret) || (whole && layers.iter().any(|o| o.secret));
-        let value = now.as_ref().and_then(|v| self.text(v)).filter(|_| !secret);
+        let value = now.as_ref().and_then(field::text).filter(|_| !secret);
         Some(Used { key, value, is_set: now.is_some(), secret, layers, condition })
     }
 

@@ -73,6 +73,11 @@ fn collect(trace: &Trace, made: usize, start: usize, end: usize, outer: &mut Vec
             out.push(leaf(piece.place.clone(), reads, blurred, outer));
         } else if deeper.iter().all(|l| l.reads.is_empty()) && !keys.is_empty() {
             out.push(leaf(piece.place.clone(), keys, false, outer));
+        } else if let Some(leaf) = out.get_mut(before) {
+            // What goes into the include is read inside. What stands beside it has its part in the text: `default (include …) .Values.name`.
+            let is_given =
+                |read: &Read| calls.iter().any(|c| trace.made.get(*c).is_some_and(|m| m.given.contains(read)));
+            leaf.reads.extend(keys.into_iter().filter(|read| !is_given(read)));
         }
     }
 }
