@@ -2,6 +2,8 @@
 //!
 //! Source: Helm 4.3 `pkg/kube/client.go` (`Build`) with cli-runtime's resource builder, and `pkg/action/validate.go`.
 
+mod metadata;
+
 use std::collections::BTreeMap;
 
 use futures::{FutureExt, StreamExt, stream};
@@ -75,32 +77,35 @@ pub async fn build(
     objects: impl IntoIterator<Item = Json>,
     namespace: &str,
 ) -> Result<Vec<Target>, BuildError> {
-    let mut flat = Vec::new();
-    for object in objects {
-        flatten(object, &mut flat);
-    }
-    let mut targets = Vec::with_capacity(flat.len());
+    let mut targets = Vec::new();
     let mut wrong = BuildError { texts: Vec::new(), unanswered: false };
-    for mut object in flat {
-        match resolve(cluster, &mut object, namespace, &mut wrong.unanswered).await {
-            Ok(Some(id)) => targets.push(Target { id, object }),
-            Ok(None) => {}
-            Err(e) => wrong.texts.push(e),
+    for object in objects {
+        // That there is no kind is said first. Nobody looks at the metadata of a list's items.
+        if !Gvk::of(&object).kind.is_empty()
+            && let Err(e) = metadata::check(&object)
+        {
+            wrong.texts.push(format!("unable to decode \"\": {e}"));
+            continue;
+        }
+        for mut object in flatten(object) {
+            match resolve(cluster, &mut object, namespace, &mut wrong.unanswered).await {
+                Ok(Some(id)) => targets.push(Target { id, object }),
+                Ok(None) => {}
+                Err(e) => wrong.texts.push(e),
+            }
         }
     }
     if wrong.texts.is_empty() { Ok(targets) } else { Err(wrong) }
 }
 
-/// Helm's builder takes any object with a list of `items` apart, whatever its kind.
-fn flatten(object: Json, out: &mut Vec<Json>) {
-    if object.get("items").is_some_and(Json::is_array)
-        && let Json::Object(mut fields) = object
-    {
-        if let Some(Json::Array(items)) = fields.remove("items") {
-            items.into_iter().for_each(|i| flatten(i, out));
-        }
-    } else {
-        out.push(object);
+/// The objects of a document: Helm's builder takes any object with a list of `items` apart, whatever its kind.
+pub fn flatten(object: Json) -> Vec<Json> {
+    match object {
+        Json::Object(mut fields) if fields.get("items").is_some_and(Json::is_array) => match fields.remove("items") {
+            Some(Json::Array(items)) => items.into_iter().flat_map(flatten).collect(),
+            _ => Vec::new(),
+        },
+        other => Vec::from([other]),
     }
 }
 
@@ -190,6 +195,8 @@ fn merge(object: &mut Json, field: &str, pairs: &[(&str, &str)]) {
         *map = Json::Object(Default::default());
     }
     if let Some(map) = map.as_object_mut() {
+        // Go's accessor reads the others as texts, a null as an empty one, before they are written back.
+        map.values_mut().filter(|v| v.is_null()).for_each(|v| *v = Json::from(""));
         for (key, value) in pairs {
             map.insert((*key).to_owned(), Json::from(*value));
         }
@@ -235,6 +242,12 @@ pub async fn existing(
         let generated = target.object.pointer("/metadata/generateName").and_then(Json::as_str);
         if generated.is_some_and(|g| !g.is_empty()) && !target.id.name.is_empty() {
             return Err("metadata.name and metadata.generateName cannot both be set".into());
+        }
+        if generated.is_none_or(str::is_empty) && target.id.name.is_empty() {
+            return Err(format!(
+                "could not get information about the resource {}: resource name may not be empty",
+                target.described()
+            ));
         }
     }
     let mut found = Vec::new();

@@ -281,6 +281,24 @@ impl Options {
         ApplyOptions { field_manager: self.field_manager.clone(), ..ApplyOptions::new(method) }
     }
 
+    /// How objects that are there already are written. Source: `pkg/kube/client.go`, `Update`.
+    ///
+    /// # Errors
+    /// Options that exclude one another, in Helm's words.
+    fn update_method(&self, server_side: bool, migrate: bool, three_way_custom: bool) -> Result<Method, ActionError> {
+        match (server_side, self.force_replace, self.force_conflicts) {
+            (false, _, true) => Err(ActionError::new(
+                "invalid client update option(s): forceConflicts enabled when serverSideApply disabled",
+            )),
+            (true, true, _) => {
+                Err(ActionError::new("invalid operation: cannot use server-side apply and force replace together"))
+            }
+            (false, true, false) => Ok(Method::Replace),
+            (true, false, force_conflicts) => Ok(Method::ServerSide { force_conflicts, migrate }),
+            (false, false, false) => Ok(Method::ClientSide { three_way_custom }),
+        }
+    }
+
     /// Ends when the wait is to be given up; never without [`Options::superseded`].
     async fn given_up(&self) {
         let Some(mut superseded) = self.superseded.clone() else { return std::future::pending().await };

@@ -47,7 +47,7 @@ fn chart(name: &str) -> String {
 }
 
 /// What lives in the namespace, by kind and name, without what the server sets and what belongs to one namespace only.
-fn live(ns: &Namespace) -> BTreeMap<String, Json> {
+pub fn live(ns: &Namespace) -> BTreeMap<String, Json> {
     const KINDS: [(&str, &str, &str); 6] = [
         ("", "v1", "ConfigMap"),
         ("", "v1", "Secret"),

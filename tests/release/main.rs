@@ -5,6 +5,7 @@ mod support;
 
 mod api_faults;
 mod applying;
+mod beside;
 mod differences;
 mod directory;
 mod drifting;

@@ -6,7 +6,7 @@ use super::{MONTHS, Time, WEEKDAYS};
 
 /// `time.RFC3339Nano`
 pub const RFC3339_NANO: &[u8] = b"2006-01-02T15:04:05.999999999Z07:00";
-pub(super) const RFC3339: &[u8] = b"2006-01-02T15:04:05Z07:00";
+pub const RFC3339: &[u8] = b"2006-01-02T15:04:05Z07:00";
 
 /// A part of a layout that stands for a part of a time.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]

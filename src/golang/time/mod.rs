@@ -7,7 +7,7 @@ mod layout;
 mod parse;
 mod zone;
 
-pub use layout::RFC3339_NANO;
+pub use layout::{RFC3339, RFC3339_NANO};
 pub use parse::parse_in_location;
 pub use zone::Location;
 

@@ -190,6 +190,12 @@ pub(super) async fn prepare(ctx: &Context, install: &Install, source: Source) ->
         rendering::render(ctx, source, options, capabilities, true).await?;
     let mut record = new_record(ctx, install, &release.chart, config, manifest, hooks, notes);
     record.annotations = ctx.witnessed();
+    let exclusive = install.client_side && install.options.force_conflicts && install.dry_run == DryRun::None;
+    if let Some((file, _)) = crds.first().filter(|_| exclusive) {
+        return Err(ActionError::new(format!(
+            "failed to install CRD {file}: invalid client create option(s): forceConflicts enabled when serverSideApply disabled"
+        )));
+    }
     let (mut targets, later) = resolve(ctx, &record, &crds).await?;
     objects::check_unique(&targets)?;
     objects::own(&mut targets, &record);
@@ -370,7 +376,7 @@ async fn create_namespace(ctx: &Context, install: &Install) -> Result<(), Action
 }
 
 impl Install {
-    fn method(&self, migrate: bool) -> Method {
+    pub(super) fn method(&self, migrate: bool) -> Method {
         if self.client_side {
             Method::ClientSide { three_way_custom: self.take_ownership }
         } else {
@@ -462,7 +468,7 @@ async fn perform(
         let method = if server_side { method } else { install.method(false) };
         apply::create(ctx.cluster.as_ref(), targets, &install.apply_options(method)).await
     } else {
-        let method = if options.force_replace { Method::Replace } else { install.method(true) };
+        let method = options.update_method(server_side, true, install.take_ownership)?;
         apply::update(ctx.cluster.as_ref(), adopted, targets, &install.apply_options(method)).await
     };
     applied.map_err(|e| ActionError::new(e.message))?;

@@ -164,10 +164,10 @@ pub async fn install(ctx: &Context, given: &Install, source: Source, no_hooks: b
             plan.crds.push(Change::new(&target.id, deed).noted(file.clone()));
         }
     }
-    let method = if given.client_side {
-        Method::ClientSide { three_way_custom: given.take_ownership }
+    let method = if prepared.adopted.is_empty() {
+        given.method(false)
     } else {
-        Method::ServerSide { force_conflicts: given.options.force_conflicts, migrate: false }
+        given.options.update_method(!given.client_side, false, given.take_ownership)?
     };
     if fresh.is_some() {
         // Nothing can be tried in a namespace that is not there.
@@ -209,13 +209,7 @@ pub async fn upgrade(ctx: &Context, given: &Upgrade, source: Source) -> Result<P
     let prepared = upgrade::prepare(ctx, &entries, &[], true, given, source).await?;
     super::objects::check_crd_removal(ctx, &prepared.originals, &prepared.targets).await?;
     let mut plan = Plan::of("upgrade", &prepared.record);
-    let method = if given.options.force_replace {
-        Method::Replace
-    } else if prepared.server_side {
-        Method::ServerSide { force_conflicts: given.options.force_conflicts, migrate: false }
-    } else {
-        Method::ClientSide { three_way_custom: false }
-    };
+    let method = given.options.update_method(prepared.server_side, false, false)?;
     let (targets, originals) = (&prepared.targets, &prepared.originals);
     plan.objects.extend(writes(ctx, targets, originals, method, given.disable_openapi_validation).await?);
     plan.objects.extend(prunes(ctx, originals, targets).await?);
@@ -234,13 +228,7 @@ pub async fn rollback(ctx: &Context, given: &Rollback) -> Result<Plan, ActionErr
     let prepared = rollback::prepare(ctx, &entries, &[], given).await?;
     super::objects::check_crd_removal(ctx, &prepared.originals, &prepared.targets).await?;
     let mut plan = Plan::of("rollback", &prepared.record);
-    let method = if given.options.force_replace {
-        Method::Replace
-    } else if prepared.server_side {
-        Method::ServerSide { force_conflicts: given.options.force_conflicts, migrate: true }
-    } else {
-        Method::ClientSide { three_way_custom: false }
-    };
+    let method = given.options.update_method(prepared.server_side, true, false)?;
     plan.objects.extend(writes(ctx, &prepared.targets, &prepared.originals, method, false).await?);
     plan.objects.extend(prunes(ctx, &prepared.originals, &prepared.targets).await?);
     Ok(without_hooks(plan, given.options.no_hooks))

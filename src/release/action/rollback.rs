@@ -5,7 +5,7 @@
 
 use std::collections::BTreeMap;
 
-use crate::cluster::apply::{self, Method};
+use crate::cluster::apply;
 use crate::cluster::targets::Target;
 use crate::cluster::{ObjectId, manifest};
 use crate::diagnostic::LogLine;
@@ -210,14 +210,14 @@ pub(super) async fn write(
     prepared: Prepared,
 ) -> Result<Record, ActionError> {
     let ctx = &work.ctx;
-    let Prepared { mut current, mut record, server_side, targets, originals } = prepared;
+    let Prepared { current, mut record, server_side, targets, originals } = prepared;
     let last_words = work.make_room(entries, rollback.history_max).await?;
     ctx.storage.create(&record).await?;
     work.settle_last_words(&last_words, entries, &targets, &rollback.options).await;
     let mut reached = Reached::default();
     let step = perform(ctx, rollback, &mut record, server_side, &targets, &originals, &mut reached);
     if let Err(e) = ctx.cancellable(step).await {
-        return Err(fail(ctx, rollback, &mut current, record, &targets, &reached, e).await);
+        return Err(fail(ctx, rollback, &current, record, &targets, &reached, e).await);
     }
     record.info.status = Status::Deployed;
     ctx.storage.update(&record).await?;
@@ -246,17 +246,7 @@ async fn perform(
         hooks::run(ctx, record, &format!("pre-{}", rollback.operation()), options, server_side).await?;
     }
     reached.applying = true;
-    let method = if options.force_replace {
-        if server_side {
-            let text = "invalid operation: cannot use server-side apply and force replace together";
-            return Err(ActionError::new(text));
-        }
-        Method::Replace
-    } else if server_side {
-        Method::ServerSide { force_conflicts: options.force_conflicts, migrate: true }
-    } else {
-        Method::ClientSide { three_way_custom: false }
-    };
+    let method = options.update_method(server_side, true, false)?;
     match apply::update(ctx.cluster.as_ref(), originals, targets, &options.apply(method)).await {
         Ok(done) => reached.created.extend(done.created),
         Err(e) => {
@@ -278,7 +268,7 @@ async fn perform(
 async fn fail(
     ctx: &Context,
     rollback: &Rollback,
-    current: &mut Record,
+    current: &Record,
     mut record: Record,
     targets: &[Target],
     reached: &Reached,
@@ -296,11 +286,8 @@ async fn fail(
     ctx.log(LogLine::warn(text.clone()));
     record.info.description = text;
     hooks::store(ctx, &record).await;
-    if current.info.status == Status::Deployed {
-        // Its objects are half gone: it is no longer what is deployed, says Helm. The failed one comes first, so that there is a word of it.
-        current.info.status = Status::Superseded;
-        hooks::store(ctx, current).await;
-    }
+    // Its objects are half gone: it is no longer what is deployed, says Helm. The failed one comes first, so that there is a word of it.
+    upgrade::replace_current(ctx, current).await;
     if rollback.cleanup_on_fail
         && let Err(texts) = upgrade::clean_up(ctx, targets, &reached.created).await
     {

@@ -235,16 +235,22 @@ pub(super) async fn removal(
 ) -> Result<Removal, String> {
     let mut out = Removal::default();
     let mut candidates: Vec<Target> = Vec::new();
+    let mut spared: Vec<Json> = Vec::new();
     for (i, revision) in std::iter::once(record).chain(deployed).chain(leftovers).enumerate() {
         let objects = manifest::objects(revision.manifest.as_bytes())
             .map_err(|e| format!("corrupted release record. You must manually delete the resources: {e}"))?;
         let mut delete = Vec::new();
+        let mut objects = objects;
+        // The order in which Helm speaks of what stays. What goes is sorted again when lists have been taken apart.
+        objects.sort_by(|a, b| order(kind(a), kind(b)));
         for object in objects {
             match policy(&object) {
                 Policy::Keep if i == 0 => {
                     out.kept.push(kind_and_name(&object));
                     out.kept_ids.push(ObjectId::of(&object));
+                    spared.push(object);
                 }
+                Policy::Other if i == 0 => spared.push(object),
                 Policy::Keep | Policy::Other => {}
                 Policy::None => delete.push(object),
             }
@@ -259,18 +265,25 @@ pub(super) async fn removal(
         };
         objects::add(&mut candidates, built);
     }
-    let rank = |t: &Target| (kind_rank(&t.id.gvk.kind, Ordering::Uninstall).unwrap_or(usize::MAX), ());
-    candidates.sort_by(|a, b| {
-        rank(a).cmp(&rank(b)).then_with(|| match kind_rank(&a.id.gvk.kind, Ordering::Uninstall) {
-            Some(_) => std::cmp::Ordering::Equal,
-            None => a.id.gvk.kind.cmp(&b.id.gvk.kind),
-        })
-    });
+    // The newest revision has the word: what it keeps stays, also where an older one would have let it go.
+    let spared = objects::served(ctx, spared).await.map_err(|e| e.to_string())?;
+    candidates.retain(|t| !spared.iter().any(|s| s.same(t)));
+    candidates.sort_by(|a, b| order(&a.id.gvk.kind, &b.id.gvk.kind));
     let found = ownership(ctx.cluster.as_ref(), &candidates, objects::owner(record)).await;
     out.delete = found.owned;
     out.foreign = found.foreign;
     out.unknown = found.unknown;
     Ok(out)
+}
+
+/// Helm's order of uninstalling; kinds that it does not know come last, by name.
+fn order(a: &str, b: &str) -> std::cmp::Ordering {
+    let place = |kind| kind_rank(kind, Ordering::Uninstall).map_or((usize::MAX, kind), |rank| (rank, ""));
+    place(a).cmp(&place(b))
+}
+
+fn kind(object: &Json) -> &str {
+    object.get("kind").and_then(Json::as_str).unwrap_or_default()
 }
 
 enum Policy {

@@ -7,7 +7,7 @@ use std::collections::BTreeMap;
 use std::sync::Arc;
 
 use crate::chart::{Table, data};
-use crate::cluster::apply::{self, ApplyOptions, Method};
+use crate::cluster::apply::{self, ApplyOptions};
 use crate::cluster::targets::{self, Target};
 use crate::cluster::{FieldValidation, ObjectId, Propagation};
 use crate::diagnostic::LogLine;
@@ -333,7 +333,7 @@ async fn write(work: &Work, upgrade: &Upgrade, prepared: Prepared) -> Result<Rec
 
 /// The old revision is superseded, once the new one is deployed: the one that is upgraded from, whatever it was. Only what was interrupted
 /// keeps telling so.
-async fn replace_current(ctx: &Context, current: &Record) {
+pub(super) async fn replace_current(ctx: &Context, current: &Record) {
     if history::is_interrupted(current) {
         return;
     }
@@ -358,22 +358,8 @@ async fn perform(
         let ran = hooks::run(ctx, record, "pre-upgrade", options, server_side).await;
         ran.map_err(|e| e.context("pre-upgrade hooks failed"))?;
     }
-    let method = if options.force_replace {
-        if server_side {
-            return Err(ActionError::new("invalid operation: cannot use server-side apply and force replace together"));
-        }
-        Method::Replace
-    } else if server_side {
-        let client_side_before = current.apply_method.is_empty() || current.apply_method == "csa";
-        Method::ServerSide { force_conflicts: options.force_conflicts, migrate: client_side_before }
-    } else {
-        if options.force_conflicts {
-            return Err(ActionError::new(
-                "invalid client update option(s): forceConflicts enabled when serverSideApply disabled",
-            ));
-        }
-        Method::ClientSide { three_way_custom: false }
-    };
+    let client_side_before = current.apply_method.is_empty() || current.apply_method == "csa";
+    let method = options.update_method(server_side, client_side_before, false)?;
     let validation = if upgrade.disable_openapi_validation { FieldValidation::Ignore } else { FieldValidation::Strict };
     let apply_options = ApplyOptions { validation, ..options.apply(method) };
     match apply::update(ctx.cluster.as_ref(), originals, targets, &apply_options).await {
@@ -440,7 +426,12 @@ async fn roll_back(work: &Work, upgrade: &Upgrade, record: Record, e: ActionErro
         );
         return ActionError { message: text, record: Some(Box::new(record)), ..e };
     };
-    let options = Options { description: String::new(), ..upgrade.options.clone() };
+    let mut options = Options { description: String::new(), ..upgrade.options.clone() };
+    if options.update_method(record.apply_method == super::apply_method(true), false, false).is_err() {
+        // Options that excluded one another are why it failed. The way back goes without them.
+        options.force_replace = false;
+        options.force_conflicts = false;
+    }
     let plan = rollback::Rollback {
         name: upgrade.name.clone(),
         revision: good.version,

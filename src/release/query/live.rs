@@ -4,6 +4,7 @@ use std::collections::BTreeMap;
 
 use serde_json::json;
 
+use crate::cluster::targets::flatten;
 use crate::cluster::{Cluster, ClusterError, Gvk, Json, ObjectId, Reason, manifest};
 use crate::release::record::Record;
 
@@ -19,7 +20,8 @@ pub async fn objects(
 ) -> Result<BTreeMap<String, Vec<Json>>, ClusterError> {
     let mut out: BTreeMap<String, Vec<Json>> = BTreeMap::new();
     let mut selectors: Vec<String> = Vec::new();
-    for object in manifest::objects(record.manifest.as_bytes()).unwrap_or_default() {
+    let documents = manifest::objects(record.manifest.as_bytes()).unwrap_or_default();
+    for object in documents.into_iter().flat_map(flatten) {
         let mut id = ObjectId::of(&object);
         let Some(resource) = optional(cluster.resource(&id.gvk).await)? else { continue };
         id.namespace = resource.namespaced.then(|| id.namespace.take().unwrap_or_else(|| record.namespace.clone()));
