@@ -77,6 +77,7 @@ impl Waiting {
     /// Says what has come of them.
     pub fn settle(mut self, view: &View<'_>, builts: &[Built], out: &mut Vec<Finding>) {
         let mut known = BTreeSet::new();
+        let mut given = Given::default();
         for built in builts.iter().filter(|b| b.is_applied()) {
             for object in &built.objects {
                 let Origin::File(path) = &object.origin else { continue };
@@ -84,7 +85,9 @@ impl Waiting {
                 let Some(open) = self.0.get(&key) else { continue };
                 // What a variable came to may be a Secret's.
                 let shown = |text: &str| built.environment.masker.apply_text(text);
-                for f in rejudged(view, &object.node, path, open) {
+                let left = rejudged(view, &object.node, path, open);
+                given.note(&object.node, open, &left);
+                for f in left {
                     let (message, fix) = (shown(&f.message), shown(&f.fix));
                     out.push(Finding { message, fix, ..f }.in_environment(&built.name));
                 }
@@ -100,7 +103,8 @@ impl Waiting {
         let patches: BTreeSet<(String, usize)> =
             lacking.iter().filter(|key| is_patch(view.scan, key, &lacking)).map(|key| (*key).clone()).collect();
         let mut makers = Makers::read(view.scan, view.checkout, builts.iter().filter(|b| b.is_applied()));
-        for ((path, line), mut open) in self.0 {
+        let mut unbuilt = Vec::new();
+        for ((path, line), open) in self.0 {
             let reach = makers.of(&path);
             for build in &reach.builds {
                 // An object that is not in it is deleted by a patch.
@@ -109,17 +113,44 @@ impl Waiting {
                 for node in nodes.filter(|n| n.line() == line) {
                     // Messages of other rules hold values, which nobody hides here.
                     let found = rejudged(view, &node, &path, &open);
+                    given.note(&node, &open, &found);
                     out.extend(found.into_iter().filter(|f| is_missing(f.rule.id) || f.rule.id == rules::KUBE_NAME.id));
                 }
             }
             // What can't be built may still be changed on its way.
             if reach.builds.is_empty() && !reach.changes {
-                if patches.contains(&(path, line)) {
-                    open.retain(|o| !is_missing(o.rule));
-                }
-                out.extend(open.into_iter().filter_map(|o| o.written));
+                unbuilt.push(((path, line), open));
             }
         }
+        for (key, mut open) in unbuilt {
+            let node = view.scan.object(&key.0, key.1);
+            open.retain(|o| {
+                !is_missing(o.rule) || !patches.contains(&key) && !node.is_some_and(|node| given.has(node, o))
+            });
+            out.extend(open.into_iter().filter_map(|o| o.written));
+        }
+    }
+}
+
+/// Fields that objects of a kind lack where they are written, and that the repository gives them where they are built: others of that kind, which
+/// nothing builds at the moment, may count on it.
+#[derive(Default)]
+struct Given(BTreeSet<(String, String, String)>);
+
+impl Given {
+    fn id(node: &Node, missing: &Finding) -> (String, String, String) {
+        (text(node, "apiVersion").to_owned(), text(node, "kind").to_owned(), missing.message.clone())
+    }
+
+    /// `left`: what an object that is built still lacks.
+    fn note(&mut self, node: &Node, open: &[Open], left: &[Finding]) {
+        let written = open.iter().filter(|o| is_missing(o.rule)).filter_map(|o| o.written.as_ref());
+        let mended = written.filter(|w| left.iter().all(|f| f.message != w.message));
+        self.0.extend(mended.map(|w| Self::id(node, w)));
+    }
+
+    fn has(&self, node: &Node, open: &Open) -> bool {
+        open.written.as_ref().is_some_and(|w| self.0.contains(&Self::id(node, w)))
     }
 }
 

@@ -58,6 +58,27 @@ fn a_field_that_a_base_lacks_may_come_from_a_patch() {
     finds(&with(&base, &[("clusters/a/apps.yaml", &unbuilt)]), &[MISSING]);
 }
 
+/// What is switched off counts on what the others are given.
+#[test]
+fn a_field_that_others_of_the_kind_are_given_is_not_missed_in_what_nothing_builds() {
+    let patches = "  patches:\n  - target: {kind: GitRepository}\n    patch: |\n      - {op: add, path: /spec/interval, value: 5m}\n";
+    let (given, bare) = (applies("apps", "./apps/x", patches), applies("apps", "./apps/x", ""));
+    let off = RELEASE.replace("name: r", "name: off");
+    let files = [
+        ("apps/x/kustomization.yaml", "resources: [source.yaml]\n"),
+        ("apps/x/source.yaml", RELEASE),
+        ("off/source.yaml", &off),
+    ];
+    silent(&with(&files, &[("clusters/a/apps.yaml", &given)]));
+    let missing = "flux/missing-field off/source.yaml:4: spec.interval is missing";
+    finds(&with(&files, &[("clusters/a/apps.yaml", &bare)]), &["flux/missing-field apps/x/source.yaml:4", missing]);
+    // What nobody is given is missed, and the whole object elsewhere makes it a patch.
+    let whole = RELEASE.replace("spec:\n", "spec:\n  interval: 5m\n");
+    finds(&with(&files, &[("apps/x/source.yaml", &whole)]), &[missing]);
+    let patch = RELEASE.replace("  url: https://example.com/r\n", "");
+    silent(&with(&files, &[("apps/x/source.yaml", &whole), ("off/source.yaml", &patch)]));
+}
+
 #[test]
 fn what_no_cluster_builds_is_judged_as_its_kustomization_builds_it() {
     let files = [
