@@ -3,6 +3,8 @@
 //! Go decodes every byte that is not part of a valid sequence as U+FFFD of width 1, and its case mappings are one to one
 //! (`ß` stays `ß` in upper case). Rust's `str` functions do neither, so these stand here.
 
+use std::borrow::Cow;
+
 use super::unicode_tables as tables;
 
 /// The first rune of `s` and its width in bytes; `(U+FFFD, 1)` for an invalid byte, `(U+FFFD, 0)` if `s` is empty.
@@ -42,6 +44,11 @@ pub fn runes(s: &[u8]) -> impl Iterator<Item = (usize, char, usize)> + '_ {
         at += width;
         Some((i, c, width))
     })
+}
+
+/// The text for people, with U+FFFD for every byte that is not UTF-8, where Rust's `from_utf8_lossy` writes one for several.
+pub fn to_text(s: &[u8]) -> Cow<'_, str> {
+    std::str::from_utf8(s).map_or_else(|_| runes(s).map(|(_, c, _)| c).collect(), Cow::Borrowed)
 }
 
 /// How many runes `s` has; every invalid byte counts as one. Source: `utf8.RuneCount`.

@@ -7,6 +7,8 @@ use std::hash::{Hash, Hasher};
 use std::ops::Deref;
 use std::sync::Arc;
 
+use crate::golang::unicode;
+
 const INLINE: usize = Str::INLINE;
 
 /// An immutable byte string, cheap to clone: a short one is copied, a long one shared.
@@ -56,7 +58,7 @@ impl Str {
 
     /// The text, with U+FFFD where the bytes are not UTF-8. For messages; never for data.
     pub fn to_text(&self) -> Cow<'_, str> {
-        String::from_utf8_lossy(self)
+        unicode::to_text(self)
     }
 }
 

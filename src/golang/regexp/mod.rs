@@ -49,8 +49,7 @@ impl Regexp {
     /// Go's text: ``error parsing regexp: missing closing ): `(a` ``.
     pub fn new(expr: impl AsRef<[u8]>) -> Result<Self, String> {
         let expr = expr.as_ref();
-        let text =
-            |e: parse::Error| format!("error parsing regexp: {}: `{}`", e.code, String::from_utf8_lossy(&e.expr));
+        let text = |e: parse::Error| format!("error parsing regexp: {}: `{}`", e.code, unicode::to_text(&e.expr));
         let too_large = || text(parse::Error { code: parse::LARGE, expr: expr.to_vec() });
         let parsed = parse::parse(expr).map_err(text)?;
         let mut pattern = String::new();

@@ -3,6 +3,7 @@
 use std::cmp::Ordering;
 use std::sync::Arc;
 
+use crate::golang::unicode;
 use crate::gotmpl::{CallError, FuncTable, Rest, State, func};
 use crate::value::equal::deep_equal;
 use crate::value::print::{self, Unprintable};
@@ -113,7 +114,7 @@ fn shown(st: &mut State, verb: &[u8], v: &Value) -> Result<String, CallError> {
             Unprintable::Cycle => Err(e),
         })
     })?;
-    Ok(String::from_utf8_lossy(&text).into_owned())
+    Ok(unicode::to_text(&text).into_owned())
 }
 
 fn lt(heap: &Heap, a: &Value, b: &Value) -> Result<bool, CallError> {

@@ -2,6 +2,7 @@
 
 use super::super::ast::{Branch, Decl};
 use super::{Exec, Flow, Res, Val};
+use crate::golang::unicode;
 use crate::value::{Elem, Kind, MapType, Value, print};
 
 impl<'t> Exec<'t, '_> {
@@ -174,6 +175,6 @@ impl<'t> Exec<'t, '_> {
         let mut text = Vec::new();
         // An error's text need not be complete.
         let _ = print::action_within(&mut self.st.heap, val, &mut text, 1 << 20);
-        self.errorf(format!("{before}{}{after}", String::from_utf8_lossy(&text)))
+        self.errorf(format!("{before}{}{after}", unicode::to_text(&text)))
     }
 }
