@@ -65,6 +65,11 @@ pub struct Unreadable {
 /// How deep a document may nest.
 const MAX_DEPTH: usize = 200;
 
+/// The node at a path of keys.
+pub fn at<'n>(n: &'n Node, keys: &[&str]) -> Option<&'n Node> {
+    keys.iter().try_fold(n, |n, key| n.get(key))
+}
+
 impl Node {
     /// 1-based line in the file.
     pub const fn line(&self) -> usize {

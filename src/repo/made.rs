@@ -2,7 +2,7 @@
 //!
 //! Sources: the CustomResourceDefinitions and the documentation of each controller.
 
-use super::document::{self, Node};
+use super::document::{self, Node, at};
 use super::objects::{Built, Environment};
 
 /// What may make a Secret or ConfigMap.
@@ -135,10 +135,6 @@ impl Maker<'_> {
             of_list || says("kind") == kind && (says("name") == name || says("name").contains("{{"))
         })
     }
-}
-
-fn at<'n>(node: &'n Node, steps: &[&str]) -> Option<&'n Node> {
-    steps.iter().try_fold(node, |node, step| node.get(step))
 }
 
 /// The texts at a path below a node.

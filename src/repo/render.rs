@@ -254,8 +254,10 @@ fn values_text(
     let within = match location {
         Location::Here(_) if missing && !checkout.is_file(file) => return Ok(None),
         Location::Here(_) => {
-            let cause = if checkout.kind(file).is_none() { Cause::NoValues(None) } else { Cause::Wrong };
-            return checkout.read(file).map(Some).map_err(|e| Fault::new(cause, format!("valuesFiles: {e}")));
+            return checkout.read(file).map(Some).map_err(|e| {
+                let cause = if checkout.kind(file).is_none() { Cause::NoValues(None) } else { Cause::Wrong };
+                Fault::new(cause, format!("valuesFiles: {e}"))
+            });
         }
         Location::Elsewhere(elsewhere) => elsewhere.within.as_deref(),
         Location::Composed(_) => None,

@@ -4,6 +4,7 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use super::rules;
 use crate::golang::path;
+pub use crate::repo::document::at;
 use crate::repo::document::{self, Document, Node};
 use crate::repo::files::Checkout;
 use crate::repo::generated::NAMES;
@@ -183,11 +184,6 @@ fn is_object(n: &Node) -> bool {
 /// A field's text; empty if there is none.
 pub fn text<'n>(n: &'n Node, key: &str) -> &'n str {
     n.get(key).and_then(Node::as_str).unwrap_or_default()
-}
-
-/// A field's text at a path of keys.
-pub fn at<'n>(n: &'n Node, keys: &[&str]) -> Option<&'n Node> {
-    keys.iter().try_fold(n, |n, key| n.get(key))
 }
 
 /// The directory of a path; empty for the root.
