@@ -19,6 +19,7 @@ mod certs;
 mod der;
 mod dsa;
 mod ec;
+mod fermat;
 mod keys;
 mod pem;
 mod primes;

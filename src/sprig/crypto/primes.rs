@@ -1,15 +1,17 @@
 //! The two primes of an RSA key, which are nearly all of the work of making one, found on two threads.
 //!
 //! How many numbers have to be tried for a prime is chance: were each thread to look for one prime, the lucky one would wait for half of
-//! the time. So both look for the same, every other number each.
+//! the time. So both look for the same, every other handful of numbers each. What they look for is a number that passes the quickest test,
+//! as good as no composite does: whether it is prime is asked in the end, of both numbers at once.
 
 use std::num::NonZeroU32;
 use std::sync::atomic::{AtomicUsize, Ordering};
 
-use crypto_primes::hazmat::SmallFactorsSieve;
+use crypto_primes::hazmat::{MillerRabin, SmallFactorsSieve};
 use crypto_primes::{Flavor, is_prime};
 use rsa::BoxedUint;
 
+use super::fermat::{self, LANES};
 use crate::gotmpl::{Host, apart, let_go};
 
 /// Two primes whose product has exactly so many bits; `None` for sizes that are not made here.
@@ -22,37 +24,40 @@ pub fn pair(host: &dyn Host, key_bits: usize) -> Option<[BoxedUint; 2]> {
     let bits = NonZeroU32::new(bits)?;
     loop {
         let searches = [(); 2].map(|()| Search::new(host, bits));
-        let work = |turn| searches.each_ref().map(|search| search.turn(turn));
-        let [mine, others] = std::thread::scope(|scope| {
-            let other = std::thread::Builder::new().spawn_scoped(scope, apart(|| work(1)));
-            let_go();
-            let mine = work(0);
-            // Where no thread can be had this one looks at all numbers.
-            let others = other.map_or_else(
-                |_| work(1),
-                |thread| thread.join().unwrap_or_else(|panic| std::panic::resume_unwind(panic)),
-            );
-            [mine, others]
-        });
+        let [mine, others] = both(|turn| searches.each_ref().map(|search| search.turn(turn)));
         let first = |(a, b): (Option<Found>, Option<Found>)| a.into_iter().chain(b).min_by_key(|(at, _)| *at);
-        let mut primes = mine.into_iter().zip(others).filter_map(first).map(|(_, prime)| prime);
+        let mut found = mine.into_iter().zip(others).filter_map(first).map(|(_, number)| number);
         // Where there is none up to the next power of two, the search begins elsewhere.
-        let (Some(p), Some(q)) = (primes.next(), primes.next()) else { continue };
+        let (Some(p), Some(q)) = (found.next(), found.next()) else { continue };
         // FIPS 186-5 wants a difference in the first 100 bits.
-        if p.to_be_bytes().get(..12) != q.to_be_bytes().get(..12) {
-            return Some([p, q]);
+        let apart = p.to_be_bytes().get(..12) != q.to_be_bytes().get(..12);
+        let pair = [p, q];
+        if apart && both(|one| pair.get(one).is_some_and(|n| is_prime(Flavor::Any, n))) == [true; 2] {
+            return Some(pair);
         }
     }
 }
 
-/// A prime, and how many numbers lie between it and the start.
+/// What work comes to for 0, on this thread, and for 1, on another where one can be had.
+fn both<T: Send>(work: impl Fn(usize) -> T + Sync) -> [T; 2] {
+    std::thread::scope(|scope| {
+        let other = std::thread::Builder::new().spawn_scoped(scope, apart(|| work(1)));
+        let_go();
+        let mine = work(0);
+        let others = other
+            .map_or_else(|_| work(1), |thread| thread.join().unwrap_or_else(|panic| std::panic::resume_unwind(panic)));
+        [mine, others]
+    })
+}
+
+/// A number that must be prime, and how many were passed over between the start and it.
 type Found = (usize, BoxedUint);
 
 /// The search for one prime.
 struct Search {
     start: BoxedUint,
     bits: NonZeroU32,
-    /// The place of the first prime, as far as is known.
+    /// The place of the first such number, as far as is known.
     first: AtomicUsize,
 }
 
@@ -68,19 +73,34 @@ impl Search {
         Self { start: BoxedUint::from_be_slice_vartime(&bytes), bits, first: AtomicUsize::new(usize::MAX) }
     }
 
-    /// The first prime among every other number; nothing if it cannot be the first of all.
+    /// The first among every other handful of numbers; nothing if it cannot be the first of all.
     fn turn(&self, turn: usize) -> Option<Found> {
-        let numbers = SmallFactorsSieve::new(self.start.clone(), self.bits, false).ok()?;
-        for (at, n) in numbers.enumerate().filter(|(at, _)| at % 2 == turn) {
-            if at > self.first.load(Ordering::Relaxed) {
+        let mut numbers = SmallFactorsSieve::new(self.start.clone(), self.bits, false).ok()?.enumerate();
+        loop {
+            numbers.by_ref().take(turn * LANES).for_each(drop);
+            let handful: Vec<Found> = numbers.by_ref().take(LANES).collect();
+            numbers.by_ref().take((1 - turn) * LANES).for_each(drop);
+            let (first, _) = handful.first()?;
+            if *first > self.first.load(Ordering::Relaxed) {
                 return None;
             }
-            if is_prime(Flavor::Any, &n) {
-                self.first.fetch_min(at, Ordering::Relaxed);
-                return Some((at, n));
+            if let Some(found) = self.seems_prime(handful) {
+                self.first.fetch_min(found.0, Ordering::Relaxed);
+                return Some(found);
             }
         }
-        None
+    }
+
+    /// The first of them that passes a test which a prime passes always, and another number hardly ever.
+    fn seems_prime(&self, handful: Vec<Found>) -> Option<Found> {
+        let words = |lane: usize| handful.get(lane).or(handful.first()).map_or(&[][..], |(_, n)| n.as_words());
+        let Some(answers) = fermat::may_be_prime(&std::array::from_fn(words), self.bits.get()) else {
+            let passes = |n: &BoxedUint| {
+                n.to_odd().into_option().is_some_and(|n| MillerRabin::new(n).test_base_two().is_probably_prime())
+            };
+            return handful.into_iter().find(|(_, n)| passes(n));
+        };
+        handful.into_iter().zip(answers).find(|(_, passes)| *passes).map(|(found, _)| found)
     }
 }
 
