@@ -1,11 +1,13 @@
 //! The two primes of an RSA key, which are nearly all of the work of making one, found on two threads.
 //!
 //! How many numbers have to be tried for a prime is chance: were each thread to look for one prime, the lucky one would wait for half of
-//! the time. So both look for the same, every other handful of numbers each. What they look for is a number that passes the quickest test,
+//! the time. So both look for the same, and take handfuls of numbers in turn. What they look for is a number that passes the quickest test,
 //! as good as no composite does: whether it is prime is asked in the end, of both numbers at once.
 
+use std::iter::Enumerate;
 use std::num::NonZeroU32;
 use std::sync::atomic::{AtomicUsize, Ordering};
+use std::sync::{Mutex, PoisonError};
 
 use crypto_primes::hazmat::{MillerRabin, SmallFactorsSieve};
 use crypto_primes::{Flavor, is_prime};
@@ -24,7 +26,12 @@ pub fn pair(host: &dyn Host, key_bits: usize) -> Option<[BoxedUint; 2]> {
     let bits = NonZeroU32::new(bits)?;
     loop {
         let searches = [(); 2].map(|()| Search::new(host, bits));
-        let [mine, others] = both(|turn| searches.each_ref().map(|search| search.turn(turn)));
+        let [mine, others] = both(|thread| {
+            if let Some(search) = searches.get(thread) {
+                search.begin();
+            }
+            searches.each_ref().map(Search::find)
+        });
         let first = |(a, b): (Option<Found>, Option<Found>)| a.into_iter().chain(b).min_by_key(|(at, _)| *at);
         let mut found = mine.into_iter().zip(others).filter_map(first).map(|(_, number)| number);
         // Where there is none up to the next power of two, the search begins elsewhere.
@@ -57,7 +64,9 @@ type Found = (usize, BoxedUint);
 struct Search {
     start: BoxedUint,
     bits: NonZeroU32,
-    /// The place of the first such number, as far as is known.
+    /// The numbers that have no small factor, from where they have not been looked at.
+    numbers: Mutex<Option<Enumerate<SmallFactorsSieve<BoxedUint>>>>,
+    /// The place of the first that seems prime, as far as is known.
     first: AtomicUsize,
 }
 
@@ -70,16 +79,28 @@ impl Search {
             *first |= 0xc0;
             *last |= 1;
         }
-        Self { start: BoxedUint::from_be_slice_vartime(&bytes), bits, first: AtomicUsize::new(usize::MAX) }
+        let start = BoxedUint::from_be_slice_vartime(&bytes);
+        Self { start, bits, numbers: Mutex::default(), first: AtomicUsize::new(usize::MAX) }
     }
 
-    /// The first among every other handful of numbers; nothing if it cannot be the first of all.
-    fn turn(&self, turn: usize) -> Option<Found> {
-        let mut numbers = SmallFactorsSieve::new(self.start.clone(), self.bits, false).ok()?.enumerate();
+    /// Divides the start by the small primes, as long as no one else looks.
+    fn begin(&self) {
+        self.handful(0);
+    }
+
+    /// The next numbers.
+    fn handful(&self, count: usize) -> Vec<Found> {
+        let mut numbers = self.numbers.lock().unwrap_or_else(PoisonError::into_inner);
+        if numbers.is_none() {
+            *numbers = SmallFactorsSieve::new(self.start.clone(), self.bits, false).ok().map(Iterator::enumerate);
+        }
+        numbers.iter_mut().flatten().take(count).collect()
+    }
+
+    /// The first of the numbers that were left to this thread; nothing if it cannot be the first of all.
+    fn find(&self) -> Option<Found> {
         loop {
-            numbers.by_ref().take(turn * LANES).for_each(drop);
-            let handful: Vec<Found> = numbers.by_ref().take(LANES).collect();
-            numbers.by_ref().take((1 - turn) * LANES).for_each(drop);
+            let handful = self.handful(LANES);
             let (first, _) = handful.first()?;
             if *first > self.first.load(Ordering::Relaxed) {
                 return None;
