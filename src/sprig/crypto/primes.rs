@@ -2,15 +2,14 @@
 //!
 //! How many numbers have to be tried for a prime is chance: were each thread to look for one prime, the lucky one would wait for half of
 //! the time. So both look for the same, and take handfuls of numbers in turn. What they look for is a number that passes the quickest test,
-//! as good as no composite does: whether it is prime is asked in the end, of both numbers at once.
+//! as good as no composite does: the slow one is put in the end, to both numbers at once.
 
 use std::iter::Enumerate;
 use std::num::NonZeroU32;
 use std::sync::atomic::{AtomicUsize, Ordering};
 use std::sync::{Mutex, PoisonError};
 
-use crypto_primes::hazmat::{MillerRabin, SmallFactorsSieve};
-use crypto_primes::{Flavor, is_prime};
+use crypto_primes::hazmat::{AStarBase, LucasCheck, MillerRabin, SmallFactorsSieve, lucas_test};
 use rsa::BoxedUint;
 
 use super::fermat::{self, LANES};
@@ -37,12 +36,18 @@ pub fn pair(host: &dyn Host, key_bits: usize) -> Option<[BoxedUint; 2]> {
         // Where there is none up to the next power of two, the search begins elsewhere.
         let (Some(p), Some(q)) = (found.next(), found.next()) else { continue };
         // FIPS 186-5 wants a difference in the first 100 bits.
-        let apart = p.to_be_bytes().get(..12) != q.to_be_bytes().get(..12);
+        let differ = p.to_be_bytes().get(..12) != q.to_be_bytes().get(..12);
         let pair = [p, q];
-        if apart && both(|one| pair.get(one).is_some_and(|n| is_prime(Flavor::Any, n))) == [true; 2] {
+        if differ && both(|one| pair.get(one).is_some_and(is_prime)) == [true; 2] {
             return Some(pair);
         }
     }
+}
+
+/// Of a number that passed Fermat's test or Miller and Rabin's to base 2, whether it passes Lucas's, too: no number is known to pass both and
+/// not to be prime (Baillie, Pomerance, Selfridge and Wagstaff).
+fn is_prime(n: &BoxedUint) -> bool {
+    n.to_odd().into_option().is_some_and(|n| lucas_test(n, AStarBase, LucasCheck::Bpsw21).is_probably_prime())
 }
 
 /// What work comes to for 0, on this thread, and for 1, on another where one can be had.
@@ -57,7 +62,7 @@ fn both<T: Send>(work: impl Fn(usize) -> T + Sync) -> [T; 2] {
     })
 }
 
-/// A number that must be prime, and how many were passed over between the start and it.
+/// A number that seems prime, and how many were passed over between the start and it.
 type Found = (usize, BoxedUint);
 
 /// The search for one prime.
@@ -116,10 +121,10 @@ impl Search {
     fn seems_prime(&self, handful: Vec<Found>) -> Option<Found> {
         let words = |lane: usize| handful.get(lane).or(handful.first()).map_or(&[][..], |(_, n)| n.as_words());
         let Some(answers) = fermat::may_be_prime(&std::array::from_fn(words), self.bits.get()) else {
-            let passes = |n: &BoxedUint| {
+            let strong = |n: &BoxedUint| {
                 n.to_odd().into_option().is_some_and(|n| MillerRabin::new(n).test_base_two().is_probably_prime())
             };
-            return handful.into_iter().find(|(_, n)| passes(n));
+            return handful.into_iter().find(|(_, n)| strong(n));
         };
         handful.into_iter().zip(answers).find(|(_, passes)| *passes).map(|(found, _)| found)
     }
@@ -133,17 +138,20 @@ mod tests {
 
     #[test]
     fn keys_have_all_their_bits_and_come_again() {
-        let keys = [1, 1, 2].map(|seed| {
-            let pair = pair(&FixedHost::new(0, seed), 1024).unwrap();
-            pair.map(|n| BigUint::from_bytes_be(&n.to_be_bytes()))
-        });
-        assert_eq!(keys[0], keys[1]);
-        assert_ne!(keys[0], keys[2]);
-        for [p, q] in &keys {
-            assert_eq!((p * q).bits(), 1024);
-            for n in [p, q] {
-                let two = BigUint::from(2_u32);
-                assert_eq!(two.modpow(&(n - 1_u32), n), BigUint::from(1_u32));
+        // Primes of 576 bits are told by the library alone.
+        for bits in [1024, 1152] {
+            let keys = [1, 1, 2].map(|seed| {
+                let pair = pair(&FixedHost::new(0, seed), bits).unwrap();
+                pair.map(|n| BigUint::from_bytes_be(&n.to_be_bytes()))
+            });
+            assert_eq!(keys[0], keys[1]);
+            assert_ne!(keys[0], keys[2]);
+            for [p, q] in &keys {
+                assert_eq!((p * q).bits(), bits as u64);
+                for n in [p, q] {
+                    let two = BigUint::from(2_u32);
+                    assert_eq!(two.modpow(&(n - 1_u32), n), BigUint::from(1_u32));
+                }
             }
         }
         assert!([0, 512, 1000, 1 << 20].iter().all(|bits| pair(&FixedHost::new(0, 1), *bits).is_none()));
