@@ -125,7 +125,7 @@ impl Environment {
         let namespace = chart.source.namespace.as_deref().or(own);
         let object = self.source(&chart.source.kind, &chart.source.name, namespace);
         if chart.source.kind == "GitRepository" {
-            let path = Checkout::relative(&chart.path).map_err(fail)?;
+            let path = Checkout::within(&chart.path);
             if checkout.kind(&path).is_some() {
                 return Ok(Location::Here(path));
             }
@@ -144,7 +144,7 @@ impl Environment {
         let Some(object) = object else { return Err(self.missing(&chart.source).at(&chart.place)) };
         let spec = object.node.get("spec");
         if chart.source.kind == "Bucket" {
-            let path = Checkout::relative(&chart.path).map_err(fail)?;
+            let path = Checkout::within(&chart.path);
             let reference = chart_source::bucket(spec, &path);
             let reference = reference.map_err(|fault| fault.at(&object.place))?;
             return Ok(Location::Elsewhere(Box::new(Elsewhere { within: Some(path), ..reference.into() })));
@@ -170,8 +170,8 @@ impl Environment {
         let here = |hr: &HelmRelease| {
             let s = &hr.chart.source;
             (s.kind == source.kind && s.name == source.name)
-                && Checkout::relative(&hr.chart.path)
-                    .is_ok_and(|path| !path.is_empty() && checkout.kind(&path).is_some())
+                && Some(Checkout::within(&hr.chart.path))
+                    .is_some_and(|path| !path.is_empty() && checkout.kind(&path).is_some())
         };
         if self.releases.iter().any(here) {
             return true;
@@ -219,7 +219,9 @@ impl Environment {
                 }
                 Err(mut e) => {
                     let hint = e.hint.take().map(|h| format!("; {h}")).unwrap_or_default();
-                    Err(format!("chart {reference}: {e}{hint}"))
+                    // Some errors begin with what was asked for.
+                    let (named, text) = (format!("{reference}: "), e.to_string());
+                    Err(format!("chart {named}{}{hint}", text.strip_prefix(&named).unwrap_or(&text)))
                 }
             };
             (key, chart)
@@ -300,11 +302,25 @@ impl Location {
 
 /// Whether a GitRepository has the address that the checkout was cloned from.
 pub(super) fn is_remote_of(object: &SourceObject, checkout: &Checkout) -> bool {
-    let plain = |url: &str| {
-        let rest = url.split_once("://").map_or(url, |(_, rest)| rest);
-        let rest = rest.rsplit_once('@').map_or(rest, |(_, rest)| rest);
-        rest.trim_end_matches('/').trim_end_matches(".git").replace(':', "/")
-    };
-    let url = object.node.get("spec").and_then(|s| s.get("url")).and_then(Node::as_str).unwrap_or_default();
-    checkout.remote().is_some_and(|own| plain(&own) == plain(url))
+    checkout.remote().is_some_and(|own| plain(&own) == plain(url_of(object)))
+}
+
+/// Whether two GitRepositories are of repositories that don't even have the same name: a mirror has another address, too.
+pub(super) fn have_other_names(one: &SourceObject, other: &SourceObject) -> bool {
+    let name = |object| plain(url_of(object)).rsplit('/').next().unwrap_or_default().to_lowercase();
+    let (one, other): (String, String) = (name(one), name(other));
+    // A variable or a placeholder may be anything.
+    let is_known = |name: &String| !name.is_empty() && !name.contains(['$', '<', '{']);
+    is_known(&one) && is_known(&other) && one != other
+}
+
+fn url_of(object: &SourceObject) -> &str {
+    object.node.get("spec").and_then(|s| s.get("url")).and_then(Node::as_str).unwrap_or_default()
+}
+
+/// An address without what may be written in one way or another.
+fn plain(url: &str) -> String {
+    let rest = url.split_once("://").map_or(url, |(_, rest)| rest);
+    let rest = rest.rsplit_once('@').map_or(rest, |(_, rest)| rest);
+    rest.trim_end_matches('/').trim_end_matches(".git").replace(':', "/")
 }

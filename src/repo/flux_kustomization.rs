@@ -12,6 +12,9 @@ use super::helm_release::{SourceRef, is_true, read_source};
 use super::post_render;
 use super::problem::{Fault, Place, Problem};
 
+/// What the `apiVersion` of a Flux `Kustomization` begins with.
+pub const API: &str = "kustomize.toolkit.fluxcd.io/";
+
 /// One entry of `postBuild.substituteFrom`.
 #[derive(Clone, Debug)]
 pub struct SubstituteFrom {

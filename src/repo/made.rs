@@ -179,7 +179,7 @@ impl Environment {
 }
 
 /// Whether it is worth looking: Flux's own objects and those of workloads make none.
-fn may_make(api_version: &str, kind: &str) -> bool {
+pub(super) fn may_make(api_version: &str, kind: &str) -> bool {
     match api_version.split_once('/') {
         None => matches!(kind, "Secret" | "ConfigMap"),
         Some((group, _)) => group.contains('.') && !group.ends_with(".fluxcd.io"),

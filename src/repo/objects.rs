@@ -47,7 +47,7 @@ pub struct Built {
 impl Built {
     /// Whether it is a Kustomization of Flux.
     pub(super) fn is_kustomization(&self) -> bool {
-        self.kind == "Kustomization" && self.api_version.starts_with("kustomize.toolkit.fluxcd.io/")
+        self.kind == "Kustomization" && self.api_version.starts_with(super::flux_kustomization::API)
     }
 
     /// `NAMESPACE/NAME`, as Flux names its Kustomizations.

@@ -103,7 +103,8 @@ impl Environment {
             let known = Self::names(checkout)?;
             return Err(format!("no environment {name} under {root}: there are {}", known.join(", ")));
         }
-        Ok(dir)
+        // The one that the directory holds, where it is none itself.
+        Ok(<[String; 1]>::try_from(roots::members(checkout, &dir)).map_or(dir, |[only]| only))
     }
 
     /// Builds an environment. Without `keys` that fit, encrypted values become placeholders.
@@ -228,9 +229,11 @@ impl<'o> Opening<'o> {
                 let id = k.id();
                 k.dependencies().iter().all(|d| *d == id || !ids.contains(d))
             };
-            // A source may come with any of the others: Flux tries again until it is there.
-            let found = |k: &FluxKustomization| free(k) && !self.lacks_source(k);
-            let next = self.waiting.iter().position(found).or_else(|| self.waiting.iter().position(free));
+            // A source or variables may come with any of the others: Flux tries again until they are there.
+            let sourced = |k: &FluxKustomization| free(k) && !self.lacks_source(k);
+            let ready = |k: &FluxKustomization| sourced(k) && !self.lacks_variables(k);
+            let position = |of: &dyn Fn(&FluxKustomization) -> bool| self.waiting.iter().position(of);
+            let next = position(&ready).or_else(|| position(&sourced)).or_else(|| position(&free));
             if next.is_none() {
                 let names: Vec<String> = ids.into_iter().collect();
                 let place = self.waiting[0].place.clone();
@@ -261,16 +264,18 @@ impl<'o> Opening<'o> {
     fn lacks_source(&self, k: &FluxKustomization) -> bool {
         let namespace = k.source.namespace.as_deref().or(k.namespace.as_deref());
         let here = |path: String| path == self.env.dir || self.checkout.is_dir(&path);
-        Checkout::relative(&k.path).is_ok_and(|path| !here(path))
-            && self.env.source(&k.source.kind, &k.source.name, namespace).is_none()
+        !here(Checkout::within(&k.path)) && self.env.source(&k.source.kind, &k.source.name, namespace).is_none()
+    }
+
+    /// Whether an object that variables come from is not built yet.
+    fn lacks_variables(&self, k: &FluxKustomization) -> bool {
+        let lacks = |kind: &str, name: &str| self.env.find(kind, name, k.namespace.as_deref()).is_none();
+        k.substitute_from.iter().any(|from| lacks(&from.kind, &from.name))
     }
 
     fn build(&mut self, k: &FluxKustomization) {
         let at = Place { path: k.place.path.clone(), line: k.path_line };
-        let path = match Checkout::relative(&k.path) {
-            Ok(path) => path,
-            Err(e) => return self.problem(at, format!("path: {e}")),
-        };
+        let path = Checkout::within(&k.path);
         match self.generator(k) {
             Ok(Some((generator, output))) => return self.compose(k, &path, &generator, &output),
             Ok(None) => {}
@@ -390,8 +395,8 @@ impl<'o> Opening<'o> {
 
     /// Notes which sources of the generators are this repository.
     fn find_here(&mut self) {
-        let here = self.applied.iter().filter(|(_, path)| self.is_here(path)).map(|(id, _)| id.clone());
-        self.env.here = here.collect();
+        let here = self.applied.iter().filter(|(id, path)| self.is_here(path) && !self.is_another(id));
+        self.env.here = here.map(|(id, _)| id.clone()).collect();
         let here: Vec<Vec<bool>> =
             self.env.generators.iter().map(|g| g.sources.iter().map(|s| self.is_this(s)).collect()).collect();
         for (generator, here) in self.env.generators.iter_mut().zip(here) {
@@ -407,7 +412,19 @@ impl<'o> Opening<'o> {
         let Some(object) = self.env.source(&source.kind, &source.name, Some(&source.namespace)) else { return true };
         let id = (source.kind.clone(), source.namespace.clone(), source.name.clone());
         source.kind == "GitRepository" && super::charts::is_remote_of(object, self.checkout)
-            || self.applied.iter().any(|(of, path)| *of == id && self.is_here(path))
+            || !self.is_another(&id) && self.applied.iter().any(|(of, path)| *of == id && self.is_here(path))
+    }
+
+    /// Whether a source is another repository though directories of its paths are here: the environment's own directory is taken from a
+    /// GitRepository of another name. (A cluster may be laid out alike in two repositories, a public and a private one.)
+    fn is_another(&self, id: &SourceId) -> bool {
+        let object = |(kind, namespace, name): &SourceId| self.env.source(kind, name, Some(namespace));
+        let mut own = self.applied.iter().filter(|(_, path)| *path == self.env.dir).map(|(of, _)| of).peekable();
+        let Some(one) = object(id).filter(|_| id.0 == "GitRepository" && own.peek().is_some()) else { return false };
+        let differs = |of: &SourceId| {
+            of != id && of.0 == "GitRepository" && object(of).is_some_and(|of| super::charts::have_other_names(of, one))
+        };
+        own.all(differs) && !super::charts::is_remote_of(one, self.checkout)
     }
 
     /// Whether a path that is applied is a directory of this checkout. The root is a directory of every repository.
@@ -425,7 +442,7 @@ impl<'o> Opening<'o> {
         let namespace = source.namespace.as_deref().or(k.namespace.as_deref());
         let object = self.env.source(&source.kind, &source.name, namespace)?;
         let id = source_id(k);
-        if self.applied.iter().any(|(of, path)| *of == id && self.is_here(path)) {
+        if !self.is_another(&id) && self.applied.iter().any(|(of, path)| *of == id && self.is_here(path)) {
             return None;
         }
         // Another branch of this repository is not this checkout either.
@@ -434,9 +451,9 @@ impl<'o> Opening<'o> {
             return None;
         }
         let url = object.node.get("spec").and_then(|s| s.get("url")).and_then(Node::as_str).unwrap_or("no address");
-        let what = match Checkout::relative(&k.path) {
-            Ok(path) if !path.is_empty() => format!("path {} is", k.path),
-            _ => "it applies the root".into(),
+        let what = match Checkout::within(&k.path).is_empty() {
+            false => format!("path {} is", k.path),
+            true => "it applies the root".into(),
         };
         Some(format!(
             "Kustomization {name} is not built: {what} of {} {} ({}), which is not this checkout: build it from there",
@@ -634,10 +651,8 @@ impl<'o> Opening<'o> {
                 let text = document.text.clone();
                 let problems = &mut self.env.problems;
                 let found = FluxKustomization::read(&document.root, &text, place.clone(), name, namespace, problems);
-                if let Some(k) = &found
-                    && let Ok(path) = Checkout::relative(&k.path)
-                {
-                    self.applied.push((source_id(k), path));
+                if let Some(k) = &found {
+                    self.applied.push((source_id(k), Checkout::within(&k.path)));
                 }
                 self.waiting.extend(found);
             }

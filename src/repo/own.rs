@@ -7,7 +7,7 @@ use crate::kustomize::{self, Build, flux};
 
 use super::document;
 use super::files::Checkout;
-use super::flux_kustomization::FluxKustomization;
+use super::flux_kustomization::{self, FluxKustomization};
 use super::open::Opening;
 use super::problem::Place;
 
@@ -21,7 +21,7 @@ struct Own(FluxKustomization, String);
 fn of(build: &Build, dir: &str) -> Vec<Own> {
     let mut out = Vec::new();
     for o in &build.objects {
-        if o.kind != "Kustomization" || !o.api_version.starts_with("kustomize.toolkit.fluxcd.io/") {
+        if o.kind != "Kustomization" || !o.api_version.starts_with(flux_kustomization::API) {
             continue;
         }
         let Some(document) = document::parse(o.text.as_bytes()).ok().and_then(|mut d| d.pop()) else { continue };
@@ -30,7 +30,7 @@ fn of(build: &Build, dir: &str) -> Vec<Own> {
         let namespace = Some(o.namespace.clone()).filter(|n| !n.is_empty());
         // What is wrong with it is told where it is followed.
         let read = FluxKustomization::read(&document.root, &document.text, place, &o.name, namespace, &mut Vec::new());
-        let is_own = |k: &FluxKustomization| Checkout::relative(&k.path).is_ok_and(|path| path == dir);
+        let is_own = |k: &FluxKustomization| Checkout::within(&k.path) == dir;
         out.extend(read.filter(is_own).map(|k| Own(k, o.text.clone())));
     }
     out

@@ -13,7 +13,7 @@ use memchr::memmem::Finder;
 use super::diff::is_below;
 use super::document;
 use super::files::Checkout;
-use super::generated;
+use super::{flux_kustomization, generated};
 
 /// More files than this are not looked through.
 const MOST_FILES: usize = 20_000;
@@ -50,7 +50,10 @@ pub(super) fn found(checkout: &Checkout) -> Vec<String> {
         let own = all.iter().filter(|k| k.is_own() && k.applies(&one.dir)).map(|k| &k.path).min_by_key(|p| p.len());
         roots.insert(own.unwrap_or(&one.dir).clone());
     }
-    // A root that is the whole repository, or a directory of it without a name of its own, can't be told from others.
+    if roots.contains("") {
+        return vec!["./".into()];
+    }
+    // A directory of the repository without a name of its own can't be told from others.
     let inner = |root: &&String| root.contains('/');
     let top: Vec<String> = roots.iter().filter(inner).cloned().collect();
     top.iter().filter(|r| !top.iter().any(|other| other != *r && is_below(r, other))).cloned().collect()
@@ -75,20 +78,23 @@ pub(super) fn environments(checkout: &Checkout, root: &str, names: Vec<String>) 
 }
 
 /// The environments that a directory holds; none if it is one itself.
-fn members(checkout: &Checkout, dir: &str) -> Vec<String> {
+pub(super) fn members(checkout: &Checkout, dir: &str) -> Vec<String> {
     let entries = checkout.list(dir).unwrap_or_default();
     let is_manifest = |name: &String| name.ends_with(".yaml") || name.ends_with(".yml") || name == "Kustomization";
     if entries.iter().any(|name| !name.starts_with('.') && is_manifest(name)) {
         return Vec::new();
     }
-    let own: BTreeSet<String> =
-        Walk::below(checkout, dir).into_iter().filter(Applied::is_own).map(|k| k.path).collect();
+    let all = Walk::below(checkout, dir);
+    let own: BTreeSet<String> = all.iter().filter(|k| k.is_own()).map(|k| k.path.clone()).collect();
     if own.iter().any(|path| is_below(dir, path)) {
         return Vec::new();
     }
     let own: Vec<String> = own.into_iter().filter(|path| is_below(path, dir)).collect();
     if !own.is_empty() {
         return own;
+    }
+    if let Some(only) = launcher(&all, dir) {
+        return vec![only];
     }
     let below = entries.iter().filter_map(|name| name.strip_suffix('/')).filter(|name| !name.starts_with('.'));
     let built: Vec<String> = below.map(|name| format!("{dir}/{name}")).collect();
@@ -97,6 +103,15 @@ fn members(checkout: &Checkout, dir: &str) -> Vec<String> {
     let bases = built.iter().flat_map(|dir| bases(checkout, dir));
     let mut shared = bases.filter(|base| built.contains(base) || !seen.insert(base.clone()));
     if shared.next().is_some() { without_bases(checkout, &built) } else { Vec::new() }
+}
+
+/// The one directory below whose Kustomizations apply those beside it: Flux was told of it, since with the others all would be built twice.
+fn launcher(all: &[Applied], dir: &str) -> Option<String> {
+    let first = all.iter().filter(|one| !all.iter().any(|k| k.applies(&one.dir)));
+    let dirs: BTreeSet<&String> = first.map(|one| &one.dir).collect();
+    let only = dirs.first().filter(|_| dirs.len() == 1)?;
+    let is_beside = |path: &String| path != dir && is_below(path, dir) && !is_below(path, only);
+    (*only != dir && all.iter().any(|k| k.dir == **only && is_beside(&k.path))).then(|| (*only).clone())
 }
 
 /// Directories that lie side by side, but for a base of others of them.
@@ -135,7 +150,7 @@ impl Walk<'_> {
     fn below(checkout: &Checkout, dir: &str) -> Vec<Applied> {
         let mut walk = Walk {
             checkout,
-            kustomization: Finder::new("kustomize.toolkit.fluxcd.io/"),
+            kustomization: Finder::new(flux_kustomization::API),
             instance: Finder::new("fluxcd.controlplane.io/"),
             found: Vec::new(),
             left: MOST_FILES,
@@ -172,23 +187,30 @@ impl Walk<'_> {
     }
 
     fn file(&mut self, dir: &str, text: &[u8]) {
-        for document in document::parse(text).unwrap_or_default() {
+        let documents = document::parse(text).unwrap_or_default();
+        let is_source = |root: &document::Node, name: Option<&str>| {
+            let says = |keys: &[&str]| document::at(root, keys).and_then(|n| n.as_str());
+            says(&["kind"]) == Some("GitRepository") && name.is_some() && says(&["metadata", "name"]) == name
+        };
+        for document in &documents {
             let root = &document.root;
             let says = |key: &str| root.get(key).and_then(|n| n.as_str()).unwrap_or_default();
             if says("kind") == "FluxInstance" && says("apiVersion").starts_with("fluxcd.controlplane.io/") {
                 let path =
                     ["spec", "sync", "path"].iter().try_fold(root, |n, step| n.get(step)).and_then(|n| n.as_str());
-                let path = path.and_then(|path| Checkout::relative(path).ok()).filter(|path| !path.is_empty());
+                let path = path.map(Checkout::within).filter(|path| !path.is_empty());
                 self.found.extend(path.map(|path| Applied { dir: path.clone(), path }));
                 continue;
             }
-            if says("kind") != "Kustomization" || !says("apiVersion").starts_with("kustomize.toolkit.fluxcd.io/") {
+            if says("kind") != "Kustomization" || !says("apiVersion").starts_with(flux_kustomization::API) {
                 continue;
             }
             let Some(spec) = root.get("spec").filter(|spec| spec.get("sourceRef").is_some()) else { continue };
             let path = spec.get("path").and_then(|n| n.as_str()).unwrap_or_default();
-            // The root is a directory of every repository, mostly of another one.
-            if let Some(path) = Checkout::relative(path).ok().filter(|path| !path.is_empty()) {
+            let path = Checkout::within(path);
+            // The root is a directory of every repository, mostly of another one: of this one where `flux bootstrap` has written both.
+            let source = document::at(spec, &["sourceRef", "name"]).and_then(|n| n.as_str());
+            if !path.is_empty() || dir == "flux-system" && documents.iter().any(|d| is_source(&d.root, source)) {
                 self.found.push(Applied { dir: dir.to_owned(), path });
             }
         }

@@ -44,6 +44,10 @@ pub fn check(built: &Built, out: &mut Vec<Finding>) {
     for (i, hr) in built.releases.iter().enumerate() {
         let key = (hr.helm_name(), hr.helm_namespace());
         let Some(first) = releases.insert(key.clone(), i).and_then(|f| built.releases.get(f)) else { continue };
+        // One object that is applied twice was told of above.
+        if first.place == hr.place && first.name == hr.name && first.namespace == hr.namespace {
+            continue;
+        }
         let message =
             format!("makes the Helm release {}/{} as HelmRelease {} does ({})", key.1, key.0, first.name, first.place);
         let finding = Finding::new(&rules::DUPLICATE_RELEASE, hr.place.path.clone(), hr.place.line, message);

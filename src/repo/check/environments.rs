@@ -15,8 +15,9 @@ use super::{Options, rules, values_files};
 use crate::kustomize::{Entry, Tree};
 use crate::repo::document::{Kind, Node};
 use crate::repo::files::Checkout;
+use crate::repo::generated::{self, Generated};
 use crate::repo::problem::{Cause, Name, Problem};
-use crate::repo::{Environment, HelmRelease, Settings, generated};
+use crate::repo::{Environment, HelmRelease, Settings};
 use crate::report::Finding;
 
 /// What every theme looks at.
@@ -120,7 +121,10 @@ fn one(view: &View<'_>, name: &str, options: &Options<'_>, out: &mut Vec<Finding
     }
     let lack = Lack::of(&environment, failed);
     let causes = cascade::causes(view.scan, &environment, failed).into_iter();
-    found.extend(causes.map(|p| problem_finding(p, name, environment.unchanged && p.message.contains("${"))));
+    found.extend(causes.map(|p| match &p.cause {
+        Cause::NoVariables(name) if cascade::is_foreign(view.scan, name) => by_hand(p, name, &environment.name),
+        _ => problem_finding(p, name, environment.unchanged && p.message.contains("${")),
+    }));
     found.extend(environment.elsewhere.iter().map(|p| {
         Finding::new(&rules::BUILD_UNSUPPORTED, p.place.path.clone(), p.place.line, p.message.clone())
             .in_environment(name)
@@ -178,7 +182,7 @@ fn one(view: &View<'_>, name: &str, options: &Options<'_>, out: &mut Vec<Finding
 
 /// The chart's directory in the checkout.
 pub fn chart_path(hr: &HelmRelease) -> String {
-    Checkout::relative(&hr.chart.path).unwrap_or_default()
+    Checkout::within(&hr.chart.path)
 }
 
 /// Rendered objects beside their schemas.
@@ -209,22 +213,32 @@ fn in_parts(view: &View<'_>, failed: Environment, options: &Options<'_>, problem
     let name = failed.name.clone();
     let dir = format!("/{}", failed.dir);
     let path = generated::kustomization(view.checkout, &dir);
-    let root = path.as_ref().and_then(|p| view.scan.document(p.trim_start_matches('/'), usize::MAX));
-    let (Some(path), Some(root)) = (path, root) else {
-        problems.extend(failed.problems.iter().cloned());
-        return Environment { name, ..Environment::default() };
+    let written = path.as_ref().and_then(|p| view.scan.document(p.trim_start_matches('/'), usize::MAX));
+    let resources: Vec<String> = match (&path, written) {
+        (None, _) => Generated::resources(view.checkout, &dir),
+        (_, Some(root)) => {
+            let named = root.get("resources").map_or(&[][..], Node::items).iter();
+            named.filter_map(Node::as_str).map(String::from).collect()
+        }
+        _ => {
+            problems.extend(failed.problems.iter().cloned());
+            return Environment { name, ..Environment::default() };
+        }
     };
-    let resources: Vec<&str> =
-        root.get("resources").map_or(&[][..], Node::items).iter().filter_map(Node::as_str).collect();
-    let open = |resources: &[&str]| {
-        let tree = Replaced { tree: view.checkout, path: path.clone(), text: with_resources(root, resources) };
+    let open = |resources: &[String]| {
         let mut env = Environment { name: name.clone(), dir: failed.dir.clone(), ..Environment::default() };
-        env.open_tree(view.checkout, &tree, options.keys);
+        match (&path, written) {
+            (Some(path), Some(root)) => {
+                let tree = Replaced { tree: view.checkout, path: path.clone(), text: with_resources(root, resources) };
+                env.open_tree(view.checkout, &tree, options.keys);
+            }
+            _ => env.open_tree(view.checkout, &Generated::of(view.checkout, &dir, resources), options.keys),
+        }
         env
     };
     let mut good = Vec::new();
     for resource in resources {
-        let alone = open(&[resource]);
+        let alone = open(std::slice::from_ref(&resource));
         if alone.built.is_empty() && !alone.problems.is_empty() {
             problems.extend(alone.problems);
         } else {
@@ -245,7 +259,7 @@ fn in_parts(view: &View<'_>, failed: Environment, options: &Options<'_>, problem
 }
 
 /// The kustomization with other resources, as JSON, which is YAML too.
-fn with_resources(root: &Node, resources: &[&str]) -> String {
+fn with_resources(root: &Node, resources: &[String]) -> String {
     let mut map = serde_json::Map::new();
     for (key, value) in root.entries() {
         let key = key.as_str().unwrap_or_default();
@@ -315,6 +329,18 @@ fn problem_finding(p: &Problem, environment: &str, unexpanded: bool) -> Finding 
     let unsupported = unexpanded || p.cause == Cause::Unsupported;
     let rule = if unsupported { &rules::BUILD_UNSUPPORTED } else { &rules::BUILD_RENDER };
     Finding::new(rule, p.place.path.clone(), p.place.line, p.message.clone()).in_environment(environment)
+}
+
+/// Variables of an object that nothing in the repository makes: whoever set up the cluster may have.
+fn by_hand(p: &Problem, Name { kind, name }: &Name, environment: &str) -> Finding {
+    let message = format!(
+        "substituteFrom: nothing in this repository makes {kind} {name}: if it is made in the cluster by other means, its values are not known here, \
+         and what they are for is not built"
+    );
+    let fix = "add it to the repository to have this checked, or set optional: true if its variables have defaults";
+    Finding::new(&rules::BUILD_UNSUPPORTED, p.place.path.clone(), p.place.line, message)
+        .with_fix(fix)
+        .in_environment(environment)
 }
 
 /// Whether a release's chart is surely of another repository: this one is known, and has another source.

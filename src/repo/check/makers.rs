@@ -13,6 +13,7 @@ use crate::kustomize::flux::Overlay;
 use crate::kustomize::{Build, LoadRestrictions, Options, build};
 use crate::repo::document::{self, Node};
 use crate::repo::files::Checkout;
+use crate::repo::flux_kustomization;
 
 /// So many directories are built to see what becomes of files that no environment holds.
 const MOST_BUILDS: usize = 1_000;
@@ -61,7 +62,7 @@ pub struct Makers<'m> {
 
 /// The spec of a Flux Kustomization.
 fn spec(root: &Node) -> Option<&Node> {
-    let is_flux = text(root, "apiVersion").starts_with("kustomize.toolkit.fluxcd.io/");
+    let is_flux = text(root, "apiVersion").starts_with(flux_kustomization::API);
     root.get("spec").filter(|_| is_flux && text(root, "kind") == "Kustomization")
 }
 
@@ -99,7 +100,7 @@ impl<'m> Makers<'m> {
     }
 
     fn add(&mut self, file: &str, line: usize, root: &Node, written: &[u8]) {
-        let path = Checkout::relative(spec(root).map_or("", |spec| text(spec, "path"))).unwrap_or_default();
+        let path = Checkout::within(spec(root).map_or("", |spec| text(spec, "path")));
         self.flux.push(Flux { file: file.into(), line, path, text: written.to_vec(), forms: None });
     }
 

@@ -105,7 +105,13 @@ fn source(view: &View<'_>, built: &Built, release: &Object, out: &mut Vec<Findin
         .filter(|(_, n)| text(n, "kind") == kind && text(n, "apiVersion").starts_with("source.toolkit.fluxcd.io/"))
         .filter_map(|(_, n)| n.get("metadata").map(|m| text(m, "name")))
         .collect();
-    if names.is_empty() || names.contains(&name) || built.objects.iter().any(|o| o.kind == kind && o.name == name) {
+    // Flux was installed with the one that directories of this repository are applied from.
+    let is_here = built.environment.here.iter().any(|(of, _, own)| of == kind && own == name);
+    if names.is_empty()
+        || names.contains(&name)
+        || is_here
+        || built.objects.iter().any(|o| o.kind == kind && o.name == name)
+    {
         return;
     }
     let place = reference.get("name").unwrap_or(reference);

@@ -7,6 +7,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use super::scan::{Scan, join, parent, text};
 use crate::repo::document::Node;
 use crate::repo::files::Checkout;
+use crate::repo::flux_kustomization;
 use crate::repo::generated::NAMES;
 
 /// What happens to names.
@@ -32,16 +33,14 @@ impl Renamed {
             }
         }
         for (_, node) in scan.objects() {
-            let is_flux = text(node, "apiVersion").starts_with("kustomize.toolkit.fluxcd.io/");
+            let is_flux = text(node, "apiVersion").starts_with(flux_kustomization::API);
             let Some(spec) = node.get("spec").filter(|_| is_flux && text(node, "kind") == "Kustomization") else {
                 continue;
             };
-            if let Ok(path) = Checkout::relative(text(spec, "path")) {
-                let change = change(spec, "targetNamespace");
-                // A source that is not this repository has no business here, and a root is too much to be meant.
-                if !path.is_empty() {
-                    renamed.mark(scan, &path, change);
-                }
+            let path = Checkout::within(text(spec, "path"));
+            // A source that is not this repository has no business here, and a root is too much to be meant.
+            if !path.is_empty() {
+                renamed.mark(scan, &path, change(spec, "targetNamespace"));
             }
         }
         renamed

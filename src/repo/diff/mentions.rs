@@ -11,7 +11,7 @@ use std::sync::LazyLock;
 
 use memchr::memmem::Finder;
 
-use crate::repo::Checkout;
+use crate::repo::{Checkout, flux_kustomization};
 
 /// The changed files, and the words that could lead to one of them.
 pub struct Changed<'c> {
@@ -243,7 +243,7 @@ impl Seen {
                 }
             }
             out.everywhere |= nested
-                && (word.starts_with(b"kustomize.toolkit.fluxcd.io/")
+                && (word.starts_with(flux_kustomization::API.as_bytes())
                     || word.starts_with(b"source.extensions.fluxcd.io/"));
             let leads = kustomization && nested && !(versioned && n == 1);
             if !upwards && !leads && !changed.may_be(word, nested) {

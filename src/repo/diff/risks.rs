@@ -4,6 +4,8 @@
 
 use serde_json::Value as Json;
 
+use crate::repo::flux_kustomization;
+
 /// Something to look at twice.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Risk {
@@ -195,7 +197,7 @@ fn removed(kind: &str, api: &str, object: &Json, out: &mut Vec<Risk>) {
         }
         "StatefulSet" => "its pods go; the claims of its volumes stay behind",
         "Secret" => "what it holds is gone for good, if it was not generated from here",
-        "Kustomization" if api.starts_with("kustomize.toolkit.fluxcd.io/") => {
+        "Kustomization" if api.starts_with(flux_kustomization::API) => {
             "with prune: true everything that it applied goes with it"
         }
         "HelmRelease" => "Flux uninstalls the release",

@@ -200,7 +200,7 @@ fn a_cause_is_told_once() {
     let infra = format!("{repository}{}", FROM_REPOSITORY.replace("NAME", "base").replace("  MORE\n", ""));
     let depends = "dependsOn: [{name: base}]\n  valuesFrom: [{kind: ConfigMap, name: values}]";
     let release = FROM_REPOSITORY.replace("NAME", "a").replace("MORE", depends);
-    let values = "apiVersion: v1\nkind: ConfigMap\nmetadata: {name: values, namespace: flux-system}\ndata: {values.yaml: \"a: b\", zone: eu}\n";
+    let values = "apiVersion: v1\nkind: ConfigMap\nmetadata: {name: values, namespace: flux-system}\ndata: {values.yaml: \"a: b\", zone: eu}\n---\napiVersion: v1\nkind: ConfigMap\nmetadata: {name: zones, namespace: flux-system}\ndata: {zone: eu}\n";
     let by = |from: &str| format!("  postBuild: {{substituteFrom: [{{kind: {from}}}]}}\n");
     let clusters =
         |infra: &str, apps: &str| applies("infra", "./apps/infra", infra) + &applies("apps", "./apps/x", apps);
@@ -217,11 +217,11 @@ fn a_cause_is_told_once() {
         let found = found(&with(&files, &[("clusters/a/apps.yaml", &text)]));
         found.into_iter().filter(|f| !f.starts_with("build/unsupported")).collect::<Vec<_>>()
     };
-    let cause = "build/render clusters/a/apps.yaml:9: substituteFrom: Secret by-hand is not in what was built";
+    let cause = "build/render clusters/a/apps.yaml:9: substituteFrom: ConfigMap value is not in what was built";
     let after = "  dependsOn: [{name: infra}]\n";
     assert_eq!(check("", "", &[]), [""; 0]);
     for apps in [String::new(), format!("{after}{}", by("ConfigMap, name: values"))] {
-        let found = check(&by("Secret, name: by-hand"), &apps, &[]);
+        let found = check(&by("ConfigMap, name: value"), &apps, &[]);
         assert!(found.len() == 1 && found[0].starts_with(cause), "{found:#?}");
     }
     // What is nowhere is missed all the same.
@@ -229,7 +229,7 @@ fn a_cause_is_told_once() {
         .replace("name: base", "name: bse")
         .replace("name: r}", "name: rr}")
         .replace("name: values", "name: vals");
-    let found = check(&by("Secret, name: by-hand"), "", &[("apps/x/hr.yaml", &other)]);
+    let found = check(&by("ConfigMap, name: value"), "", &[("apps/x/hr.yaml", &other)]);
     let rules: Vec<&str> = found.iter().filter_map(|f| f.split(' ').next()).collect();
     let mut wanted = vec!["reference/depends-on", "reference/values-from", "reference/source", "build/render"];
     wanted.retain(|rule| !rules.contains(rule));
@@ -239,10 +239,115 @@ fn a_cause_is_told_once() {
     let found = check("", "", &[("apps/infra/hr.yaml", &format!("{repository}{less}")), ("old/hr.yaml", &infra)]);
     let wanted = "reference/depends-on apps/x/hr.yaml:6: HelmRelease a depends on base";
     assert!(found.len() == 1 && found[0].starts_with(wanted), "{found:#?}");
-    // Variables in the wrong order are a cause of their own.
-    let found = check("", &by("ConfigMap, name: values"), &[]);
-    let wanted = "substituteFrom: ConfigMap values is not in what was built before";
+    // Flux tries again until variables are there, which is never where those that bring them wait.
+    assert_eq!(check("", &by("ConfigMap, name: zones"), &[]), [""; 0]);
+    let found = check("  dependsOn: [{name: apps}]\n", &by("ConfigMap, name: zones"), &[]);
+    let wanted = "substituteFrom: ConfigMap zones is not in what was built before";
     assert!(found.len() == 1 && found[0].contains(wanted), "{found:#?}");
+}
+
+/// Who sets up a cluster makes Secrets and ConfigMaps that lie in no repository.
+#[test]
+fn variables_that_nothing_here_makes_may_be_made_by_hand() {
+    let clusters = |kind: &str, name: &str| {
+        let from = format!("  postBuild: {{substituteFrom: [{{kind: {kind}, name: {name}}}]}}\n");
+        applies("vars", "./apps/vars", "") + &applies("apps", "./apps/x", &from)
+    };
+    let files = [
+        ("apps/vars/kustomization.yaml", "resources: [cm.yaml]\nsecretGenerator: [{name: tokens, literals: [a=b]}]\n"),
+        (
+            "apps/vars/cm.yaml",
+            "apiVersion: v1\nkind: ConfigMap\nmetadata: {name: cluster-settings, namespace: flux-system}\n",
+        ),
+        ("apps/x/kustomization.yaml", "resources: [cm.yaml]\n"),
+        ("apps/x/cm.yaml", CONFIG_MAP),
+    ];
+    for (kind, name, wanted) in [
+        ("ConfigMap", "cluster-settings", ""),
+        (
+            "ConfigMap",
+            "cluster-facts",
+            "build/unsupported clusters/a/apps.yaml:18: substituteFrom: nothing in this repository makes",
+        ),
+        (
+            "Secret",
+            "cluster-secrets",
+            "build/unsupported clusters/a/apps.yaml:18: substituteFrom: nothing in this repository makes",
+        ),
+        // A slip, and what gets another name where it is generated.
+        (
+            "ConfigMap",
+            "cluster-setings",
+            "build/render clusters/a/apps.yaml:18: substituteFrom: ConfigMap cluster-setings is not in",
+        ),
+        ("Secret", "tokens", "build/render clusters/a/apps.yaml:18: substituteFrom: Secret tokens is not in"),
+    ] {
+        let found = found(&with(&files, &[("clusters/a/apps.yaml", &clusters(kind, name))]));
+        let fits =
+            found.iter().filter(|f| !f.starts_with("secrets/")).all(|f| !wanted.is_empty() && f.starts_with(wanted));
+        assert!(fits && found.is_empty() == wanted.is_empty(), "{kind} {name}: {found:#?}");
+    }
+}
+
+/// Flux joins a path to the root of its source, which nothing leads out of.
+#[test]
+fn a_path_stays_in_its_source() {
+    let files = [("apps/x/kustomization.yaml", "resources: [cm.yaml]\n"), ("apps/x/cm.yaml", CONFIG_MAP)];
+    for (path, wanted) in [("../apps/x", 0), ("./../../apps/y/../x", 0), ("../apps/z", 1)] {
+        let found = found(&with(&files, &[("clusters/a/apps.yaml", &applies("apps", path, ""))]));
+        assert_eq!(found.len(), wanted, "{path}: {found:#?}");
+    }
+}
+
+/// A cluster that is laid out alike in a public repository and in a private one.
+#[test]
+fn another_repository_may_have_the_same_directories() {
+    let source = |name: &str, url: &str| {
+        format!(
+            "apiVersion: source.toolkit.fluxcd.io/v1\nkind: GitRepository\nmetadata: {{name: {name}, namespace: flux-system}}\n\
+             spec: {{interval: 1h, url: \"{url}\", ref: {{tag: v1}}}}\n---\n"
+        )
+    };
+    let private = applies("private", "./clusters/a/apps", "").replace("name: flux-system}\n", "name: private}\n");
+    let check = |url: &str| {
+        let own =
+            source("flux-system", "ssh://git@example.com/team/cluster") + &applies("flux-system", "./clusters/a", "");
+        let all = own + &source("private", url) + &private;
+        let files = [
+            ("clusters/a/flux-system/sync.yaml", all.as_str()),
+            ("clusters/a/apps/cm.yaml", "apiVersion: v1\nkind: ConfigMap\nmetadata: {name: a, namespace: ns}\n"),
+        ];
+        found(&files)
+    };
+    let elsewhere = check("https://example.com/team/cluster-private");
+    assert!(
+        elsewhere.len() == 1
+            && elsewhere[0].contains("private is not built: path ./clusters/a/apps is of GitRepository private"),
+        "{elsewhere:#?}"
+    );
+    let same = check("https://mirror.example.com/team/cluster.git");
+    assert!(same.len() == 1 && same[0].starts_with("duplicate/object clusters/a/apps/cm.yaml:1"), "{same:#?}");
+}
+
+#[test]
+fn the_source_that_flux_was_installed_with_is_not_missed() {
+    let release = FROM_REPOSITORY.replace("NAME", "a").replace("  MORE\n", "").replace("chart: a", "chart: ./charts/a");
+    let release = release.replace("kind: HelmRepository", "kind: GitRepository").replace("name: r}", "name: infra}");
+    let other = "apiVersion: source.toolkit.fluxcd.io/v1\nkind: GitRepository\nmetadata: {name: other, namespace: flux-system}\n\
+                 spec: {interval: 1h, url: \"https://example.com/r\", ref: {tag: v1}}\n---\n";
+    let clusters =
+        applies("apps", "./apps/x", "").replace("GitRepository, name: flux-system", "GitRepository, name: infra");
+    let release = format!("{other}{release}");
+    let files = [
+        ("apps/x/kustomization.yaml", "resources: [hr.yaml]\n"),
+        ("apps/x/hr.yaml", release.as_str()),
+        ("charts/a/Chart.yaml", "apiVersion: v2\nname: a\nversion: 1.0.0\n"),
+        ("charts/a/templates/cm.yaml", CONFIG_MAP),
+        ("clusters/a/apps.yaml", clusters.as_str()),
+    ];
+    silent(&files);
+    let wrong = release.replace("name: infra}", "name: infrb}");
+    finds(&with(&files, &[("apps/x/hr.yaml", &wrong)]), &["reference/source apps/x/hr.yaml"]);
 }
 
 #[test]

@@ -151,6 +151,57 @@ fn the_kustomization_of_its_own_directory_changes_it() {
     assert!(found.len() == 1 && found[0].starts_with(wanted), "{found:#?}");
 }
 
+/// `flux bootstrap --path=./`: the cluster's directory is the repository. A remote resource in it hides nothing else.
+#[test]
+fn a_repository_may_be_one_environment() {
+    let source = "apiVersion: source.toolkit.fluxcd.io/v1\nkind: GitRepository\nmetadata: {name: flux-system, namespace: flux-system}\n\
+                  spec: {interval: 1h, url: \"ssh://git@example.com/a/b\", ref: {tag: v1}}\n---\n";
+    let sync = format!("{source}{}", applies("flux-system", "./", ""));
+    let files = [
+        ("flux-system/gotk-sync.yaml", sync.as_str()),
+        ("flux-system/kustomization.yaml", "resources: [gotk-sync.yaml]\n"),
+        ("web/cm.yaml", CONFIG_MAP),
+        ("db/kustomization.yaml", "resources: [cm.yaml]\nnamespace: db\n"),
+        ("db/cm.yaml", CONFIG_MAP),
+    ];
+    assert_eq!(found(&files), [""; 0]);
+    let remote = ("far/kustomization.yaml", "resources: ['https://example.com/a.yaml']\n");
+    let twice = ("web/copy.yaml", CONFIG_MAP);
+    let told = found(&with(&files, &[remote]));
+    assert!(told.len() == 1 && told[0].starts_with("build/unsupported far/kustomization.yaml"), "{told:#?}");
+    let pod =
+        "apiVersion: v1\nkind: Pod\nmetadata: {name: p, namespace: db}\nspec: {containers: [{name: a, image: a}]}\n";
+    let told = found(&with(&files, &[remote, ("web/pod.yaml", pod)]));
+    assert!(told.iter().any(|f| f.starts_with("image/unpinned web/pod.yaml")), "{told:#?}");
+    let told = found(&with(&files, &[twice]));
+    assert!(told.iter().any(|f| f.starts_with("build/") && f.contains("already registered id")), "{told:#?}");
+}
+
+/// Flux was told of `clusters/a/flux`, whose Kustomizations apply the directories beside it.
+#[test]
+fn a_cluster_begins_in_a_directory_beside_what_it_applies() {
+    let flux =
+        applies("apps", "./clusters/a/apps", "") + &applies("db", "./clusters/a/db", "  dependsOn: [{name: apps}]\n");
+    let map = |name: &str| format!("apiVersion: v1\nkind: ConfigMap\nmetadata: {{name: {name}, namespace: ns}}\n");
+    let (one, two) = (map("one"), map("two"));
+    let files = [
+        ("clusters/a/flux/ks.yaml", flux.as_str()),
+        ("clusters/a/apps/cm.yaml", one.as_str()),
+        ("clusters/a/db/cm.yaml", two.as_str()),
+        ("clusters/a/bootstrap/atlantis.yaml", "version: 3\n"),
+    ];
+    assert_eq!(found(&files), [""; 0]);
+    let folder = crate::support::Folder::new();
+    for (path, text) in &files {
+        folder.write(path, text);
+    }
+    for name in ["a", "clusters/a/flux"] {
+        let out = crate::support::pintle().args(["build", "--env", name]).arg(folder.path()).output().unwrap();
+        let text = String::from_utf8_lossy(&out.stdout);
+        assert!(out.status.success() && text.matches("kind: ConfigMap").count() == 2, "{name}: {text}");
+    }
+}
+
 #[test]
 fn directories_of_environments_hold_environments() {
     let list = |names: &str| format!("resources: [{names}]\n");
