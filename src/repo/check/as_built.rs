@@ -12,7 +12,7 @@ use super::judge::{Judgement, judge};
 use super::makers::Makers;
 use super::objects::{Origin, node_of};
 use super::rules;
-use super::scan::{Scan, SourceFile, text};
+use super::scan::{Scan, SourceFile, at, text};
 use crate::repo::document::Node;
 use crate::report::Finding;
 
@@ -124,8 +124,9 @@ impl Waiting {
         }
         for (key, mut open) in unbuilt {
             let node = view.scan.object(&key.0, key.1);
-            open.retain(|o| {
-                !is_missing(o.rule) || !patches.contains(&key) && !node.is_some_and(|node| given.has(node, o))
+            open.retain(|o| match o.rule {
+                rule if rule == rules::KUBE_NAME.id => !node.is_some_and(has_placeholder),
+                rule => !is_missing(rule) || !patches.contains(&key) && !node.is_some_and(|node| given.has(node, o)),
             });
             out.extend(open.into_iter().filter_map(|o| o.written));
         }
@@ -164,6 +165,13 @@ fn is_patch(scan: &Scan, (path, line): &(String, usize), lacking: &BTreeSet<&(St
     let Some(own) = scan.object(path, *line).map(id).filter(|(_, _, name)| !name.is_empty()) else { return false };
     let mut others = scan.objects().filter(|(file, node)| file.path != *path && id(node) == own);
     others.any(|(file, node)| !lacking.contains(&(file.path.clone(), node.line())))
+}
+
+/// Whether the name of an object that nothing builds stands for another one: `_`, which a kustomization's `namespace` replaces, or what a script
+/// fills in (`{prefix}-db`).
+fn has_placeholder(node: &Node) -> bool {
+    let name = at(node, &["metadata", "name"]).and_then(Node::as_str).unwrap_or_default();
+    name == "_" || name.contains(['{', '<', '$', '%'])
 }
 
 /// What is left of an object's open faults once it is built.

@@ -12,7 +12,7 @@ use crate::repo::document::Node;
 use crate::repo::files::Checkout;
 use crate::repo::secrets;
 use crate::report::Finding;
-use crate::sops::Services;
+use crate::sops::{Services, is_encrypted};
 use crate::yaml;
 
 /// Keys that are set twice in one map.
@@ -74,11 +74,23 @@ fn is_talos(file: &SourceFile, node: &Node) -> bool {
     is_bare && is_machine && file.documents.iter().any(|d| text(&d.root, "apiVersion") == "v1alpha1")
 }
 
+/// Whether a document is another program's template: `{{ .name }}` reads as a map whose key is a map, which no object has.
+fn is_template(n: &Node) -> bool {
+    n.items().iter().any(is_template) || n.entries().iter().any(|(k, v)| k.is_map() || is_template(v))
+}
+
+/// Whether SOPS hides what an object is.
+fn is_hidden(n: &Node) -> bool {
+    let name = at(n, &["metadata", "name"]).and_then(Node::as_str).unwrap_or_default();
+    [text(n, "kind"), name].iter().any(|text| is_encrypted(text.as_bytes()))
+}
+
 /// Objects beside their schemas. What only the build can tell is left waiting.
 pub fn objects(scan: &Scan, known: &Known<'_>, renamed: &Renamed, waiting: &mut Waiting, out: &mut Vec<Finding>) {
     let (vars, resources) = (Vars::read(scan), resources(scan));
     for (file, node) in scan.objects() {
-        if !node.is_map() || is_talos(file, node) || is_patch(node) && !resources.contains(&file.path) {
+        let is_other = is_talos(file, node) || is_template(node) || is_hidden(node);
+        if !node.is_map() || is_other || is_patch(node) && !resources.contains(&file.path) {
             continue;
         }
         for j in judge(node, known) {

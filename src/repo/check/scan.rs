@@ -1,6 +1,9 @@
 //! The files of a checkout, each read and parsed once, with what they are by their place and name.
 
 use std::collections::{BTreeMap, BTreeSet};
+use std::sync::LazyLock;
+
+use regex::Regex;
 
 use super::rules;
 use crate::golang::path;
@@ -43,6 +46,10 @@ pub struct Scan {
     pub charts: BTreeSet<String>,
 }
 
+/// What a template has where a value or an entry of YAML should begin.
+static TAG: LazyLock<Option<Regex>> = LazyLock::new(|| Regex::new(r"^\s*(?:- +|[\w./-]+: +)*\{[{%]").ok());
+static VARIABLE_IN_LIST: LazyLock<Option<Regex>> = LazyLock::new(|| Regex::new(r"[\[{,][^'\x22]*\$\{\w+").ok());
+
 /// Larger files are not looked into.
 const MAX_FILE: usize = 5 << 20;
 /// How deep directories nest.
@@ -56,8 +63,10 @@ impl Scan {
     pub fn read(checkout: &Checkout, out: &mut Vec<Finding>) -> Result<Self, String> {
         let mut scan = Self::default();
         checkout.list("")?;
-        scan.walk(checkout, "", 0, out);
-        scan.mark_patches();
+        let mut broken = Vec::new();
+        scan.walk(checkout, "", 0, &mut broken);
+        let built = scan.mark_patches();
+        out.extend(broken.into_iter().filter(|f| built.contains(&f.path) || !scan.is_template_at(&f.path, f.line)));
         Ok(scan)
     }
 
@@ -91,7 +100,10 @@ impl Scan {
                 continue;
             }
             let documents = document::parse(&text).unwrap_or_else(|e| {
-                let message = e.message.strip_prefix("yaml: ").unwrap_or(&e.message).to_owned();
+                // The line within the document is another one than the file's.
+                let message = e.message.strip_prefix("yaml: ").unwrap_or(&e.message);
+                let line = message.strip_prefix("line ").and_then(|rest| rest.split_once(": "));
+                let message = line.filter(|(n, _)| n.parse::<usize>().is_ok()).map_or(message, |(_, rest)| rest);
                 let finding = Finding::new(&rules::YAML_SYNTAX, path.clone(), e.line, message);
                 out.push(finding.with_fix("correct the indentation, quotes or brackets at or before this line"));
                 Vec::new()
@@ -109,8 +121,23 @@ impl Scan {
         }
     }
 
-    /// What kustomizations name as something else than objects: patches, configuration, data of generators.
-    fn mark_patches(&mut self) {
+    /// Whether what is wrong with a file at a line is what another program will have put there: `{{ … }}` or `{% … %}` where YAML has no text, and
+    /// `${…}` within `[…]`, which Flux expands in a generator's data.
+    fn is_template_at(&self, path: &str, line: usize) -> bool {
+        let (Some(file), Some(tag), Some(variable)) = (self.files.get(path), TAG.as_ref(), VARIABLE_IN_LIST.as_ref())
+        else {
+            return false;
+        };
+        let text = String::from_utf8_lossy(&file.text);
+        let lines: Vec<&str> = text.lines().collect();
+        // YAML tells the line that it was on before, now and then.
+        let last = lines.len().min(line + 1);
+        let near = |before: usize| lines.get(line.saturating_sub(before)..last).unwrap_or_default();
+        near(4).iter().any(|l| tag.is_match(l)) || near(1).iter().any(|l| variable.is_match(l))
+    }
+
+    /// What kustomizations name as something else than objects: patches, configuration, data of generators. Gives what they build as YAML.
+    fn mark_patches(&mut self) -> BTreeSet<String> {
         let mut patches = Vec::new();
         let (mut data, mut resources) = (BTreeSet::new(), BTreeSet::new());
         for file in self.kustomizations() {
@@ -135,11 +162,13 @@ impl Scan {
                 file.role = Role::Other;
             }
         }
-        for path in patches {
-            if let Some(file) = self.files.get_mut(&path) {
+        for path in &patches {
+            if let Some(file) = self.files.get_mut(path) {
                 file.role = Role::Patch;
             }
         }
+        resources.extend(patches);
+        resources
     }
 
     pub fn kustomizations(&self) -> impl Iterator<Item = &SourceFile> {

@@ -3,6 +3,7 @@
 //! A rule's pattern tells which files `sops encrypt` may be used on, not that all of them are secret: many repositories have one rule that fits every
 //! YAML file. So a rule accuses a file only if its name or directory was meant, and only if it holds a value that the rule would hide.
 
+use std::collections::BTreeSet;
 use std::sync::LazyLock;
 
 use regex::Regex;
@@ -17,16 +18,20 @@ use crate::yaml::edit::Text;
 /// A name that nobody gives a file or directory: a pattern that fits it chooses by something else.
 const NOBODYS: &str = "xq0zj7kw";
 
+/// The ends of templates' names.
+const TEMPLATES: [&str; 7] = [".j2", ".jinja", ".jinja2", ".tmpl", ".tpl", ".gotmpl", ".tftpl"];
+
 /// The fields that hold a Secret's values.
 const SECRET_FIELDS: [&[u8]; 2] = [b"data", b"stringData"];
 
 /// True if a rule wants a file encrypted and the file holds something that it would encrypt. `path` is relative to the `.sops.yaml`.
 pub(super) fn is_wanted(rule: &Rule, path: &str, text: &[u8]) -> bool {
     let name = path.rsplit('/').next().unwrap_or(path);
-    if rule.path_regex.is_empty() || NAMES.contains(&name) {
+    let end = end_of(name);
+    // A template is no file that sops could read: what is made of it is encrypted.
+    if rule.path_regex.is_empty() || NAMES.contains(&name) || TEMPLATES.contains(&end) {
         return false;
     }
-    let end = end_of(name);
     let fits = |path: &str| Regexp::cached(rule.path_regex.as_bytes()).is_ok_and(|r| r.is_match(path.as_bytes()));
     // It fits every file of this form, or all YAML, and so chooses none; Secrets in clear are found all the same.
     if [end, ".yaml", ".yml"].iter().any(|end| fits(&format!("{NOBODYS}/{NOBODYS}{end}"))) {
@@ -38,7 +43,24 @@ pub(super) fn is_wanted(rule: &Rule, path: &str, text: &[u8]) -> bool {
     }
     // What sops can't read it can't encrypt either.
     let branches = super::store(path).load_plain(text).unwrap_or_default();
-    branches.iter().any(|branch| would_encrypt(&rule.selection, branch, any_name))
+    let elsewhere = tagged(path, text);
+    branches.iter().any(|branch| would_encrypt(&rule.selection, branch, any_name, &elsewhere))
+}
+
+/// The values that a tag of another program tells it to look up (`!secret wifi_password`, `!env_var API_KEY`).
+fn tagged(path: &str, text: &[u8]) -> BTreeSet<Vec<u8>> {
+    let mut out = BTreeSet::new();
+    if Format::of_path(path) != Format::Yaml || !text.contains(&b'!') {
+        return out;
+    }
+    let documents = Text::parse(text).map_or_else(|_| Vec::new(), |yaml| yaml.documents);
+    for node in documents.into_iter().flat_map(|d| d.nodes) {
+        let name = node.tag.strip_prefix('!').filter(|name| node.children.is_empty() && !name.starts_with('!'));
+        if name.is_some_and(|name| !name.is_empty()) {
+            out.insert(node.value);
+        }
+    }
+    out
 }
 
 /// A name's end with its dot.
@@ -53,8 +75,8 @@ pub(super) fn fits_any_name(rule: &Rule, path: &str) -> bool {
     Regexp::cached(rule.path_regex.as_bytes()).is_ok_and(|r| r.is_match(any.as_bytes()))
 }
 
-/// True if a rule would encrypt some value of a document.
-fn would_encrypt(selection: &Selection, branch: &Branch, any_name: bool) -> bool {
+/// True if a rule would encrypt some value of a document, those that lie `elsewhere` aside.
+fn would_encrypt(selection: &Selection, branch: &Branch, any_name: bool, elsewhere: &BTreeSet<Vec<u8>>) -> bool {
     let metadata = Metadata::new(Vec::new(), selection.clone());
     let is_text = |key: &str, want: Option<&[u8]>| {
         branch.iter().any(|item| match (&item.key, &item.value) {
@@ -72,37 +94,42 @@ fn would_encrypt(selection: &Selection, branch: &Branch, any_name: bool) -> bool
         metadata.selector().selects(&path, &comments, false)
     };
     let by_comment = !selection.encrypted_comment_regex.is_empty();
-    walk(branch, &mut Vec::new(), by_comment, &mut selects)
+    walk(branch, &mut Vec::new(), (by_comment, elsewhere), &mut selects)
 }
 
 /// Whether a value below these keys, or what a comment stands above, is to be encrypted.
 type Selects<'s> = dyn FnMut(&[Vec<u8>], Option<&Comment>) -> bool + 's;
 
 /// Whether some value (where comments select values: some comment) is selected.
-fn walk(branch: &Branch, path: &mut Vec<Vec<u8>>, by_comment: bool, selects: &mut Selects<'_>) -> bool {
-    fn value(v: &Value, path: &mut Vec<Vec<u8>>, by_comment: bool, selects: &mut Selects<'_>) -> bool {
+fn walk(branch: &Branch, path: &mut Vec<Vec<u8>>, how: (bool, &BTreeSet<Vec<u8>>), selects: &mut Selects<'_>) -> bool {
+    fn value(v: &Value, path: &mut Vec<Vec<u8>>, how: (bool, &BTreeSet<Vec<u8>>), selects: &mut Selects<'_>) -> bool {
+        let (by_comment, elsewhere) = how;
         match v {
-            Value::Branch(branch) => walk(branch, path, by_comment, selects),
-            Value::List(list) => list.iter().any(|v| value(v, path, by_comment, selects)),
+            Value::Branch(branch) => walk(branch, path, how, selects),
+            Value::List(list) => list.iter().any(|v| value(v, path, how, selects)),
             Value::Comment(comment) => by_comment && selects(path, Some(comment)),
-            Value::Null => false,
+            // A switch gives nothing away.
+            Value::Null | Value::Bool(_) => false,
             Value::Text(text)
-                if text.as_bytes().is_empty() || is_reference(&String::from_utf8_lossy(text.as_bytes())) =>
+                if text.as_bytes().is_empty()
+                    || elsewhere.contains(text.as_bytes())
+                    || is_reference(&String::from_utf8_lossy(text.as_bytes())) =>
             {
                 false
             }
             _ => !by_comment && selects(path, None),
         }
     }
+    let (by_comment, _) = how;
     branch.iter().any(|item| match &item.key {
         Key::Comment(comment) => by_comment && selects(path, Some(comment)),
         Key::Text(key) => {
             path.push(key.clone());
-            let found = value(&item.value, path, by_comment, selects);
+            let found = value(&item.value, path, how, selects);
             path.pop();
             found
         }
-        Key::Other { .. } => value(&item.value, path, by_comment, selects),
+        Key::Other { .. } => value(&item.value, path, how, selects),
     })
 }
 
@@ -140,9 +167,15 @@ pub(super) fn plain_secrets(path: &str, text: &[u8]) -> Vec<(String, u32)> {
         for pair in pairs.chunks(2) {
             let [key, value] = pair else { continue };
             let (Some(key), Some(value)) = (doc.nodes.get(*key), doc.target(*value)) else { continue };
-            let harmless = value.children.chunks(2).all(|pair| {
-                let value = pair.get(1).and_then(|v| doc.target(*v));
-                value.is_some_and(|v| !v.children.is_empty() || is_harmless(&v.value))
+            let entries: Vec<_> = value
+                .children
+                .chunks(2)
+                .filter_map(|pair| Some((doc.nodes.get(*pair.first()?)?, doc.target(*pair.get(1)?)?)))
+                .collect();
+            // Who writes variables for what is secret has the rest beside them on purpose. (`data` is base64, which has none.)
+            let of_parts = key.value == b"stringData" && entries.iter().any(|(_, v)| has_variable(&v.value));
+            let harmless = entries.iter().all(|(key, v)| {
+                !v.children.is_empty() || is_harmless(&v.value) || of_parts && is_setting(&key.value, &v.value)
             });
             if !harmless && SECRET_FIELDS.contains(&key.value.as_slice()) {
                 out.push((String::from_utf8_lossy(&key.value).into_owned(), key.line));
@@ -159,6 +192,34 @@ fn is_harmless(value: &[u8]) -> bool {
         || value == MASK.as_bytes()
         || memchr::memmem::find(value, b"{{").is_some()
         || is_reference(&String::from_utf8_lossy(value))
+}
+
+/// What a key is called that holds a secret.
+static SECRETIVE: LazyLock<Option<Regex>> =
+    LazyLock::new(|| Regex::new(r"(?i)pass|pwd|secret|token|key|cred|auth|priv|cert|salt|seed|dsn|cookie|sign").ok());
+/// An address with a password that is no variable.
+static PASSWORD: LazyLock<Option<Regex>> = LazyLock::new(|| Regex::new(r"://[^/\s@]*:[^$/\s@][^/\s@]*@").ok());
+
+fn has_variable(value: &[u8]) -> bool {
+    VARIABLE.as_ref().is_some_and(|variable| variable.is_match(&String::from_utf8_lossy(value)))
+}
+
+/// True for a value beside variables that is a setting by its key and its looks.
+fn is_setting(key: &[u8], value: &[u8]) -> bool {
+    let (Some(secretive), Some(password), Some(variable)) = (SECRETIVE.as_ref(), PASSWORD.as_ref(), VARIABLE.as_ref())
+    else {
+        return false;
+    };
+    let (key, value) = (String::from_utf8_lossy(key), String::from_utf8_lossy(value));
+    // What nobody writes by hand.
+    let is_random = |word: &str| {
+        let digits = word.bytes().filter(u8::is_ascii_digit).count();
+        word.len() >= 16 && digits >= 3 && word.len() - digits >= 3
+    };
+    let words = value.split(|c: char| !(c.is_ascii_alphanumeric() || matches!(c, '+' | '=')));
+    // A variable's own default may be the secret.
+    let plain = value.matches("${").count() == variable.find_iter(&value).count();
+    plain && !secretive.is_match(&key) && !password.is_match(&value) && !words.into_iter().any(is_random)
 }
 
 /// References of others than Flux, each the whole value: 1Password, argocd-vault-plugin, vals, bank-vaults, templates.
@@ -230,6 +291,9 @@ mod tests {
             ("apps/.*", "^password$", "apps/a.yaml", "kind: A\napiVersion: b/v1\nspec: {password: x}\n", true),
             ("apps/.*", "", "apps/a.yaml", "a: b\n", true),
             ("apps/.*", "", "apps/a.yaml", "a: ''\n# nothing\nb: {}\nc: null\n", false),
+            ("apps/.*", "^(secret|key)$", "apps/a.yaml", "secret: false\nkey: !env_var API_KEY\n", false),
+            ("apps/.*", "^(secret|key)$", "apps/a.yaml", "secret: false\nkey: !!str hunter2\n", true),
+            ("apps/.*", "", "apps/a.sops.yaml.j2", "a: #{ password }#\n", false),
             ("apps/.*", "", "apps/.gitignore", "*.tmp\n", false),
             ("apps/.*", "", "apps/.env", "A=b\n", true),
             ("apps/.*", "", "apps/a.json", "{\"a\": 1}", true),

@@ -159,3 +159,73 @@ fn a_value_is_not_compared_with_itself() {
     assert!(found.len() == 1 && found[0].starts_with(wanted), "{found:?}");
     assert!(found[0].ends_with("replicas is a string here and a number in apps/base/hr.yaml:11"), "{found:?}");
 }
+
+#[test]
+fn templates_of_other_programs_are_no_broken_yaml() {
+    let jinja = "a:\n  b:\n{{ servers }}\nc:\n  d: 1\n";
+    let values = "scrape:\n- targets: [vault.${DOMAIN}:8200]\n";
+    let kustomization = "resources: [cm.yaml]\nconfigMapGenerator: [{name: v, files: [values.yaml]}]\n";
+    let files = [
+        ("apps/x/kustomization.yaml", kustomization),
+        ("apps/x/cm.yaml", CONFIG_MAP),
+        ("apps/x/values.yaml", values),
+        ("talos/controlplane.yaml", jinja),
+        ("skeleton/app.yaml", "apiVersion: v1\nkind: Namespace\nmetadata:\n  name: {{ .app }}-app\n"),
+        ("skeleton/ns.yaml", "apiVersion: v1\nkind: Namespace\nmetadata:\n  name: {{ .app }}\n"),
+        ("skeleton/db.yaml", "apiVersion: v1\nkind: ServiceAccount\nmetadata: {name: \"{prefix}-db\"}\n"),
+        ("skeleton/_.yaml", "apiVersion: v1\nkind: Namespace\nmetadata: {name: _}\n"),
+    ];
+    silent(&files);
+    // What a kustomization builds must be YAML before anybody fills it in, and what has nothing to do with a template is broken.
+    let list = ("apps/x/kustomization.yaml", "resources: [cm.yaml, values.yaml]\n");
+    finds(&with(&files, &[list]), &["yaml/syntax apps/x/values.yaml"]);
+    let broken = jinja.replace("{{ servers }}", "servers\n- x");
+    finds(&with(&files, &[("talos/controlplane.yaml", &broken)]), &["yaml/syntax talos/controlplane.yaml"]);
+    let name = ("skeleton/db.yaml", "apiVersion: v1\nkind: ServiceAccount\nmetadata: {name: A_db}\n");
+    finds(&with(&files, &[name]), &["kubernetes/name skeleton/db.yaml:3"]);
+    let built = [("apps/x/kustomization.yaml", "resources: [db.yaml]\n"), ("apps/x/db.yaml", files[6].1)];
+    finds(&built, &["kubernetes/name apps/x/db.yaml:3"]);
+}
+
+#[test]
+fn what_sops_hides_is_not_judged() {
+    let enc = "ENC[AES256_GCM,data:YQ==,iv:YQ==,tag:YQ==,type:str]";
+    let hidden = format!(
+        "apiVersion: {enc}\nkind: {enc}\nmetadata:\n  name: {enc}\nsops:\n  age: []\n  mac: {enc}\n  version: 3.9.0\n"
+    );
+    let files = [
+        ("apps/x/kustomization.yaml", "resources: [cm.yaml]\n"),
+        ("apps/x/cm.yaml", CONFIG_MAP),
+        ("apps/y/all.sops.yaml", hidden.as_str()),
+    ];
+    let named = findings(&files);
+    assert!(!named.iter().any(|f| f.starts_with("kubernetes/")), "{named:#?}");
+}
+
+/// `stringData` of which the secret parts are variables, with an address or a name beside them.
+#[test]
+fn settings_beside_variables_are_no_secrets() {
+    let of = |entry: &str| {
+        let secret = format!(
+            "apiVersion: v1\nkind: Secret\nmetadata: {{name: s}}\nstringData:\n  PASSWORD: ${{PASSWORD}}\n  {entry}\n"
+        );
+        findings(&[("apps/x/kustomization.yaml", "resources: [s.yaml]\n"), ("apps/x/s.yaml", &secret)])
+    };
+    for entry in
+        ["REPOSITORY: s3:http://minio:9000/a", "app.yaml: \"id: a\\nas: ${TOKEN}\"", "db: postgres://a:${B}@c/d"]
+    {
+        assert_eq!(of(entry), [""; 0], "{entry}");
+    }
+    for entry in
+        ["API_TOKEN: hunter2", "db: postgres://a:hunter2@c/d", "id: a81Kd02mzLq93hTw77bX", "mode: ${MODE:=hunter2}"]
+    {
+        let found = of(entry);
+        assert!(found.len() == 1 && found[0].starts_with("secrets/plain-secret"), "{entry}: {found:?}");
+    }
+    let alone =
+        "apiVersion: v1\nkind: Secret\nmetadata: {name: s}\nstringData:\n  REPOSITORY: s3:http://minio:9000/a\n";
+    finds(
+        &[("apps/x/kustomization.yaml", "resources: [s.yaml]\n"), ("apps/x/s.yaml", alone)],
+        &["secrets/plain-secret apps/x/s.yaml:4"],
+    );
+}
