@@ -34,6 +34,21 @@ fn release(values: &str) -> String {
     )
 }
 
+fn flux_kustomization(name: &str, image: &str, tag: &str) -> String {
+    format!(
+        "apiVersion: kustomize.toolkit.fluxcd.io/v1\nkind: Kustomization\nmetadata: {{name: {name}}}\nspec:\n  images:\n  - name: {image}\n    newTag: \"{tag}\"\n"
+    )
+}
+
+/// Of `web`, with containers by name and image.
+fn deployment(containers: &[(&str, &str)]) -> String {
+    let list: String =
+        containers.iter().map(|(name, image)| format!("      - name: {name}\n        image: {image}\n")).collect();
+    format!(
+        "apiVersion: apps/v1\nkind: Deployment\nmetadata:\n  name: web\nspec:\n  template:\n    spec:\n      containers:\n{list}"
+    )
+}
+
 #[test]
 fn each_kind_of_place_is_found_and_only_the_scalar_changes() {
     let image = |repository: &str| format!("    image:\n      repository: {repository}\n      tag: 1.0.0\n");
@@ -67,6 +82,35 @@ fn each_kind_of_place_is_found_and_only_the_scalar_changes() {
             &["--tag", "2"],
             "\"1\"",
             "\"2\"",
+        ),
+        // Of a Flux Kustomization among others, before what it applies; of a container beside another.
+        (
+            "k8s/gitops/dev/apps.yaml",
+            format!(
+                "{}---\n{}images:\n- {{name: reg/web, newTag: \"9\"}}\n",
+                flux_kustomization("api", "reg/api", "8"),
+                flux_kustomization("web", "reg/web", "1")
+            ),
+            &["--tag", "2"],
+            "\"1\"",
+            "\"2\"",
+        ),
+        (
+            "k8s/gitops/dev/apps.yaml",
+            flux_kustomization("web", "reg/web", "1"),
+            &["--image", "reg/web:3"],
+            "\"1\"",
+            "\"3\"",
+        ),
+        ("k8s/gitops/dev/web/deployment.yaml", deployment(&[("a", "reg/web:1.0"), ("b", "reg/proxy:1.0")]), &["--tag", "2"], "web:1.0", "web:2"),
+        ("k8s/gitops/dev/web/deployment.yaml", deployment(&[("a", "x:1"), ("web", "y:1")]), &["--tag", "2"], "y:1", "y:2"),
+        ("k8s/gitops/dev/all.yaml", deployment(&[("a", "x:1")]), &["--tag", "2"], "x:1", "x:2"),
+        (
+            "k8s/gitops/dev/web/cron.yaml",
+            "apiVersion: batch/v1\nkind: CronJob\nmetadata: {name: c}\nspec:\n  jobTemplate: {spec: {template: {spec: {containers: [\n    {name: c,\n    image: reg/app:1}]}}}}\n".into(),
+            &["--image", "other/app:2@sha256:ab"],
+            "reg/app:1",
+            "\"other/app:2@sha256:ab\"",
         ),
         ("apps/dev/web.yaml", release(&image("reg/web")), &["--tag", "2.0.0"], "tag: 1.0.0", "tag: 2.0.0"),
         (

@@ -2,7 +2,8 @@
 //!
 //! The files of a service in an environment are those of the layout (`k8s/helm-values/SERVICE/ENV-config.yaml`, everything under
 //! `…/ENV/…/SERVICE/`, files in `…/SERVICE/…/ENV/`) and manifests under a directory named ENV that speak of the service. In them places are
-//! looked for kind by kind, the most explicit first: image policy markers, values of the HelmRelease, values files, images of a kustomization.
+//! looked for kind by kind, the most explicit first: image policy markers, values of the HelmRelease, values files, images of a Flux Kustomization and of
+//! a kustomization, containers of workloads.
 //! The first kind that has any place wins; more than one place of that kind is an error that lists them, never a guess.
 
 use std::collections::BTreeMap;
@@ -11,7 +12,7 @@ use super::candidate::{Candidate, File, Part, Refusal, Splice};
 use super::image::ImageRef;
 use super::intent::{Change, Intent};
 use super::scope::scope;
-use super::{images, marker, releases};
+use super::{images, manifests, marker, releases};
 use crate::yaml::edit::{EditError, Kind, Place, Text};
 
 /// The files of a commit.
@@ -102,7 +103,13 @@ fn all(files: &Files<'_>, intent: &Intent, finder: Finder) -> Vec<Candidate> {
 
 /// The place that is meant; markers of one policy may be several.
 fn chosen(files: &Files<'_>, intent: &Intent) -> Result<Vec<Candidate>, Vec<Candidate>> {
-    const IMAGES: &[Finder] = &[images::in_release, images::in_values, images::kustomization];
+    const IMAGES: &[Finder] = &[
+        images::in_release,
+        images::in_values,
+        images::flux_kustomization,
+        images::kustomization,
+        manifests::containers,
+    ];
     let found = match &intent.change {
         Change::Set { .. } if intent.file.is_some() => first(files, intent, &[releases::set_in_document]),
         Change::Set { .. } => first(files, intent, &[releases::set_in_release, releases::set_in_values]),

@@ -5,6 +5,7 @@ use super::image::ImageRef;
 use super::intent::{Change, Intent};
 use super::releases::releases;
 use super::scope::{is_kustomization, is_values};
+use crate::repo::flux_kustomization;
 use crate::yaml::edit::{Place, Text};
 use crate::yaml::node::NodeKind;
 
@@ -146,15 +147,34 @@ pub(super) fn in_values(file: &File<'_>, own: bool, intent: &Intent) -> Vec<Cand
 
 /// `images:` of a kustomization: `newTag`, `digest`, `newName`.
 pub(super) fn kustomization(file: &File<'_>, own: bool, intent: &Intent) -> Vec<Candidate> {
+    let list = file.text.root(0).and_then(|root| file.text.get(0, root, "images"));
+    let list = list.filter(|_| is_kustomization(file.path));
+    list.map_or_else(Vec::new, |list| listed(&file.text, 0, list, own, intent))
+}
+
+/// `spec.images` of a Flux Kustomization, which count more than those of the kustomization that it applies.
+pub(super) fn flux_kustomization(file: &File<'_>, own: bool, intent: &Intent) -> Vec<Candidate> {
     let text = &file.text;
-    if !is_kustomization(file.path) {
-        return Vec::new();
+    let mut out = Vec::new();
+    for d in 0..text.documents.len() {
+        let Some(root) = text.root(d) else { continue };
+        let field = |path: &[&str]| text.at(d, root, path.iter().copied());
+        let api = field(&["apiVersion"]).and_then(|n| text.text(d, n)).unwrap_or_default();
+        if api.starts_with(flux_kustomization::API) {
+            let name = field(&["metadata", "name"]).and_then(|n| text.text(d, n));
+            let own = own || name.as_ref() == Some(&intent.service);
+            out.extend(field(&["spec", "images"]).into_iter().flat_map(|list| listed(text, d, list, own, intent)));
+        }
     }
-    let Some(list) = text.root(0).and_then(|root| text.get(0, root, "images")) else { return Vec::new() };
-    let items = text.items(0, list);
+    out
+}
+
+/// The entries of a list of kustomize's images.
+fn listed(text: &Text<'_>, document: usize, list: usize, own: bool, intent: &Intent) -> Vec<Candidate> {
+    let items = text.items(document, list);
     let mut out = Vec::new();
     for item in &items {
-        let field = |name: &str| text.get(0, *item, name).and_then(|n| text.place(0, n));
+        let field = |name: &str| text.get(document, *item, name).and_then(|n| text.place(document, n));
         let (Some(name), moved) = (field("name"), field("newName")) else { continue };
         let base = name.value.rsplit('/').next().unwrap_or_default();
         let (tag, digest) = (field("newTag"), field("digest"));

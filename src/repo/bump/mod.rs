@@ -5,7 +5,7 @@
 //! fulfilled already makes no commit.
 //!
 //! - [`find`]: where the value stands, in the files of `scope`: image policy markers (`marker`), images of HelmRelease values, values files and
-//!   kustomizations (`images`), chart versions and values by path (`releases`).
+//!   kustomizations (`images`), containers of workloads (`manifests`), chart versions and values by path (`releases`).
 //! - `git`: objects without a work tree, through the `git` program; push by compare and swap.
 //! - `push`: the loop around both, until it lands or time is up.
 
@@ -16,6 +16,7 @@ mod git;
 mod image;
 mod images;
 mod intent;
+mod manifests;
 mod marker;
 mod push;
 mod releases;
