@@ -6,7 +6,7 @@ use clap::{Args, ValueEnum};
 
 use crate::render::manifest::trim_space;
 use crate::repo::mask::{self, Masker};
-use crate::repo::{Built, Checkout, Environment, HelmRelease, Rendered};
+use crate::repo::{Built, Checkout, Environment, HelmRelease, Problem, Rendered};
 use crate::value::Heap;
 
 use super::Failure;
@@ -71,9 +71,11 @@ pub fn run(args: &BuildArgs, global: &Global, io: &mut Streams<'_>) -> Result<()
     };
     let concerns =
         |path: &str| args.service.as_ref().is_none_or(|s| path.contains(&format!("/{s}/")) || !of_others(path));
-    let hide = |text: String| environment.masker.apply_text(&text);
+    let hide = |text: &str| environment.masker.apply_text(text);
     let problems = environment.problems.iter().filter(|p| concerns(&p.place.path));
-    let mut problems: Vec<String> = problems.map(|p| hide(p.to_string())).collect();
+    // A place is a file of the checkout as it is called there.
+    let told = |p: &Problem| format!("{}: {}", p.place, hide(&p.message));
+    let mut problems: Vec<String> = problems.map(told).collect();
     if chosen.is_empty() && problems.is_empty() {
         match &args.service {
             Some(s) => return Err(no_service(&environment, s).into()),
@@ -95,7 +97,7 @@ pub fn run(args: &BuildArgs, global: &Global, io: &mut Streams<'_>) -> Result<()
                 rendered.log.iter().for_each(|line| io.log(line));
                 good.push((hr, rendered));
             }
-            Err(problem) => problems.push(hide(problem.to_string())),
+            Err(problem) => problems.push(told(&problem)),
         }
     }
     let of_service = |o: &&Built| args.service.as_ref().is_none_or(|s| o.place.path.contains(&format!("/{s}/")));

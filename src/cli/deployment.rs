@@ -1,5 +1,6 @@
 //! Opening environments of a deployment repository: what `build`, `diff`, `values` and `explain` have in common.
 
+use std::collections::BTreeSet;
 use std::sync::Arc;
 
 use clap::{Args, ValueEnum};
@@ -84,7 +85,9 @@ impl<'a> Opener<'a> {
         io: &mut Streams<'_>,
     ) -> Result<Environment, Failure> {
         let environment = self.open_parts(checkout, name, None, wanted)?;
-        for warning in &environment.warnings {
+        // kustomize's say nothing of where: one for each kustomization that has the same fault.
+        let mut told = BTreeSet::new();
+        for warning in environment.warnings.iter().filter(|w| told.insert(*w)) {
             io.warn(&Diagnostic::warning(warning.clone()));
         }
         Ok(environment)
