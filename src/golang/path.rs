@@ -51,6 +51,19 @@ pub fn clean(path: &[u8]) -> Vec<u8> {
     out
 }
 
+/// A path below a root that it cannot leave, as `securejoin.SecureJoin` joins it there: what would lead out stays at the root.
+pub fn confined(path: &str) -> String {
+    let mut parts: Vec<&str> = Vec::new();
+    for part in path.split('/') {
+        match part {
+            "" | "." => {}
+            ".." => drop(parts.pop()),
+            name => parts.push(name),
+        }
+    }
+    parts.join("/")
+}
+
 /// The last element, without trailing slashes; `.` for the empty path, `/` for slashes only.
 pub fn base(path: &[u8]) -> &[u8] {
     if path.is_empty() {
@@ -264,6 +277,20 @@ mod tests {
             ("a/b/../../../c", "../c"),
         ] {
             assert_eq!(String::from_utf8_lossy(&clean(path.as_bytes())), want, "{path}");
+        }
+    }
+
+    #[test]
+    fn confines() {
+        for (path, want) in [
+            ("", ""),
+            ("..", ""),
+            ("/a", "a"),
+            ("../../a/./b/", "a/b"),
+            ("a/../../b//c", "b/c"),
+            ("a/../../../b/..", ""),
+        ] {
+            assert_eq!(confined(path), want, "{path}");
         }
     }
 

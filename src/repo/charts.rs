@@ -10,6 +10,7 @@ use futures::StreamExt as _;
 
 use crate::chart::{Chart, load, tree};
 use crate::diagnostic::LogLine;
+use crate::golang::path::confined;
 use crate::source::{Context, Kind, Options, Reference, chart_version, obtain};
 
 use super::chart_source;
@@ -125,7 +126,7 @@ impl Environment {
         let namespace = chart.source.namespace.as_deref().or(own);
         let object = self.source(&chart.source.kind, &chart.source.name, namespace);
         if chart.source.kind == "GitRepository" {
-            let path = Checkout::within(&chart.path);
+            let path = confined(&chart.path);
             if checkout.kind(&path).is_some() {
                 return Ok(Location::Here(path));
             }
@@ -144,7 +145,7 @@ impl Environment {
         let Some(object) = object else { return Err(self.missing(&chart.source).at(&chart.place)) };
         let spec = object.node.get("spec");
         if chart.source.kind == "Bucket" {
-            let path = Checkout::within(&chart.path);
+            let path = confined(&chart.path);
             let reference = chart_source::bucket(spec, &path);
             let reference = reference.map_err(|fault| fault.at(&object.place))?;
             return Ok(Location::Elsewhere(Box::new(Elsewhere { within: Some(path), ..reference.into() })));
@@ -169,9 +170,8 @@ impl Environment {
     fn is_own(&self, object: &SourceObject, source: &SourceRef, checkout: &Checkout) -> bool {
         let here = |hr: &HelmRelease| {
             let s = &hr.chart.source;
-            (s.kind == source.kind && s.name == source.name)
-                && Some(Checkout::within(&hr.chart.path))
-                    .is_some_and(|path| !path.is_empty() && checkout.kind(&path).is_some())
+            let path = confined(&hr.chart.path);
+            s.kind == source.kind && s.name == source.name && !path.is_empty() && checkout.kind(&path).is_some()
         };
         if self.releases.iter().any(here) {
             return true;

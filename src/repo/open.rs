@@ -8,6 +8,7 @@
 use std::collections::{BTreeMap, BTreeSet};
 use std::sync::PoisonError;
 
+use crate::golang::path::confined;
 use crate::kustomize::given::Given;
 use crate::kustomize::{self, Build, LoadRestrictions, Options, flux};
 use crate::sops::{self, Format, Services, Store};
@@ -264,7 +265,7 @@ impl<'o> Opening<'o> {
     fn lacks_source(&self, k: &FluxKustomization) -> bool {
         let namespace = k.source.namespace.as_deref().or(k.namespace.as_deref());
         let here = |path: String| path == self.env.dir || self.checkout.is_dir(&path);
-        !here(Checkout::within(&k.path)) && self.env.source(&k.source.kind, &k.source.name, namespace).is_none()
+        !here(confined(&k.path)) && self.env.source(&k.source.kind, &k.source.name, namespace).is_none()
     }
 
     /// Whether an object that variables come from is not built yet.
@@ -275,7 +276,7 @@ impl<'o> Opening<'o> {
 
     fn build(&mut self, k: &FluxKustomization) {
         let at = Place { path: k.place.path.clone(), line: k.path_line };
-        let path = Checkout::within(&k.path);
+        let path = confined(&k.path);
         match self.generator(k) {
             Ok(Some((generator, output))) => return self.compose(k, &path, &generator, &output),
             Ok(None) => {}
@@ -451,7 +452,7 @@ impl<'o> Opening<'o> {
             return None;
         }
         let url = object.node.get("spec").and_then(|s| s.get("url")).and_then(Node::as_str).unwrap_or("no address");
-        let what = match Checkout::within(&k.path).is_empty() {
+        let what = match confined(&k.path).is_empty() {
             false => format!("path {} is", k.path),
             true => "it applies the root".into(),
         };
@@ -652,7 +653,7 @@ impl<'o> Opening<'o> {
                 let problems = &mut self.env.problems;
                 let found = FluxKustomization::read(&document.root, &text, place.clone(), name, namespace, problems);
                 if let Some(k) = &found {
-                    self.applied.push((source_id(k), Checkout::within(&k.path)));
+                    self.applied.push((source_id(k), confined(&k.path)));
                 }
                 self.waiting.extend(found);
             }

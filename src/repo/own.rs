@@ -3,10 +3,10 @@
 //! Once it is in the cluster, its directory is built as any other: with its patches, components, variables. They change the Kustomization too,
 //! which is one of the directory's objects, and the next build goes by what came of it, until nothing changes any more.
 
+use crate::golang::path::confined;
 use crate::kustomize::{self, Build, flux};
 
 use super::document;
-use super::files::Checkout;
 use super::flux_kustomization::{self, FluxKustomization};
 use super::open::Opening;
 use super::problem::Place;
@@ -30,7 +30,7 @@ fn of(build: &Build, dir: &str) -> Vec<Own> {
         let namespace = Some(o.namespace.clone()).filter(|n| !n.is_empty());
         // What is wrong with it is told where it is followed.
         let read = FluxKustomization::read(&document.root, &document.text, place, &o.name, namespace, &mut Vec::new());
-        let is_own = |k: &FluxKustomization| Checkout::within(&k.path) == dir;
+        let is_own = |k: &FluxKustomization| confined(&k.path) == dir;
         out.extend(read.filter(is_own).map(|k| Own(k, o.text.clone())));
     }
     out

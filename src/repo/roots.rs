@@ -14,6 +14,7 @@ use super::diff::is_below;
 use super::document;
 use super::files::Checkout;
 use super::{flux_kustomization, generated};
+use crate::golang::path::confined;
 
 /// More files than this are not looked through.
 const MOST_FILES: usize = 20_000;
@@ -198,7 +199,7 @@ impl Walk<'_> {
             if says("kind") == "FluxInstance" && says("apiVersion").starts_with("fluxcd.controlplane.io/") {
                 let path =
                     ["spec", "sync", "path"].iter().try_fold(root, |n, step| n.get(step)).and_then(|n| n.as_str());
-                let path = path.map(Checkout::within).filter(|path| !path.is_empty());
+                let path = path.map(confined).filter(|path| !path.is_empty());
                 self.found.extend(path.map(|path| Applied { dir: path.clone(), path }));
                 continue;
             }
@@ -207,7 +208,7 @@ impl Walk<'_> {
             }
             let Some(spec) = root.get("spec").filter(|spec| spec.get("sourceRef").is_some()) else { continue };
             let path = spec.get("path").and_then(|n| n.as_str()).unwrap_or_default();
-            let path = Checkout::within(path);
+            let path = confined(path);
             // The root is a directory of every repository, mostly of another one: of this one where `flux bootstrap` has written both.
             let source = document::at(spec, &["sourceRef", "name"]).and_then(|n| n.as_str());
             if !path.is_empty() || dir == "flux-system" && documents.iter().any(|d| is_source(&d.root, source)) {

@@ -234,9 +234,10 @@ fn a_git_repository_is_packed_and_its_chart_follows_its_files() {
     );
     assert!(condition(&object, "FetchFailed").is_none() && condition(&object, "Reconciling").is_none());
 
+    // Paths stay in the source, whatever they say.
     let spec = json!({"spec": {
-        "chart": "charts/web", "sourceRef": {"kind": "GitRepository", "name": "app"}, "interval": "1h",
-        "reconcileStrategy": "Revision", "valuesFiles": ["charts/web/values.yaml", "values/prod.yaml"],
+        "chart": "/../charts/web", "sourceRef": {"kind": "GitRepository", "name": "app"}, "interval": "1h",
+        "reconcileStrategy": "Revision", "valuesFiles": ["charts/web/values.yaml", "../values/./prod.yaml"],
     }});
     w.release("web", "", json!({"chartRef": null, "chart": spec}));
     w.ready("web");

@@ -9,6 +9,7 @@ use std::sync::atomic::{AtomicUsize, Ordering};
 
 use crate::chart::data::{self, Table};
 use crate::chart::{Chart, File, directory, load, package, values_file};
+use crate::golang::path::confined;
 use crate::source::Digest;
 use crate::source::dependencies::Manager;
 use crate::value::{Heap, Value};
@@ -173,8 +174,8 @@ pub async fn local(world: &World, artifact: &[u8], path: &str, request: &Request
         |e: String| Fault::build("InvalidChartReference", format!("invalid chart reference: {e}")).for_good();
     let files = unpack(artifact).map_err(failed)?;
     let folder = Folder::new().map_err(|e| failed(e.to_string()))?;
-    let chart_path =
-        inside(&folder.0, path).ok_or_else(|| reference(format!("path {path:?} leads out of the source")))?;
+    let within = confined(path);
+    let chart_path = folder.0.join(&within);
     for (name, data) in &files {
         let Some(at) = inside(&folder.0, name) else { continue };
         let parent = at.parent().unwrap_or(&folder.0);
@@ -185,8 +186,8 @@ pub async fn local(world: &World, artifact: &[u8], path: &str, request: &Request
         return Err(Fault::build("InvalidChartReference", format!("invalid chart reference: {text}")));
     }
     let from_source = |p: &str| {
-        let p = p.trim_start_matches("./");
-        files.iter().find(|(name, _)| name == p).map(|(_, data)| Arc::from(data.as_slice()))
+        let p = confined(p);
+        files.iter().find(|(name, _)| *name == p).map(|(_, data)| Arc::from(data.as_slice()))
     };
     if chart_path.is_file() {
         let bytes: Arc<[u8]> = std::fs::read(&chart_path).map_err(|e| failed(e.to_string()))?.into();
@@ -212,7 +213,7 @@ pub async fn local(world: &World, artifact: &[u8], path: &str, request: &Request
         for dependency in &missing {
             let local = dependency.repository.strip_prefix("file://");
             let leaves =
-                local.is_some_and(|p| inside(&folder.0, &format!("{path}/{p}")).is_none() || p.starts_with('/'));
+                local.is_some_and(|p| inside(&folder.0, &format!("{within}/{p}")).is_none() || p.starts_with('/'));
             if leaves {
                 let text =
                     format!("the dependency {} leads out of the source: {}", dependency.name, dependency.repository);

@@ -12,6 +12,7 @@ use super::renamed::Renamed;
 use super::scan::{Scan, parent, text};
 use super::suggest::nearest;
 use super::{Options, rules, values_files};
+use crate::golang::path::confined;
 use crate::kustomize::{Entry, Tree};
 use crate::repo::document::{Kind, Node};
 use crate::repo::files::Checkout;
@@ -182,7 +183,7 @@ fn one(view: &View<'_>, name: &str, options: &Options<'_>, out: &mut Vec<Finding
 
 /// The chart's directory in the checkout.
 pub fn chart_path(hr: &HelmRelease) -> String {
-    Checkout::within(&hr.chart.path)
+    confined(&hr.chart.path)
 }
 
 /// Rendered objects beside their schemas.

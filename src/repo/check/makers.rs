@@ -9,6 +9,7 @@ use super::environments::Built;
 use super::objects::node_of;
 use super::reached::Graph;
 use super::scan::{Scan, text};
+use crate::golang::path::confined;
 use crate::kustomize::flux::Overlay;
 use crate::kustomize::{Build, LoadRestrictions, Options, build};
 use crate::repo::document::{self, Node};
@@ -100,7 +101,7 @@ impl<'m> Makers<'m> {
     }
 
     fn add(&mut self, file: &str, line: usize, root: &Node, written: &[u8]) {
-        let path = Checkout::within(spec(root).map_or("", |spec| text(spec, "path")));
+        let path = confined(spec(root).map_or("", |spec| text(spec, "path")));
         self.flux.push(Flux { file: file.into(), line, path, text: written.to_vec(), forms: None });
     }
 

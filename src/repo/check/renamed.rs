@@ -5,8 +5,8 @@
 use std::collections::{BTreeMap, BTreeSet};
 
 use super::scan::{Scan, join, parent, text};
+use crate::golang::path::confined;
 use crate::repo::document::Node;
-use crate::repo::files::Checkout;
 use crate::repo::flux_kustomization;
 use crate::repo::generated::NAMES;
 
@@ -37,7 +37,7 @@ impl Renamed {
             let Some(spec) = node.get("spec").filter(|_| is_flux && text(node, "kind") == "Kustomization") else {
                 continue;
             };
-            let path = Checkout::within(text(spec, "path"));
+            let path = confined(text(spec, "path"));
             // A source that is not this repository has no business here, and a root is too much to be meant.
             if !path.is_empty() {
                 renamed.mark(scan, &path, change(spec, "targetNamespace"));
