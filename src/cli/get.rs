@@ -89,17 +89,30 @@ impl Of {
         reading::tell(&warnings, io);
         Ok(record)
     }
+
+    /// With its labels as Helm shows them: a newest revision that nobody asked for by number comes with all labels of its object.
+    fn labelled(&self, global: &Global, io: &mut Streams<'_>) -> Result<Record, Failure> {
+        let mut record = self.read(global, io)?;
+        if self.revision <= 0 {
+            let version = record.version;
+            let entries = reading::ask(global, async |t| Ok(t.storage.entries(Some(&self.name)).await?))?;
+            if let Some(entry) = entries.into_iter().find(|e| e.version == version) {
+                record.labels = entry.labels;
+            }
+        }
+        Ok(record)
+    }
 }
 
 pub fn run(args: &GetArgs, global: &Global, io: &mut Streams<'_>) -> Result<(), Failure> {
     match &args.what {
         What::All { of, template } => {
-            let record = of.read(global, io)?;
             if template.is_empty() {
+                let record = of.read(global, io)?;
                 let show = Show { debug: true, metadata: true, ..Show::default() };
                 return printed::release(&record, Format::Table, show, io);
             }
-            template::print(&record, template, io)
+            template::print(&of.labelled(global, io)?, template, io)
         }
         What::Values { of, all, output } => values(&of.read(global, io)?, *all, *output, io),
         What::Manifest { of } => {
@@ -119,18 +132,7 @@ pub fn run(args: &GetArgs, global: &Global, io: &mut Streams<'_>) -> Result<(), 
             }
             Ok(())
         }
-        What::Metadata { of, output } => {
-            let mut record = of.read(global, io)?;
-            if of.revision <= 0 {
-                // Helm's newest revision comes with all labels of its object.
-                let version = record.version;
-                let entries = reading::ask(global, async |t| Ok(t.storage.entries(Some(&of.name)).await?))?;
-                if let Some(entry) = entries.into_iter().find(|e| e.version == version) {
-                    record.labels = entry.labels;
-                }
-            }
-            metadata(&record, *output, io)
-        }
+        What::Metadata { of, output } => metadata(&of.labelled(global, io)?, *output, io),
     }
 }
 

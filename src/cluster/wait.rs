@@ -42,6 +42,8 @@ pub struct WaitOptions {
     pub jobs: bool,
     /// Helm's older rules and texts (`--wait=legacy`) instead of kstatus'.
     pub legacy: bool,
+    /// Errors in the words of Flux's wait instead of Helm's.
+    pub flux_texts: bool,
     pub progress: Option<OnProgress>,
     /// Judges objects of kinds that it knows, before the rules do.
     pub health: Option<Health>,
@@ -66,7 +68,7 @@ impl WaitOptions {
     }
 
     pub fn new(timeout: Duration) -> Self {
-        Self { timeout, jobs: false, legacy: false, progress: None, health: None }
+        Self { timeout, jobs: false, legacy: false, flux_texts: false, progress: None, health: None }
     }
 
     fn timeout(&self) -> Duration {
@@ -150,8 +152,15 @@ pub async fn deleted(cluster: &dyn Cluster, targets: &[Target], options: &WaitOp
     let (entries, end) = follow(cluster, ids, judge_plain, options, gone).await;
     let left: Vec<&Entry> =
         entries.iter().filter(|e| !matches!(e.status.state, State::NotFound | State::Unknown)).collect();
+    let unready = left.iter().map(|e| unready(e, Vec::new())).collect();
+    if options.flux_texts
+        && let (End::TimedOut, Some(first)) = (&end, left.first())
+    {
+        let message = format!("{} termination timeout: context deadline exceeded", flux_name(&first.id));
+        return Err(WaitError { message, timed_out: true, unready });
+    }
     let lines = left.iter().filter(|_| !options.legacy).map(|e| line(e, "still exists"));
-    conclude(lines.collect(), &end, left.iter().map(|e| unready(e, Vec::new())).collect())
+    conclude(lines.collect(), &end, unready)
 }
 
 /// The status of a live object as [`ready`] judges it, for `pintle status` and `recover`.
@@ -204,7 +213,26 @@ async fn until_current(
     }
     let details = diagnose::all(cluster, &wrong).await;
     let unready = wrong.iter().zip(details).map(|(e, details)| unready(e, details)).collect();
+    if options.flux_texts && !matches!(end, End::Broken(_)) {
+        let timed_out = matches!(end, End::TimedOut);
+        return Err(WaitError { message: flux_message(&wrong, timed_out), timed_out, unready });
+    }
     conclude(lines, &end, unready)
+}
+
+/// Flux names the failed ones, and all that are not ready once the time is up. Source: fluxcd/pkg `ssa/manager_wait.go`.
+fn flux_message(wrong: &[&Entry], timed_out: bool) -> String {
+    let told = wrong.iter().filter(|e| timed_out || e.status.state == State::Failed);
+    let told: Vec<String> = told.map(|e| format!("{} status: '{}'", flux_name(&e.id), e.status.state)).collect();
+    let head = if timed_out { "timeout waiting for" } else { "failed early due to stalled resources" };
+    format!("{head}: [{}]", told.join(", "))
+}
+
+fn flux_name(id: &ObjectId) -> String {
+    match &id.namespace {
+        Some(namespace) => format!("{}/{namespace}/{}", id.gvk.kind, id.name),
+        None => format!("{}/{}", id.gvk.kind, id.name),
+    }
 }
 
 /// Whether the wait has come to its end.

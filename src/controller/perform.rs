@@ -60,8 +60,8 @@ pub struct Bench {
     superseded: Option<tokio::sync::watch::Receiver<bool>>,
     /// Helm 3's waits by default.
     helm3: bool,
-    /// Objects of failed revisions are taken away by what follows. Flux, like Helm, leaves them.
-    pub sweeps: bool,
+    /// `--compat=flux`: objects of failed revisions are left, and waits are told in Flux's words.
+    pub as_flux: bool,
     /// `--override-manager`.
     pub override_managers: Vec<String>,
     pub secrets: Secrets,
@@ -118,8 +118,8 @@ impl Bench {
             keeper: None,
             cancel,
         };
-        let (sweeps, override_managers, secrets) = (true, Vec::new(), Secrets::default());
-        Self { kube, storage, ctx, seen, log, superseded, helm3, sweeps, override_managers, secrets }
+        let (as_flux, override_managers, secrets) = (false, Vec::new(), Secrets::default());
+        Self { kube, storage, ctx, seen, log, superseded, helm3, as_flux, override_managers, secrets }
     }
 
     /// The newest stored revision.
@@ -147,7 +147,8 @@ impl Bench {
             field_manager: MANAGER.into(),
             superseded: self.superseded.clone(),
             health: health::judge(&subject.spec.health_check_exprs),
-            sweep_failed: self.sweeps,
+            sweep_failed: !self.as_flux,
+            flux_texts: self.as_flux,
             ..Options::default()
         }
     }

@@ -406,7 +406,7 @@ impl Turn<'_> {
         let superseded = gives_up.then(|| self.superseded.clone());
         let helm3 = options.gates.use_helm3_defaults;
         let mut bench = Bench::new(kube, &self.subject, storage_namespace, superseded, helm3, on_wait, self.sees());
-        bench.sweeps = !options.compat_flux;
+        bench.as_flux = options.compat_flux;
         bench.override_managers.clone_from(&options.override_managers);
         bench.secrets.clone_from(&self.secrets);
         bench

@@ -241,6 +241,8 @@ pub struct Options {
     pub superseded: Option<tokio::sync::watch::Receiver<bool>>,
     /// Judges objects of custom kinds while they are waited for.
     pub health: Option<Health>,
+    /// See [`WaitOptions::flux_texts`].
+    pub flux_texts: bool,
 }
 
 /// The error of a wait that was given up for something newer.
@@ -261,6 +263,7 @@ impl Default for Options {
             field_manager: "helm".into(),
             superseded: None,
             health: None,
+            flux_texts: false,
         }
     }
 }
@@ -271,6 +274,7 @@ impl Options {
         WaitOptions {
             jobs: self.wait_for_jobs,
             legacy,
+            flux_texts: self.flux_texts && !legacy,
             progress: Some(ctx.progress()),
             health: self.health.clone(),
             ..WaitOptions::new(self.timeout)

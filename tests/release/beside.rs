@@ -226,3 +226,25 @@ fn a_null_label_or_annotation_is_an_empty_one_however_it_is_written() {
         );
     }
 }
+
+#[test]
+fn labels_of_the_newest_record_are_shown_with_helms_own() {
+    let chart = small(&[("a", &config_map("a", ""))]);
+    let chart = chart.to_str().unwrap();
+    let template =
+        "{{ index .Release.Labels \"team\" }} {{ index .Release.Labels \"status\" }} {{ len .Release.Labels }}\n";
+    let shown = ["get", "all", "x", "--template", template];
+    beside(
+        "labels",
+        &[
+            (&["upgrade", "x", chart, "-l", "name=y"], "no deployed releases"),
+            (&["install", "x", chart, "-l", "team=a"], "\"deployed\""),
+            (&["upgrade", "x", chart, "-l", "owner=y"], "system reserved label name"),
+            (&["install", "x", chart, "-l", "owner=y"], "still in use"),
+            (&["install", "z", chart, "-l", "owner=y"], "system reserved label name"),
+            (&["install", "z", chart, "-l", "owner=y", "--dry-run=client"], "system reserved label name"),
+            (&shown, "a deployed 6"),
+            (&["get", "all", "x", "--revision", "1", "--template", "{{ .Release.Labels }}\n"], "map[team:a]"),
+        ],
+    );
+}

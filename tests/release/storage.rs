@@ -1,5 +1,6 @@
 //! Records in the objects of a real API server, read by the real helm.
 
+use std::path::PathBuf;
 use std::sync::Arc;
 
 use pintle::cluster::kube::Kube;
@@ -10,6 +11,7 @@ use pintle::release::record::{Record, Status, StoredChart, StoredFile, key};
 use pintle::release::storage::{Driver, Objects, StorageError};
 use serde_json::json;
 
+use crate::support::chart;
 use crate::support::cluster::{self, Namespace, write_options};
 
 fn record(name: &str, namespace: &str, version: i64, status: Status) -> Record {
@@ -74,6 +76,36 @@ fn records_live_in_secrets_and_configmaps() {
         let mut ours = ns.command(env!("CARGO_BIN_EXE_pintle").as_ref());
         let ours = ours.env("HELM_DRIVER", driver).args(["history", "life", "-o", "json"]).output().unwrap();
         assert_eq!(ours.stdout, out.stdout, "{driver}");
+    }
+}
+
+#[test]
+fn what_is_refused_is_told_as_helm_tells_it_of_each_driver() {
+    let ns = cluster::namespace("records-refused");
+    let chart = chart::write("refused", "", &[("templates/NOTES.txt", "hi\n")]);
+    let chart = chart.to_str().unwrap();
+    let helm = cluster::peer("helm").join("helm");
+    let pintle = PathBuf::from(env!("CARGO_BIN_EXE_pintle"));
+    for driver in ["secret", "configmap"] {
+        for (words, says) in [
+            (&["install", "x", chart, "-n", "no-such-namespace"][..], "not found"),
+            (&["install", "x", chart, "-l", "a b=c"], "metadata.labels: Invalid value"),
+            (&["upgrade", "y", chart, "-l", "name=z"], "no deployed releases"),
+            (&["list", "--kube-as-user", "nobody"], "is forbidden"),
+            (&["status", "x", "--kube-as-user", "nobody"], "is forbidden"),
+            (&["history", "x", "--kube-as-user", "nobody"], "is forbidden"),
+            (&["get", "values", "x", "--revision", "1", "--kube-as-user", "nobody"], "is forbidden"),
+            (&["upgrade", "x", chart, "--kube-as-user", "nobody"], "is forbidden"),
+            (&["uninstall", "x", "--kube-as-user", "nobody"], "is forbidden"),
+        ] {
+            let [theirs, ours] = [&helm, &pintle].map(|program| {
+                let out = ns.command(program).env("HELM_DRIVER", driver).args(words).output().unwrap();
+                let text = String::from_utf8_lossy(&out.stderr).into_owned();
+                text.lines().find(|l| l.starts_with("Error: ")).unwrap_or_default().to_owned()
+            });
+            assert!(theirs.contains(says), "{driver}: {words:?}: {theirs}");
+            assert_eq!(ours, theirs, "{driver}: {words:?}");
+        }
     }
 }
 

@@ -67,7 +67,6 @@ pub async fn install(ctx: &Context, install: Install, source: Source) -> Result<
         return Err(ActionError::new("hiding Kubernetes secrets requires a dry-run mode"));
     }
     check_name(ctx, &install.name)?;
-    super::check_labels(&install.labels)?;
     if install.dry_run != DryRun::None {
         return dry_run(ctx, &install, source).await;
     }
@@ -111,6 +110,7 @@ pub(super) fn subject(operation: &str, record: &Record) -> String {
 async fn over_remains(work: &mut Work, install: &Install, source: Source) -> Result<Record, ActionError> {
     if work.last().is_some_and(|e| e.status == Status::Uninstalling) {
         // Somebody began to uninstall it and did not come to the end.
+        super::check_labels(&install.labels)?;
         let name = install.name.clone();
         uninstall::go_on(work, &name, &install.options).await?;
         work.reread(&name).await?;
@@ -182,6 +182,7 @@ async fn sweep_if_any(ctx: &Context, install: &Install) {
 
 /// Renders and checks, without a write.
 pub(super) async fn prepare(ctx: &Context, install: &Install, source: Source) -> Result<Prepared, ActionError> {
+    super::check_labels(&install.labels)?;
     let crds = if install.skip_crds { Vec::new() } else { crd_files(ctx, &source)? };
     let capabilities = ctx.cluster.capabilities().await?;
     let (crds, capabilities) = with_crds(ctx, crds, capabilities).await?;
@@ -272,7 +273,6 @@ fn defined(crd: &Json) -> (String, String) {
 /// What can be told of an install's name by reading.
 pub(super) fn check(ctx: &Context, install: &Install, entries: &[Entry]) -> Result<(), ActionError> {
     check_name(ctx, &install.name)?;
-    super::check_labels(&install.labels)?;
     available(ctx, install, entries)?;
     match entries.last().map(|e| e.status) {
         Some(Status::Failed) if !install.replace => Err(in_use(ctx)),
@@ -522,11 +522,11 @@ async fn fail(work: &Work, install: &Install, mut record: Record, e: ActionError
     }
 }
 
-/// Renders and shows, without a write.
 /// What a run that asks the server and writes nothing says of `crds/`.
 pub(super) const CRDS_NOT_INSTALLED: &str =
     "This chart or one of its subcharts contains CRDs. Rendering may fail or contain inaccuracies.";
 
+/// Renders and shows, without a write.
 async fn dry_run(ctx: &Context, install: &Install, source: Source) -> Result<Record, ActionError> {
     if install.dry_run == DryRun::Server {
         if !install.skip_crds && !source.chart.crds().is_empty() {
@@ -536,6 +536,7 @@ async fn dry_run(ctx: &Context, install: &Install, source: Source) -> Result<Rec
         prepared.record.info.description = "Dry run complete".into();
         return Ok(prepared.record);
     }
+    super::check_labels(&install.labels)?;
     let offline =
         install.offline.clone().unwrap_or_else(|| Arc::new(Capabilities::offline(Default::default(), None, &[])));
     let r = rendering::render(ctx, source, release_options(ctx, install), offline, false).await?;

@@ -84,7 +84,6 @@ pub async fn upgrade(ctx: &Context, upgrade: Upgrade, source: Source) -> Result<
     if source.hide_secret && upgrade.dry_run == DryRun::None {
         return Err(ActionError::new("hiding Kubernetes secrets requires a dry-run mode"));
     }
-    super::check_labels(&upgrade.labels)?;
     let entries = history::entries(ctx.storage.as_ref(), &upgrade.name).await.map_err(super::first_word)?;
     let Some(last) = entries.last() else {
         super::work::sweep_mark(ctx, &upgrade.name).await;
@@ -93,6 +92,7 @@ pub async fn upgrade(ctx: &Context, upgrade: Upgrade, source: Source) -> Result<
             ctx.namespace
         )));
     };
+    super::check_labels(&upgrade.labels)?;
     if upgrade.dry_run != DryRun::None {
         let mut prepared = prepare(ctx, &entries, &[], false, &upgrade, source).await?;
         prepared.record.info.description = match upgrade.options.description.as_str() {

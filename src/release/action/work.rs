@@ -313,7 +313,8 @@ async fn acquire(ctx: &Context, task: &Task<'_>) -> Result<Held, ActionError> {
         LockError::Held(owner) => {
             ActionError::new(LockError::Held(Box::default()).to_string()).with(format!("held by {}", owner.words()))
         }
-        // The first write of all: Helm's words for a record that could not be created.
+        // The first write of all: Helm's words for a record that could not be created, which in ConfigMaps are the server's alone.
+        LockError::Cluster(e) if e.object.as_ref().is_some_and(|o| o.gvk.kind == "ConfigMap") => e.into(),
         LockError::Cluster(e) => ActionError::new(format!("create: failed to create: {e}")),
         LockError::Io(e) => ActionError::new(e),
     })

@@ -11,7 +11,7 @@ use futures::stream::{self, StreamExt};
 use serde_json::json;
 
 use super::{Entry, Storage, StorageError, labels, size};
-use crate::cluster::{Cluster, FieldValidation, Gvk, Json, ObjectId, Propagation, WriteOptions};
+use crate::cluster::{Cluster, ClusterError, FieldValidation, Gvk, Json, ObjectId, Propagation, WriteOptions};
 use crate::golang::base64;
 use crate::release::record::{Record, Status, Summary, key};
 
@@ -42,10 +42,20 @@ impl Driver {
             Self::ConfigMap => "ConfigMap",
         }
     }
+
+    /// Helm's error for a request: only its Secrets say what was attempted.
+    fn says(self, attempted: &str, mut e: ClusterError) -> ClusterError {
+        if self == Self::Secret {
+            e.message = format!("{attempted}: {}", e.message);
+        }
+        e
+    }
 }
 
 /// Fetch single objects up to this number; beyond it, ask for all that are not superseded at once.
 const SINGLE_FETCHES: usize = 8;
+
+const QUERY: &str = "query: failed to query with labels";
 
 /// Requests at a time.
 const PARALLEL: usize = 8;
@@ -144,7 +154,8 @@ impl Objects {
     }
 
     async fn fetch(&self, namespace: Option<&str>, key: &str) -> Result<Json, StorageError> {
-        self.cluster.get(&self.id(namespace, key)).await?.ok_or(StorageError::NotFound)
+        let found = self.cluster.get(&self.id(namespace, key)).await;
+        found.map_err(|e| self.driver.says(&format!("get: failed to get {key:?}"), e))?.ok_or(StorageError::NotFound)
     }
 }
 
@@ -187,10 +198,7 @@ impl Storage for Objects {
         match self.cluster.create(&object, &self.options()).await {
             Ok(_) => Ok(()),
             Err(e) if e.is_already_exists() => Err(StorageError::AlreadyExists),
-            Err(mut e) => {
-                e.message = format!("create: failed to create: {}", e.message);
-                Err(e.into())
-            }
+            Err(e) => Err(self.driver.says("create: failed to create", e).into()),
         }
     }
 
@@ -198,10 +206,7 @@ impl Storage for Objects {
         let object = self.object("update", record, ("modifiedAt", seconds()))?;
         match self.cluster.replace(&object, &self.options()).await {
             Ok(_) => Ok(()),
-            Err(mut e) => {
-                e.message = format!("update: failed to update: {}", e.message);
-                Err(e.into())
-            }
+            Err(e) => Err(self.driver.says("update: failed to update", e).into()),
         }
     }
 
@@ -222,12 +227,9 @@ impl Storage for Objects {
             Some(name) => format!("name={name},owner=helm"),
             None => "owner=helm".to_string(),
         };
-        let found =
-            self.cluster.list_metadata(&self.gvk(), self.namespace.as_deref(), &selector).await.map_err(|mut e| {
-                let what = if name.is_some() { "query: failed to query with labels" } else { "list: failed to list" };
-                e.message = format!("{what}: {}", e.message);
-                e
-            })?;
+        let attempted = if name.is_some() { QUERY } else { "list: failed to list" };
+        let found = self.cluster.list_metadata(&self.gvk(), self.namespace.as_deref(), &selector).await;
+        let found = found.map_err(|e| self.driver.says(attempted, e))?;
         let mut entries: Vec<Entry> = found.iter().filter_map(entry_of).collect();
         entries.sort_by(|a, b| (&a.namespace, &a.name, a.version).cmp(&(&b.namespace, &b.name, b.version)));
         Ok(entries)
@@ -236,11 +238,8 @@ impl Storage for Objects {
     /// One request, as nearly all that is there is shown: records come with the list, and only their heads are decoded.
     async fn newest(&self, name: &str, max: usize) -> Result<(Vec<Summary>, Vec<String>), StorageError> {
         let selector = format!("name={name},owner=helm");
-        let objects =
-            self.cluster.list(&self.gvk(), self.namespace.as_deref(), &selector, "").await.map_err(|mut e| {
-                e.message = format!("query: failed to query with labels: {}", e.message);
-                e
-            })?;
+        let objects = self.cluster.list(&self.gvk(), self.namespace.as_deref(), &selector, "").await;
+        let objects = objects.map_err(|e| self.driver.says(QUERY, e))?;
         let mut all: Vec<(i64, &Json)> = objects.iter().filter_map(|o| Some((entry_of(o)?.version, o))).collect();
         if all.is_empty() {
             return Err(StorageError::NotFound);
