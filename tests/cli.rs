@@ -213,7 +213,7 @@ fn what_build_does_not_handle_is_named_with_file_and_line() {
             "./k8s/helm-charts/nope",
             "release.yaml:9: chart k8s/helm-charts/nope is not in this repository",
         ),
-        (release, "./k8s/helm-charts/web", "../outside", "release.yaml:9: ../outside leads out of the repository"),
+        (release, "./k8s/helm-charts/web", "../outside", "release.yaml:9: chart outside is not in this repository"),
         (release, "web/dev-config.yaml", "web/none.yaml", "none.yaml: no such file in the repository"),
         (release, "name: web-values", "name: other", "valuesFrom: ConfigMap other was not found in environment dev"),
         (kustomization, "resources:", "helmCharts: [{name: x}]\nresources:", "kustomization.yaml:"),

@@ -148,7 +148,7 @@ impl Turn<'_> {
             self.not_ready("ArtifactFailed", text.as_str());
             return Err(Outcome::Failed(text));
         };
-        self.passed(&["AccessDenied", "ArtifactFailed"]);
+        self.passed(&["AccessDenied"]);
         self.reads.note_artifact(sources::artifact_digest(&found));
         match sources::ready(&key, &found) {
             Ok(ready) => {
