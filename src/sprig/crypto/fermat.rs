@@ -1,7 +1,7 @@
 //! Eight numbers at once asked whether they can be prime, by Fermat's little theorem: only where 2^(n−1) leaves 1 of n may n be one.
 //!
 //! A search for a prime of an RSA key tries some forty numbers, and all but the last are told composite here; what is left the library
-//! judges, so that no key rests on this. Numbers stand side by side in the lanes of vectors, in limbs of 52 bits, which the CPU multiplies
+//! judges by a test of its own, so that no key rests on this alone. Numbers stand side by side in the lanes of vectors, in limbs of 52 bits, which the CPU multiplies
 //! and adds by one instruction (AVX-512 IFMA: Intel's since Ice Lake, AMD's since Zen 4): a number costs a ninth of what it costs the
 //! library. A CPU without it gets no answer from here.
 //!
@@ -147,7 +147,7 @@ mod vector {
                     carried = carry(lo);
                     upper = hi;
                 } else {
-                    // Of the column that is kept and what is for the next one both are doubled.
+                    // What is for the next column is doubled there.
                     lo = add(lo, cpu.avx._mm512_and_si512(lo, double));
                     upper = hi;
                     out[k - N] = lo;
