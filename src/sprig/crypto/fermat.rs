@@ -1,9 +1,9 @@
 //! Eight numbers at once asked whether they can be prime, by Fermat's little theorem: only where 2^(n−1) leaves 1 of n may n be one.
 //!
 //! A search for a prime of an RSA key tries some forty numbers, and all but the last are told composite here; what is left the library
-//! judges by a test of its own, so that no key rests on this alone. Numbers stand side by side in the lanes of vectors, in limbs of 52 bits, which the CPU multiplies
-//! and adds by one instruction (AVX-512 IFMA: Intel's since Ice Lake, AMD's since Zen 4): a number costs a ninth of what it costs the
-//! library. A CPU without it gets no answer from here.
+//! judges by a test of its own, so that no key rests on this alone. Numbers stand side by side in the lanes of vectors, in limbs of 52 bits,
+//! which the CPU multiplies and adds by one instruction (AVX-512 IFMA: Intel's since Ice Lake, AMD's since Zen 4): a number costs a ninth of
+//! what it costs the library. A CPU without it gets no answer from here.
 //!
 //! Squares are Montgomery's: of x comes x²/R modulo n, with R = 2^(52·N). Powers of two need no conversion into that form or out of it: 2^k
 //! is the form of 2^k/R. So the exponent begins below nothing, at k − 52·N, and is led to −(n − 2) by squaring and doubling; what stands
