@@ -145,14 +145,12 @@ mod vector {
                     lo = low(lo, multiple[k], n[0]);
                     hi = high(hi, multiple[k], n[0]);
                     carried = carry(lo);
-                    upper = hi;
                 } else {
                     // What is for the next column is doubled there.
-                    lo = add(lo, cpu.avx._mm512_and_si512(lo, double));
-                    upper = hi;
-                    out[k - N] = lo;
+                    out[k - N] = add(lo, cpu.avx._mm512_and_si512(lo, double));
                     carried = zero;
                 }
+                upper = hi;
             }
             let mut over = zero;
             for limb in &mut out {

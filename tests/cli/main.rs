@@ -1,0 +1,7 @@
+//! Commands as people run them, with what they print.
+
+mod commands;
+mod flags;
+mod rendering;
+mod repository;
+mod support;
