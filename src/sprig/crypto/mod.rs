@@ -19,8 +19,8 @@ mod certs;
 mod der;
 mod dsa;
 mod ec;
-mod fermat;
 mod keys;
+mod lanes;
 mod pem;
 mod primes;
 

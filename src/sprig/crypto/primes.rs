@@ -12,7 +12,7 @@ use std::sync::{Mutex, PoisonError};
 use crypto_primes::hazmat::{AStarBase, LucasCheck, MillerRabin, SmallFactorsSieve, lucas_test};
 use rsa::BoxedUint;
 
-use super::fermat::{self, LANES};
+use super::lanes::{self, LANES};
 use crate::gotmpl::{Host, apart, let_go};
 
 /// Two primes whose product has exactly so many bits; `None` for sizes that are not made here.
@@ -37,17 +37,27 @@ pub fn pair(host: &dyn Host, key_bits: usize) -> Option<[BoxedUint; 2]> {
         let (Some(p), Some(q)) = (found.next(), found.next()) else { continue };
         // FIPS 186-5 wants a difference in the first 100 bits.
         let differ = p.to_be_bytes().get(..12) != q.to_be_bytes().get(..12);
-        let pair = [p, q];
-        if differ && both(|one| pair.get(one).is_some_and(is_prime)) == [true; 2] {
-            return Some(pair);
+        let pair = [(p, chance(host, bits)), (q, chance(host, bits))];
+        let judge = |one: usize| pair.get(one).is_some_and(|(n, chance)| is_prime(n, bits.get(), chance));
+        if differ && both(judge) == [true; 2] {
+            return Some(pair.map(|(n, _)| n));
         }
     }
 }
 
-/// Of a number that passed Fermat's test or Miller and Rabin's to base 2, whether it passes Lucas's, too: no number is known to pass both and
-/// not to be prime (Baillie, Pomerance, Selfridge and Wagstaff).
-fn is_prime(n: &BoxedUint) -> bool {
-    n.to_odd().into_option().is_some_and(|n| lucas_test(n, AStarBase, LucasCheck::Bpsw21).is_probably_prime())
+/// What a number is judged with; it is taken whether the CPU can do with it or not, so that a host's chance does not depend on the CPU.
+fn chance(host: &dyn Host, bits: NonZeroU32) -> Vec<u8> {
+    let mut chance = vec![0; lanes::chance(bits.get())];
+    host.random(&mut chance);
+    chance
+}
+
+/// Of a number that passed Fermat's test or Miller and Rabin's to base 2, whether it is prime: by Miller and Rabin's to other bases, or by
+/// Lucas's, as no number is known to pass that, too, and not to be prime (Baillie, Pomerance, Selfridge and Wagstaff).
+fn is_prime(n: &BoxedUint, bits: u32, chance: &[u8]) -> bool {
+    lanes::is_prime(n.as_words(), bits, chance).unwrap_or_else(|| {
+        n.to_odd().into_option().is_some_and(|n| lucas_test(n, AStarBase, LucasCheck::Bpsw21).is_probably_prime())
+    })
 }
 
 /// What work comes to for 0, on this thread, and for 1, on another where one can be had.
@@ -120,7 +130,7 @@ impl Search {
     /// The first of them that passes a test which a prime passes always, and another number hardly ever.
     fn seems_prime(&self, handful: Vec<Found>) -> Option<Found> {
         let words = |lane: usize| handful.get(lane).or(handful.first()).map_or(&[][..], |(_, n)| n.as_words());
-        let Some(answers) = fermat::may_be_prime(&std::array::from_fn(words), self.bits.get()) else {
+        let Some(answers) = lanes::may_be_prime(&std::array::from_fn(words), self.bits.get()) else {
             let strong = |n: &BoxedUint| {
                 n.to_odd().into_option().is_some_and(|n| MillerRabin::new(n).test_base_two().is_probably_prime())
             };
