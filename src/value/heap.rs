@@ -263,6 +263,11 @@ impl Heap {
         self.len() == 0
     }
 
+    /// How many maps were ever made: their numbers are below that.
+    pub const fn map_count(&self) -> usize {
+        self.maps.len()
+    }
+
     /// An empty `map[string]interface {}`.
     pub fn new_map(&mut self) -> MapId {
         self.add_map(Map::default())

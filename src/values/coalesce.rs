@@ -19,7 +19,21 @@ use super::tables::{as_table, deep_copy_map, globals_of};
 /// # Errors
 /// `type mismatch on sub: …` where the values of a subchart are not a table.
 pub fn coalesce_values(heap: &mut Heap, chart: &Chart, values: MapId, log: &mut Vec<LogLine>) -> Result<MapId, String> {
-    Coalescer { heap, log, merge: false }.run(chart, values)
+    Coalescer { heap, log, merge: false, own_from: 0 }.run(chart, values)
+}
+
+/// As [`coalesce_values`], for a result that is only read: what has the user's values alone is shared with them, not copied.
+///
+/// # Errors
+/// As [`coalesce_values`].
+pub(super) fn coalesce_over(
+    heap: &mut Heap,
+    chart: &Chart,
+    values: MapId,
+    log: &mut Vec<LogLine>,
+) -> Result<MapId, String> {
+    let own_from = heap.map_count() as u64;
+    Coalescer { heap, log, merge: false, own_from }.run(chart, values)
 }
 
 /// As [`coalesce_values`], but nulls are kept, for steps after which values are coalesced again.
@@ -27,7 +41,7 @@ pub fn coalesce_values(heap: &mut Heap, chart: &Chart, values: MapId, log: &mut 
 /// # Errors
 /// As [`coalesce_values`].
 pub fn merge_values(heap: &mut Heap, chart: &Chart, values: MapId, log: &mut Vec<LogLine>) -> Result<MapId, String> {
-    Coalescer { heap, log, merge: true }.run(chart, values)
+    Coalescer { heap, log, merge: true, own_from: 0 }.run(chart, values)
 }
 
 /// Merges `src` into `dst`, which has precedence; nulls of `dst` remove. `src` may be changed, and its tables are shared.
@@ -35,7 +49,7 @@ pub fn merge_values(heap: &mut Heap, chart: &Chart, values: MapId, log: &mut Vec
 /// # Errors
 /// [`TooDeep`].
 pub fn coalesce_tables(heap: &mut Heap, dst: MapId, src: MapId, log: &mut Vec<LogLine>) -> Result<(), TooDeep> {
-    Coalescer { heap, log, merge: false }.tables(dst, src, "", false, 0)
+    Coalescer { heap, log, merge: false, own_from: 0 }.tables(dst, src, "", false, 0)
 }
 
 /// As [`coalesce_tables`], but nulls are kept.
@@ -43,7 +57,7 @@ pub fn coalesce_tables(heap: &mut Heap, dst: MapId, src: MapId, log: &mut Vec<Lo
 /// # Errors
 /// [`TooDeep`].
 pub fn merge_tables(heap: &mut Heap, dst: MapId, src: MapId, log: &mut Vec<LogLine>) -> Result<(), TooDeep> {
-    Coalescer { heap, log, merge: true }.tables(dst, src, "", true, 0)
+    Coalescer { heap, log, merge: true, own_from: 0 }.tables(dst, src, "", true, 0)
 }
 
 /// How much of a value a log line shows, in bytes.
@@ -53,6 +67,8 @@ struct Coalescer<'a> {
     heap: &'a mut Heap,
     log: &'a mut Vec<LogLine>,
     merge: bool,
+    /// Maps made before are somebody else's: where they lie below the destination they are copied before they are changed.
+    own_from: u64,
 }
 
 fn join(prefix: &str, key: &str) -> String {
@@ -61,9 +77,47 @@ fn join(prefix: &str, key: &str) -> String {
 
 impl Coalescer<'_> {
     fn run(&mut self, chart: &Chart, values: MapId) -> Result<MapId, String> {
-        let dest = deep_copy_map(self.heap, values)?;
+        let dest = match self.own_from {
+            0 => deep_copy_map(self.heap, values)?,
+            _ => self.copy(values),
+        };
         self.chart(chart, dest, "")?;
         Ok(dest)
+    }
+
+    /// A copy of a map, whose tables stay shared.
+    fn copy(&mut self, map: MapId) -> MapId {
+        let copy = self.heap.map(map).clone();
+        self.heap.add_map(copy)
+    }
+
+    /// The table under a key, to be changed.
+    fn own(&mut self, map: MapId, key: impl Into<Str>, table: MapId) -> MapId {
+        if table.number() >= self.own_from {
+            return table;
+        }
+        let copy = self.copy(table);
+        self.heap.map_mut(map).insert(key, Value::Map(copy));
+        copy
+    }
+
+    /// A table to be changed at any depth, through whatever shares its tables.
+    fn own_whole(&mut self, table: MapId) -> Result<MapId, TooDeep> {
+        if self.own_from == 0 {
+            return Ok(table);
+        }
+        if table.number() < self.own_from {
+            return deep_copy_map(self.heap, table);
+        }
+        let below: Vec<(Str, MapId)> =
+            self.heap.map(table).iter().filter_map(|(k, v)| Some((k.clone(), as_table(self.heap, v)?))).collect();
+        for (key, below) in below {
+            let whole = self.own_whole(below)?;
+            if whole != below {
+                self.heap.map_mut(table).insert(key, Value::Map(whole));
+            }
+        }
+        Ok(table)
     }
 
     fn say(&mut self, text: String) {
@@ -89,7 +143,7 @@ impl Coalescer<'_> {
                     table
                 }
                 Some(v) => match as_table(self.heap, &v) {
-                    Some(table) => table,
+                    Some(table) => self.own(dest, sub.name(), table),
                     None => {
                         return Err(format!("type mismatch on {}: {}", sub.name(), self.show(b"%t", &v)));
                     }
@@ -111,13 +165,17 @@ impl Coalescer<'_> {
             self.say(format!("warning: skipping globals because source {GLOBAL} is not a table."));
             return Ok(());
         };
-        let entries: Vec<(Str, Value)> = self.heap.map(from).iter().map(|(k, v)| (k.clone(), v.clone())).collect();
+        let own = self.own_whole(own)?;
+        let whole = self.own_whole(from)?;
+        if whole != from {
+            self.heap.map_mut(src).insert(GLOBAL, Value::Map(whole));
+        }
+        let entries: Vec<(Str, Value)> = self.heap.map(whole).iter().map(|(k, v)| (k.clone(), v.clone())).collect();
         for (key, value) in entries {
             let below = self.heap.map(own).get(&key).cloned();
             if let Some(table) = as_table(self.heap, &value) {
                 // Copied one level deep: tables within stay shared with the parent.
-                let copy = self.heap.map(table).clone();
-                let copy = self.heap.add_map(copy);
+                let copy = self.copy(table);
                 match &below {
                     None => {}
                     Some(v) => match as_table(self.heap, v) {
@@ -155,6 +213,7 @@ impl Coalescer<'_> {
                         Data::Table(t) => {
                             let merge = self.merge || chart.dependencies.iter().any(|d| key == d.name());
                             let src = self.put(t, !merge);
+                            let table = self.own(dest, key.clone(), table);
                             self.tables(table, src, &join(&sub_prefix, &key.to_text()), merge, 0)?;
                         }
                         Data::Nil => {}
@@ -220,6 +279,7 @@ impl Coalescer<'_> {
             }
             match (as_table(self.heap, &value), as_table(self.heap, &own)) {
                 (Some(value), Some(own)) => {
+                    let own = self.own(dst, key.clone(), own);
                     self.tables(own, value, &join(prefix, &key.to_text()), merge, depth + 1)?;
                 }
                 (Some(_), None) => {

@@ -13,7 +13,7 @@ use crate::golang::semver::Version;
 use crate::golang::semver_constraint::Constraint;
 use crate::value::{Heap, MapId, Value, print};
 
-use super::coalesce::{MAX_SHOWN, coalesce_values, merge_tables, merge_values};
+use super::coalesce::{MAX_SHOWN, coalesce_over, merge_tables, merge_values};
 use super::tables::{copy_to, deep_copy_map, lookup_path, lookup_table};
 
 /// How many charts a chart may have below it. Aliases of charts that have aliases multiply: ten on each of eight levels make a
@@ -71,7 +71,7 @@ fn enable(
     for d in &mut wanted {
         d.enabled = true;
     }
-    let coalesced = coalesce_values(heap, chart, values, log)?;
+    let coalesced = coalesce_over(heap, chart, values, log)?;
     apply_tags(heap, &mut wanted, coalesced, log);
     apply_conditions(heap, &mut wanted, coalesced, path, log);
     let off: BTreeSet<String> = wanted.iter().filter(|d| !d.enabled).map(|d| d.name.clone()).collect();

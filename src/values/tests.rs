@@ -2,6 +2,7 @@
 
 use std::sync::Arc;
 
+use super::coalesce::coalesce_over;
 use super::compose::{ObjectData, ValuesReference, compose, inline_values};
 use super::{ValueOptions, coalesce_values, process_dependencies};
 use crate::chart::{Chart, File, data, load, values_file};
@@ -33,6 +34,63 @@ fn text(heap: &mut Heap, map: MapId) -> String {
 
 fn lines(log: &[LogLine]) -> Vec<&str> {
     log.iter().map(|l| l.message.as_str()).collect()
+}
+
+/// YAML of a table of chance, in the flow style: nulls, scalars, tables of the same few names, globals among them.
+fn table(seed: &mut u64, depth: u32) -> String {
+    let mut chance = |n: u64| {
+        *seed = seed.wrapping_mul(6_364_136_223_846_793_005).wrapping_add(1_442_695_040_888_963_407);
+        (*seed >> 33) % n
+    };
+    let mut entries = Vec::new();
+    for key in ["a", "b", "global", "one", "two"] {
+        entries.push(match chance(6) {
+            0 => format!("{key}: null"),
+            1 => format!("{key}: {}", chance(9)),
+            2 => format!("{key}: [{}]", chance(9)),
+            3 | 4 if depth < 4 => {
+                let mut below = chance(u64::MAX);
+                format!("{key}: {}", table(&mut below, depth + 1))
+            }
+            _ => continue,
+        });
+    }
+    format!("{{{}}}", entries.join(", "))
+}
+
+#[test]
+fn what_is_only_read_is_shared_and_comes_to_the_same() {
+    let mut said = 0;
+    for seed in 0..3000 {
+        let mut seed = seed;
+        let texts: [String; 6] = std::array::from_fn(|_| table(&mut seed, 0));
+        let c = chart(&[
+            ("Chart.yaml", ""),
+            ("values.yaml", &texts[0]),
+            ("charts/one/Chart.yaml", ""),
+            ("charts/one/values.yaml", &texts[1]),
+            ("charts/one/charts/two/Chart.yaml", ""),
+            ("charts/one/charts/two/values.yaml", &texts[2]),
+            ("charts/two/Chart.yaml", ""),
+            ("charts/two/values.yaml", &texts[3]),
+        ]);
+        // As for a subchart, a result is coalesced over once more.
+        let results = [coalesce_values, coalesce_over].map(|coalesce| {
+            let (mut heap, mut log) = (Heap::new(), Vec::new());
+            let user = map(&mut heap, &texts[4]);
+            let before = text(&mut heap, user);
+            let first = coalesce(&mut heap, &c, user, &mut log)?;
+            let shown = text(&mut heap, first);
+            let second = coalesce(&mut heap, &c.dependencies[0], first, &mut log)?;
+            assert_eq!(text(&mut heap, user), before);
+            assert_eq!(text(&mut heap, first), shown);
+            let second = text(&mut heap, second);
+            Ok::<_, String>((shown, second, lines(&log).join("\n")))
+        });
+        said += usize::from(results[0].as_ref().is_ok_and(|(.., log)| !log.is_empty()));
+        assert_eq!(results[0], results[1], "{texts:#?}");
+    }
+    assert!(said > 100);
 }
 
 #[test]
