@@ -1,7 +1,7 @@
 //! values.yaml, alone and with the user's values against values.schema.json. Source: Helm 4.3 `pkg/chart/v2/lint/rules/values.go`.
 
 use crate::chart::directory;
-use crate::chart::schema::{Sources, validate_single};
+use crate::chart::schema::{Sources, validate_map};
 use crate::golang::errno;
 use crate::gotmpl::State;
 use crate::value::{MapId, Value};
@@ -39,7 +39,7 @@ fn check(
     if schema.is_empty() || skip_schema {
         return Ok(());
     }
-    validate_single(&st.heap, &schema, coalesced, &Sources::default(), linter.log)
+    validate_map(&st.heap, &schema, coalesced, &Sources::default(), linter.log)
 }
 
 /// The first document, as `common.Values`.

@@ -1,17 +1,21 @@
-//! Parsing ahead: while the rest of a large chart is still being unpacked, its values merged and its schemas compiled, another core
-//! parses the templates that are there already, and reads large values files.
+//! Parsing ahead: while the rest of a large chart is still being unpacked and its values merged, another core parses the templates that are
+//! there already, and reads large values files. While the templates are executed it validates the values.
 //!
 //! The chart's own templates are offered when they are unpacked, as they are parsed whatever the values say; those of subcharts when it
 //! is settled which are on. Values files are wanted first, so they go before templates. Subcharts often bring the same library each:
 //! files of the same text share their trees.
-//! Nothing is decided here: a text that does not parse is left alone and parsed again in its turn, for the error.
+//! Nothing is decided here: a text that does not parse is left alone and parsed again in its turn, for the error; and what validation says
+//! is asked for before anything is said of the templates.
 
-use std::collections::VecDeque;
+use std::collections::{HashSet, VecDeque};
 use std::sync::{Arc, Condvar, Mutex, MutexGuard, PoisonError};
 
+use super::parallel;
 use super::program::functions;
 use crate::chart::load::Early;
+use crate::chart::schema::{Check, Sources};
 use crate::chart::{Chart, File, Table, own_path, values_file};
+use crate::diagnostic::LogLine;
 use crate::gotmpl::{Names, Template, parse_shared, start_large};
 use crate::value::Str;
 
@@ -21,6 +25,9 @@ const FROM: usize = 64 << 10;
 /// A values file of so many bytes is worth passing on.
 const LARGE_VALUES: usize = 8 << 10;
 
+/// Schemas of so many bytes are.
+const LARGE_SCHEMAS: usize = 8 << 10;
+
 /// The name of a text whose file's full path is not known yet. No template can have it by chance.
 const UNNAMED: &str = "\0 parsed ahead \0";
 
@@ -29,6 +36,9 @@ type Done = Names<usize, (Arc<[u8]>, Vec<Template>)>;
 
 /// What was read of values files, in the same way.
 type Read = Names<usize, (Arc<[u8]>, Result<Table, String>)>;
+
+/// What validation says, and what it warns of.
+pub(super) type Checked = (Result<(), String>, Vec<LogLine>);
 
 /// Texts offered to be parsed, and what became of them.
 #[derive(Debug, Default)]
@@ -61,6 +71,13 @@ struct Work {
     values: Read,
     /// The values file that is being read.
     reading: Option<usize>,
+    /// How many templates are being parsed.
+    parsing: usize,
+    /// The first text of each kind that was parsed.
+    known: Names<Kind, (Arc<[u8]>, Vec<Template>)>,
+    /// Values to be validated when nothing else waits, and what came of it.
+    check: Option<Arc<Check>>,
+    checked: Option<Checked>,
     /// No more texts come, and those that wait are not wanted.
     closed: bool,
     /// The thread has gone.
@@ -73,23 +90,21 @@ impl Shared {
     }
 
     fn work(&self) {
-        let mut known = Names::<Arc<[u8]>, Vec<Template>>::default();
         let mut work = self.lock();
-        while !work.closed {
-            match work.waiting.pop_front() {
-                None => work = self.changed.wait(work).unwrap_or_else(PoisonError::into_inner),
-                Some(Task::Template(text)) => {
+        loop {
+            match work.waiting.pop_front().filter(|_| !work.closed) {
+                None if work.check.is_some() => {
+                    let check = work.check.take();
                     drop(work);
-                    let parsed = match known.get(&text) {
-                        Some(same) => Ok(same.clone()),
-                        None => parse_shared(UNNAMED, &Str::from(text.clone()), functions())
-                            .inspect(|new| _ = known.insert(text.clone(), new.clone())),
-                    };
+                    let mut warnings = Vec::new();
+                    let result = check.map_or(Ok(()), |check| check.run(&Sources::default(), &mut warnings));
                     work = self.lock();
-                    if let Ok(templates) = parsed {
-                        work.done.insert(address(&text), (text, templates));
-                    }
+                    work.checked = Some((result, warnings));
+                    self.changed.notify_all();
                 }
+                None if work.closed => return,
+                None => work = self.changed.wait(work).unwrap_or_else(PoisonError::into_inner),
+                Some(Task::Template(text)) => work = self.parse(work, text),
                 Some(Task::Values(text)) => {
                     work.reading = Some(address(&text));
                     drop(work);
@@ -101,6 +116,25 @@ impl Shared {
                 }
             }
         }
+    }
+
+    /// Parses a text, with the lock let go meanwhile.
+    fn parse<'w>(&'w self, mut work: MutexGuard<'w, Work>, text: Arc<[u8]>) -> MutexGuard<'w, Work> {
+        let kind = kind(&text);
+        let same = work.known.get(&kind).filter(|(known, _)| *known == text).map(|(_, templates)| templates.clone());
+        work.parsing += 1;
+        drop(work);
+        let parsed = same.map_or_else(|| parse_shared(UNNAMED, &Str::from(text.clone()), functions()), Ok);
+        let mut work = self.lock();
+        work.parsing -= 1;
+        if let Ok(templates) = parsed {
+            work.known.entry(kind).or_insert_with(|| (text.clone(), templates.clone()));
+            work.done.insert(address(&text), (text, templates));
+        }
+        if work.closed {
+            self.changed.notify_all();
+        }
+        work
     }
 
     /// What a values file says, if it was read or is being read; what still waits is left to who asks.
@@ -176,13 +210,39 @@ impl Ahead {
         }
     }
 
-    /// What was parsed until now; the thread ends.
+    /// Takes values to be validated, if there is a thread for it; they have to be asked for.
+    pub(super) fn check(&self, check: &Arc<Check>) -> bool {
+        let Some(Some(shared)) = &self.other else { return false };
+        let large = check.bytes() >= LARGE_SCHEMAS;
+        if large {
+            shared.lock().check = Some(check.clone());
+            shared.changed.notify_all();
+        }
+        large
+    }
+
+    /// What came of the validation; nothing if it can't be told.
+    pub(super) fn checked(&self) -> Option<Checked> {
+        let shared = self.other.as_ref()?.as_ref()?;
+        let mut work = shared.lock();
+        while work.checked.is_none() && !work.ended {
+            work = shared.changed.wait(work).unwrap_or_else(PoisonError::into_inner);
+        }
+        work.checked.take()
+    }
+
+    /// What was parsed; what still waits is parsed on this thread, too.
     pub(super) fn finish(&self) -> Parsed {
         let Some(Some(shared)) = &self.other else { return Parsed::default() };
         let mut work = shared.lock();
+        while let Some(task) = work.waiting.pop_back() {
+            if let Task::Template(text) = task {
+                work = shared.parse(work, text);
+            }
+        }
         work.closed = true;
         shared.changed.notify_all();
-        while !work.ended {
+        while work.parsing > 0 && !work.ended {
             work = shared.changed.wait(work).unwrap_or_else(PoisonError::into_inner);
         }
         Parsed(std::mem::take(&mut work.done))
@@ -197,6 +257,13 @@ impl Early for Ahead {
     fn values(&mut self, text: &Arc<[u8]>) -> Option<Result<Table, String>> {
         self.other.as_ref()?.as_ref()?.values(text)
     }
+}
+
+/// What texts that are the same have in common, at a glance: the length, and some bytes of the end, as files often begin alike.
+type Kind = (usize, [u8; 16]);
+
+pub(super) fn kind(text: &[u8]) -> Kind {
+    (text.len(), text.last_chunk().copied().unwrap_or_default())
 }
 
 /// Begins to parse these on another core, if there is one.
@@ -219,17 +286,38 @@ impl Drop for Ahead {
     }
 }
 
-/// Trees that were parsed before their time.
+/// Trees that were parsed before it is asked for them under their files' names.
 #[derive(Debug, Default)]
 pub(super) struct Parsed(Done);
 
 impl Parsed {
+    /// Parses texts that were not parsed yet, each once, on all cores. What does not parse is left alone.
+    pub(super) fn parse(&mut self, texts: &[&Arc<[u8]>]) {
+        let mut seen = HashSet::new();
+        let rest: Vec<&Arc<[u8]>> =
+            texts.iter().copied().filter(|text| !self.has(text) && seen.insert(address(text))).collect();
+        let bytes = rest.iter().map(|text| text.len()).sum();
+        let parsed =
+            parallel::map(&rest, bytes, |text| parse_shared(UNNAMED, &Str::from((*text).clone()), functions()));
+        for (text, parsed) in rest.into_iter().zip(parsed) {
+            if let Ok(templates) = parsed {
+                self.0.insert(address(text), (text.clone(), templates));
+            }
+        }
+    }
+
+    /// Whether a text was parsed.
+    pub(super) fn has(&self, text: &Arc<[u8]>) -> bool {
+        self.0.contains_key(&address(text))
+    }
+
     /// The trees of a text, as if it had been parsed under this name; `None` if it was not, or if the name could have made a difference.
-    pub(super) fn take(&mut self, name: &str, text: &Arc<[u8]>) -> Option<Vec<Template>> {
-        let (_, mut templates) = self.0.remove(&address(text))?;
+    pub(super) fn named(&self, name: &str, text: &Arc<[u8]>) -> Option<Vec<Template>> {
+        let (_, templates) = self.0.get(&address(text))?;
         if templates.iter().any(|t| *t.name == *name) {
             return None;
         }
+        let mut templates = templates.clone();
         let name: Arc<str> = name.into();
         for template in &mut templates {
             template.parse_name = name.clone();
@@ -293,8 +381,8 @@ mod tests {
         while !shared.lock().waiting.is_empty() {
             std::thread::yield_now();
         }
-        let mut parsed = ahead.finish();
-        let [a, b] = files.map(|f| parsed.take(&format!("c/{}", f.name), f.data.shared()).unwrap());
+        let parsed = ahead.finish();
+        let [a, b] = files.map(|f| parsed.named(&format!("c/{}", f.name), f.data.shared()).unwrap());
         for (a, b) in a.iter().zip(&b) {
             assert!(Arc::ptr_eq(&a.root, &b.root));
             assert_eq!((&*a.parse_name, &*b.parse_name), ("c/templates/a.yaml", "c/templates/b.yaml"));

@@ -40,6 +40,7 @@ use std::collections::BTreeMap;
 use std::sync::Arc;
 
 use crate::chart::Chart;
+use crate::chart::schema::{Check, Sources};
 use crate::diagnostic::LogLine;
 use crate::gotmpl::{ExecError, State};
 use crate::value::MapId;
@@ -112,11 +113,47 @@ fn render_values(
 ) -> Result<MapId, String> {
     let values = crate::values::coalesce_values(&mut st.heap, chart, values, log)?;
     if !request.skip_schema_validation {
-        crate::chart::schema::validate(&st.heap, chart, values, log).map_err(|e| {
-            format!("values don't meet the specifications of the schema(s) in the following chart(s):\n{e}")
-        })?;
+        not_met(Check::of(&st.heap, chart, values).run(&Sources::default(), log))?;
     }
     Ok(values)
+}
+
+fn not_met(checked: Result<(), String>) -> Result<(), String> {
+    checked
+        .map_err(|e| format!("values don't meet the specifications of the schema(s) in the following chart(s):\n{e}"))
+}
+
+/// As [`render_values`] and then `rest`, which may be done while the values are checked: what it comes to counts only where they are found right.
+fn with_values<T>(
+    st: &mut State,
+    chart: &Chart,
+    values: MapId,
+    request: &Request,
+    ahead: Option<&Ahead>,
+    log: &mut Vec<LogLine>,
+    rest: impl FnOnce(&mut State, MapId) -> Result<T, Failure>,
+) -> Result<T, Failure> {
+    let values = crate::values::coalesce_values(&mut st.heap, chart, values, log)?;
+    if request.skip_schema_validation {
+        return rest(st, values);
+    }
+    let check = Arc::new(Check::of(&st.heap, chart, values));
+    match ahead.filter(|ahead| ahead.check(&check)) {
+        None => {
+            not_met(check.run(&Sources::default(), log))?;
+            rest(st, values)
+        }
+        Some(ahead) => {
+            let done = rest(st, values);
+            let (checked, warnings) = ahead.checked().unwrap_or_else(|| {
+                let mut warnings = Vec::new();
+                (check.run(&Sources::default(), &mut warnings), warnings)
+            });
+            log.extend(warnings);
+            not_met(checked)?;
+            done
+        }
+    }
 }
 
 /// Parses and executes every template; a chart's `.tera` files go to the second engine.

@@ -5,13 +5,13 @@ use std::sync::{Arc, OnceLock};
 
 use crate::golang::expand::expand;
 use crate::gotmpl::{
-    CallError, ExecError, FuncTable, State, Template, TemplateSet, builtins, execute, parse_shared, pure,
+    CallError, ExecError, FuncTable, Names, State, TemplateSet, builtins, execute, parse_shared, pure,
 };
 use crate::value::{Str, Value};
 
-use super::ahead::Ahead;
+use super::ahead::{self, Ahead};
 use super::scope::{Renderable, is_partial};
-use super::{Failure, control, duration_funcs, encode_funcs, errors, json_funcs, parallel};
+use super::{Failure, control, duration_funcs, encode_funcs, errors, json_funcs};
 
 /// The functions that Helm's templates can call: text/template's own, Sprig's, then Helm's, each replacing what came before.
 /// Source: `pkg/engine/funcs.go`.
@@ -73,18 +73,22 @@ impl Program {
         let depth = |p: &str| p.bytes().filter(|b| *b == b'/').count();
         order.sort_unstable_by(|a, b| depth(b).cmp(&depth(a)).then_with(|| b.cmp(a)));
         let mut set = TemplateSet::new("gotpl", functions().clone());
+        // Files do not depend on each other until their templates join one set, and subcharts often bring the same library each.
         let mut parsed = ahead.map(Ahead::finish).unwrap_or_default();
-        let mut ready: HashMap<&str, Vec<Template>> =
-            order.iter().filter_map(|path| Some((*path, parsed.take(path, files[path])?))).collect();
-        let rest: Vec<&str> = order.iter().copied().filter(|path| !ready.contains_key(path)).collect();
-        // Files do not depend on each other until their templates join one set.
-        let bytes = rest.iter().map(|path| files[path].len()).sum();
-        let mut rest =
-            parallel::map(&rest, bytes, |path| parse_shared(path, &Str::from(files[path].clone()), functions()))
-                .into_iter();
+        let mut firsts: Names<_, &Arc<[u8]>> = Names::default();
+        let mut texts = Vec::with_capacity(order.len());
         for path in &order {
-            let Some(parsed) = ready.remove(path).map(Ok).or_else(|| rest.next()) else { continue };
-            let templates = parsed.map_err(|e| errors::cleanup_parse_error(path, &e.to_string()))?;
+            let text = files[path];
+            let first = firsts.entry(ahead::kind(text)).or_insert(text);
+            texts.push(if !parsed.has(text) && **first == *text { *first } else { text });
+        }
+        parsed.parse(&texts);
+        for (path, text) in order.iter().zip(texts) {
+            let templates = match parsed.named(path, text) {
+                Some(templates) => templates,
+                None => parse_shared(path, &Str::from(text.clone()), functions())
+                    .map_err(|e| errors::cleanup_parse_error(path, &e.to_string()))?,
+            };
             templates.into_iter().for_each(|t| set.add(Arc::new(t)));
         }
         Ok(Self { set: Arc::new(set), order: order.into_iter().map(String::from).collect() })

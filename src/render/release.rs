@@ -8,7 +8,7 @@ use crate::gotmpl::State;
 use crate::value::MapId;
 
 use super::manifest::{Hook, Manifest, Ordering, sort_manifests};
-use super::{Ahead, Capabilities, Failure, Request, execute, render_values};
+use super::{Ahead, Capabilities, Failure, Request, execute, with_values};
 
 /// A file of a chart's `crds/` directory.
 #[derive(Clone, Debug)]
@@ -145,11 +145,14 @@ pub fn release_ahead(
     if let Some(ahead) = &mut ahead {
         ahead.offer_subcharts(&chart);
     }
-    let values = render_values(st, &chart, values, request, log)?;
-    // From here on Helm has a release to show, so failures carry what there is of it.
-    let begun = |f: Failure| Failure { partial: Some(f.partial.unwrap_or_default()), values: Some(values), ..f };
-    check_kube_version(&chart, &request.capabilities).map_err(|e| begun(e.into()))?;
-    let mut files = execute(st, &chart, values, request, ahead.as_deref()).map_err(begun)?;
+    let ahead = ahead.as_deref();
+    // With the values Helm has a release to show, so failures carry what there is of it.
+    let begun =
+        |values| move |f: Failure| Failure { partial: Some(f.partial.unwrap_or_default()), values: Some(values), ..f };
+    let (mut files, values) = with_values(st, &chart, values, request, ahead, log, |st, values| {
+        check_kube_version(&chart, &request.capabilities).map_err(|e| begun(values)(e.into()))?;
+        Ok((execute(st, &chart, values, request, ahead).map_err(begun(values))?, values))
+    })?;
     let own_notes = format!("{}/templates/NOTES.txt", chart.name());
     let notes = files.get(&own_notes).cloned().unwrap_or_default();
     let mut all_notes = Vec::new();
@@ -164,7 +167,7 @@ pub fn release_ahead(
         !is_notes
     });
     if let Some(post_render) = post_render {
-        files = post_render(files).map_err(|e| begun(e.into()))?;
+        files = post_render(files).map_err(|e| begun(values)(e.into()))?;
     }
     let (sorted, error) = sort_manifests(&files, Ordering::Install);
     for (_, types) in &sorted.dropped {

@@ -178,3 +178,26 @@ fn both_engines_live_in_one_chart() {
     assert!(o.out.contains("# Source: tera-example/templates/deployment.yaml\n"), "{}", o.out);
     assert!(o.out.contains("# Source: tera-example/templates/service.yaml\n"), "{}", o.out);
 }
+
+#[test]
+fn wrong_values_are_told_before_a_template_fails() {
+    // Large enough that the values are validated on another core while templates are executed.
+    let s = Scratch::new();
+    s.write("c/Chart.yaml", "apiVersion: v2\nname: c\nversion: 1.0.0\n");
+    s.write("c/values.yaml", "a: 1\n");
+    let schema = r#"{"type": "object", "properties": {"a": {"type": "integer"}}, "$comment": "X"}"#;
+    s.write("c/values.schema.json", &schema.replace('X', &"x".repeat(9000)));
+    s.write("c/templates/large.yaml", &format!("# {}\n", "x".repeat(70_000)));
+    s.write("c/templates/a.yaml", "{{ fail \"the template\" }}");
+    let c = s.path("c");
+    let o = pintle(&["template", &c, "--set-string", "a=x"]);
+    assert_eq!(o.code, 1);
+    assert_eq!(
+        o.err,
+        "Error: values don't meet the specifications of the schema(s) in the following chart(s):\nc:\n- at '/a': got string, want integer\n\n"
+    );
+    let o = pintle(&["template", &c]);
+    assert!(o.err.contains("the template") && !o.err.contains("schema"), "{}", o.err);
+    let o = pintle(&["template", &c, "--set-string", "a=x", "--skip-schema-validation"]);
+    assert!(o.err.contains("the template") && !o.err.contains("schema"), "{}", o.err);
+}

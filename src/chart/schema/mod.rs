@@ -19,6 +19,8 @@ mod rules;
 mod types;
 mod validate;
 
+use std::sync::Arc;
+
 use compile::Compiler;
 use json::Json;
 
@@ -67,38 +69,97 @@ pub fn validate_with(
     sources: &Sources<'_>,
     warnings: &mut Vec<LogLine>,
 ) -> Result<(), String> {
-    let mut text = String::new();
-    if let Some(schema) = &chart.schema
-        && let Err(e) = on_large_stack(|| validate_single(heap, schema, values, sources, warnings))
-    {
-        text.push_str(&format!("{}:\n{e}", chart.name()));
+    Check::of(heap, chart, values).run(sources, warnings)
+}
+
+/// Values as they are now, to be validated whenever, and on any thread.
+#[derive(Debug, Default)]
+pub struct Check(Vec<Step>);
+
+#[derive(Debug)]
+enum Step {
+    Validate {
+        chart: String,
+        schema: Arc<[u8]>,
+        values: Json,
+    },
+    /// What is wrong without a schema.
+    Wrong(String),
+}
+
+impl Check {
+    /// For the values of a chart, and those of its subcharts.
+    pub fn of(heap: &Heap, chart: &Chart, values: MapId) -> Self {
+        let mut check = Self::default();
+        check.add(heap, chart, values);
+        check
     }
-    for sub in &chart.dependencies {
-        match heap.map(values).get(sub.name()) {
-            None | Some(Value::Nil) => {}
-            Some(Value::Map(m)) if !m.is_values() => {
-                if let Err(e) = validate_with(heap, sub, *m, sources, warnings) {
-                    text.push_str(&e);
-                }
+
+    fn add(&mut self, heap: &Heap, chart: &Chart, values: MapId) {
+        if let Some(schema) = &chart.schema {
+            self.0.push(Step::Validate {
+                chart: chart.name().into(),
+                schema: schema.clone(),
+                values: Json::of(heap, &Value::Map(values)),
+            });
+        }
+        for sub in &chart.dependencies {
+            match heap.map(values).get(sub.name()) {
+                None | Some(Value::Nil) => {}
+                Some(Value::Map(m)) if !m.is_values() => self.add(heap, sub, *m),
+                Some(other) => self.0.push(Step::Wrong(format!(
+                    "{}:\ninvalid type for values: expected object (map), got {}\n",
+                    sub.name(),
+                    other.go_type(heap)
+                ))),
             }
-            Some(other) => text.push_str(&format!(
-                "{}:\ninvalid type for values: expected object (map), got {}\n",
-                sub.name(),
-                other.go_type(heap)
-            )),
         }
     }
-    if text.is_empty() { Ok(()) } else { Err(text) }
+
+    /// How many bytes of schemas there are.
+    pub fn bytes(&self) -> usize {
+        let bytes = |step: &Step| match step {
+            Step::Validate { schema, .. } => schema.len(),
+            Step::Wrong(_) => 0,
+        };
+        self.0.iter().map(bytes).sum()
+    }
+
+    /// # Errors
+    /// As [`validate`].
+    pub fn run(&self, sources: &Sources<'_>, warnings: &mut Vec<LogLine>) -> Result<(), String> {
+        let mut text = String::new();
+        for step in &self.0 {
+            match step {
+                Step::Validate { chart, schema, values } => {
+                    if let Err(e) = on_large_stack(|| validate_single(schema, values, sources, warnings)) {
+                        text.push_str(&format!("{chart}:\n{e}"));
+                    }
+                }
+                Step::Wrong(e) => text.push_str(e),
+            }
+        }
+        if text.is_empty() { Ok(()) } else { Err(text) }
+    }
 }
 
 /// Values against one schema (Helm 4.3 `ValidateAgainstSingleSchema`).
 ///
 /// # Errors
 /// The violations with a line feed at the end; or, without one, why the schema cannot be used.
-pub fn validate_single(
+pub fn validate_map(
     heap: &Heap,
     schema: &[u8],
     values: MapId,
+    sources: &Sources<'_>,
+    warnings: &mut Vec<LogLine>,
+) -> Result<(), String> {
+    validate_single(schema, &Json::of(heap, &Value::Map(values)), sources, warnings)
+}
+
+fn validate_single(
+    schema: &[u8],
+    values: &Json,
     sources: &Sources<'_>,
     warnings: &mut Vec<LogLine>,
 ) -> Result<(), String> {
@@ -112,8 +173,7 @@ pub fn validate_single(
             warnings.push(w);
         }
     }
-    let values = Json::of(heap, &Value::Map(values));
-    validate::validate(&compiler.arena, compiled?, &values).map_err(|violation| {
+    validate::validate(&compiler.arena, compiled?, values).map_err(|violation| {
         let text = violation.print();
         let prefix = format!("jsonschema validation failed with '{URL}#'\n");
         format!("{}\n", text.strip_prefix(&prefix).unwrap_or(&text))
