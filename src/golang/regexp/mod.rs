@@ -16,7 +16,10 @@ use std::collections::HashMap;
 use std::ops::Range;
 use std::sync::{Arc, LazyLock, Mutex, PoisonError};
 
-use regex::{CaptureLocations, Regex, RegexBuilder};
+use regex_automata::Input;
+use regex_automata::meta::Regex;
+use regex_automata::util::captures::Captures;
+use regex_automata::util::syntax;
 
 use super::{strconv, unicode};
 
@@ -26,6 +29,8 @@ const MAX_PATTERN: usize = 8 << 20;
 const MAX_COMPILED: usize = 64 << 20;
 /// The most memory of a compiled pattern that is worth keeping.
 const MAX_KEPT: usize = 1 << 20;
+/// How much memory a search may use to remember where it was.
+const CACHE_CAPACITY: usize = 2 << 20;
 /// How many patterns [`Regexp::cached`] keeps.
 const CACHE: usize = 256;
 
@@ -57,8 +62,11 @@ impl Regexp {
             return Err(too_large());
         }
         let build = |limit| {
+            // What templates search is short: it does not repay the making of tables for all that could come.
+            let config = Regex::config().nfa_size_limit(Some(limit)).dfa(false).hybrid_cache_capacity(CACHE_CAPACITY);
             // Go's own limit on nesting was applied by its parser.
-            RegexBuilder::new(&pattern).size_limit(limit).nest_limit(1 << 16).build()
+            let syntax = syntax::Config::new().nest_limit(1 << 16);
+            Regex::builder().configure(config).syntax(syntax).build(&pattern)
         };
         let (regex, large) = match build(MAX_KEPT) {
             Ok(regex) => (regex, false),
@@ -92,13 +100,13 @@ impl Regexp {
 
     /// Go's `MatchString`.
     pub fn is_match(&self, text: &[u8]) -> bool {
-        self.regex.is_match(&Haystack::new(text).text)
+        self.regex.is_match(&*Haystack::new(text).text)
     }
 
     /// Go's `FindStringIndex`.
     pub fn find(&self, text: &[u8]) -> Option<Range<usize>> {
         let hay = Haystack::new(text);
-        self.regex.find(&hay.text).map(|m| hay.range(m.start(), m.end()))
+        self.regex.find(&*hay.text).map(|m| hay.range(m.start(), m.end()))
     }
 
     /// Go's `FindAllStringIndex`: at most `n` matches, all if `n` is negative.
@@ -112,16 +120,16 @@ impl Regexp {
     /// Go's `FindStringSubmatchIndex`.
     pub fn find_submatch(&self, text: &[u8]) -> Option<Groups> {
         let hay = Haystack::new(text);
-        let mut locations = self.regex.capture_locations();
-        self.regex.captures_read_at(&mut locations, &hay.text, 0)?;
-        Some(self.groups(&hay, &locations))
+        let mut captures = self.regex.create_captures();
+        self.regex.captures(&*hay.text, &mut captures);
+        captures.is_match().then(|| self.groups(&hay, &captures))
     }
 
     /// Go's `FindAllStringSubmatchIndex`.
     pub fn find_all_submatch(&self, text: &[u8], n: i64) -> Vec<Groups> {
         let hay = Haystack::new(text);
         let mut all = Vec::new();
-        self.each(&hay, n, true, |_, _, locations| all.push(self.groups(&hay, locations)));
+        self.each(&hay, n, true, |_, _, captures| all.push(self.groups(&hay, captures)));
         all
     }
 
@@ -144,17 +152,17 @@ impl Regexp {
     pub fn replace(&self, text: &[u8], replacement: &[u8], literal: bool, max: usize) -> Option<Vec<u8>> {
         let literal = literal || !replacement.contains(&b'$');
         let hay = Haystack::new(text);
-        let mut locations = self.regex.capture_locations();
+        let mut captures = self.regex.create_captures();
         let (mut out, mut last_end, mut at) = (Vec::new(), 0, 0);
         while at <= hay.text.len() {
-            let Some((start, end)) = self.search(&hay, at, !literal, &mut locations) else { break };
+            let Some((start, end)) = self.search(&hay, at, !literal, &mut captures) else { break };
             out.extend_from_slice(&text[hay.range(last_end, start)]);
             // No replacement for an empty match right after another match.
             if end > last_end || start == 0 {
                 if literal {
                     out.extend_from_slice(replacement);
                 } else {
-                    self.expand(&mut out, replacement, text, &hay, &locations);
+                    self.expand(&mut out, replacement, text, &hay, &captures);
                 }
             }
             if out.len() > max {
@@ -196,22 +204,24 @@ impl Regexp {
     }
 
     /// The leftmost match at or after `at`; its groups only if asked for.
-    fn search(&self, hay: &Haystack, at: usize, groups: bool, into: &mut CaptureLocations) -> Option<(usize, usize)> {
+    fn search(&self, hay: &Haystack, at: usize, groups: bool, into: &mut Captures) -> Option<(usize, usize)> {
+        let input = Input::new(&*hay.text).range(at..);
         let found = if groups {
-            self.regex.captures_read_at(into, &hay.text, at)?
+            self.regex.search_captures(&input, into);
+            into.get_match()?
         } else {
-            self.regex.find_at(&hay.text, at)?
+            self.regex.search(&input)?
         };
         Some((found.start(), found.end()))
     }
 
     /// Go's `allMatches`.
-    fn each(&self, hay: &Haystack, n: i64, groups: bool, mut deliver: impl FnMut(usize, usize, &CaptureLocations)) {
+    fn each(&self, hay: &Haystack, n: i64, groups: bool, mut deliver: impl FnMut(usize, usize, &Captures)) {
         let mut left = usize::try_from(n).unwrap_or(usize::MAX);
-        let mut locations = self.regex.capture_locations();
+        let mut captures = self.regex.create_captures();
         let (mut at, mut last_end) = (0, None);
         while left > 0 && at <= hay.text.len() {
-            let Some((start, end)) = self.search(hay, at, groups, &mut locations) else { break };
+            let Some((start, end)) = self.search(hay, at, groups, &mut captures) else { break };
             let mut accept = true;
             if end == at {
                 // Empty: not right after another match.
@@ -222,18 +232,18 @@ impl Regexp {
             }
             last_end = Some(end);
             if accept {
-                deliver(start, end, &locations);
+                deliver(start, end, &captures);
                 left -= 1;
             }
         }
     }
 
-    fn groups(&self, hay: &Haystack, locations: &CaptureLocations) -> Groups {
-        (0..self.names.len()).map(|i| locations.get(i).map(|(start, end)| hay.range(start, end))).collect()
+    fn groups(&self, hay: &Haystack, captures: &Captures) -> Groups {
+        (0..self.names.len()).map(|i| captures.get_group(i).map(|group| hay.range(group.start, group.end))).collect()
     }
 
     /// Go's `Expand`.
-    fn expand(&self, out: &mut Vec<u8>, template: &[u8], text: &[u8], hay: &Haystack, groups: &CaptureLocations) {
+    fn expand(&self, out: &mut Vec<u8>, template: &[u8], text: &[u8], hay: &Haystack, groups: &Captures) {
         let mut rest = template;
         while let Some(i) = rest.iter().position(|&b| b == b'$') {
             out.extend_from_slice(&rest[..i]);
@@ -249,8 +259,8 @@ impl Regexp {
             };
             rest = after;
             let mut copy = |i: usize| {
-                let group = groups.get(i).filter(|_| i < self.names.len());
-                group.map(|(start, end)| out.extend_from_slice(&text[hay.range(start, end)])).is_some()
+                let group = groups.get_group(i).filter(|_| i < self.names.len());
+                group.map(|group| out.extend_from_slice(&text[hay.range(group.start, group.end)])).is_some()
             };
             match number(name) {
                 Some(i) => _ = copy(i),
