@@ -39,14 +39,15 @@ fn a_creation_rule_accuses_what_it_would_encrypt() {
     finds(&with(&files, &[narrow, secret]), &["secrets/not-encrypted apps/x/sa.yaml:0"]);
 }
 
+/// What is found where a Secret lies in clear, with these entries.
+fn findings_of_secret(entries: &str) -> Vec<String> {
+    let secret = format!("apiVersion: v1\nkind: Secret\nmetadata: {{name: s}}\nstringData:\n  {entries}\n");
+    findings(&[("apps/x/kustomization.yaml", "resources: [s.yaml]\n"), ("apps/x/s.yaml", &secret)])
+}
+
 #[test]
 fn references_in_a_secret_are_no_secrets() {
-    let of = |token: &str| {
-        let secret = format!(
-            "apiVersion: v1\nkind: Secret\nmetadata: {{name: s}}\nstringData:\n  user: ${{user}}\n  token: {token}\n"
-        );
-        findings(&[("apps/x/kustomization.yaml", "resources: [s.yaml]\n"), ("apps/x/s.yaml", &secret)])
-    };
+    let of = |token: &str| findings_of_secret(&format!("user: ${{user}}\n  token: {token}"));
     for token in [
         "${token}",
         "${token:=}",
@@ -205,12 +206,7 @@ fn what_sops_hides_is_not_judged() {
 /// `stringData` of which the secret parts are variables, with an address or a name beside them.
 #[test]
 fn settings_beside_variables_are_no_secrets() {
-    let of = |entry: &str| {
-        let secret = format!(
-            "apiVersion: v1\nkind: Secret\nmetadata: {{name: s}}\nstringData:\n  PASSWORD: ${{PASSWORD}}\n  {entry}\n"
-        );
-        findings(&[("apps/x/kustomization.yaml", "resources: [s.yaml]\n"), ("apps/x/s.yaml", &secret)])
-    };
+    let of = |entry: &str| findings_of_secret(&format!("PASSWORD: ${{PASSWORD}}\n  {entry}"));
     for entry in
         ["REPOSITORY: s3:http://minio:9000/a", "app.yaml: \"id: a\\nas: ${TOKEN}\"", "db: postgres://a:${B}@c/d"]
     {
