@@ -103,27 +103,18 @@ pub fn files_of(
 }
 
 /// Coalesces the user's values over the charts' own and checks them against the charts' schemas.
-/// Source: `pkg/chart/common/util/values.go`, `ToRenderValuesWithSchemaValidation`.
 fn render_values(
     st: &mut State,
     chart: &Chart,
     values: MapId,
     request: &Request,
     log: &mut Vec<LogLine>,
-) -> Result<MapId, String> {
-    let values = crate::values::coalesce_values(&mut st.heap, chart, values, log)?;
-    if !request.skip_schema_validation {
-        not_met(Check::of(&st.heap, chart, values).run(&Sources::default(), log))?;
-    }
-    Ok(values)
-}
-
-fn not_met(checked: Result<(), String>) -> Result<(), String> {
-    checked
-        .map_err(|e| format!("values don't meet the specifications of the schema(s) in the following chart(s):\n{e}"))
+) -> Result<MapId, Failure> {
+    with_values(st, chart, values, request, None, log, |_, values| Ok(values))
 }
 
 /// As [`render_values`] and then `rest`, which may be done while the values are checked: what it comes to counts only where they are found right.
+/// Source: `pkg/chart/common/util/values.go`, `ToRenderValuesWithSchemaValidation`.
 fn with_values<T>(
     st: &mut State,
     chart: &Chart,
@@ -137,23 +128,23 @@ fn with_values<T>(
     if request.skip_schema_validation {
         return rest(st, values);
     }
+    let wrong = |e| format!("values don't meet the specifications of the schema(s) in the following chart(s):\n{e}");
     let check = Arc::new(Check::of(&st.heap, chart, values));
-    match ahead.filter(|ahead| ahead.check(&check)) {
-        None => {
-            not_met(check.run(&Sources::default(), log))?;
-            rest(st, values)
-        }
-        Some(ahead) => {
-            let done = rest(st, values);
-            let (checked, warnings) = ahead.checked().unwrap_or_else(|| {
-                let mut warnings = Vec::new();
-                (check.run(&Sources::default(), &mut warnings), warnings)
-            });
+    let run = |log: &mut Vec<LogLine>| check.run(&Sources::default(), log);
+    let Some(ahead) = ahead.filter(|ahead| ahead.check(&check)) else {
+        run(log).map_err(wrong)?;
+        return rest(st, values);
+    };
+    let done = rest(st, values);
+    let checked = match ahead.checked() {
+        Some((checked, warnings)) => {
             log.extend(warnings);
-            not_met(checked)?;
-            done
+            checked
         }
-    }
+        None => run(log),
+    };
+    checked.map_err(wrong)?;
+    done
 }
 
 /// Parses and executes every template; a chart's `.tera` files go to the second engine.

@@ -50,28 +50,6 @@ impl Default for Sources<'_> {
     }
 }
 
-/// Validates the values of a chart, and those of its subcharts, against their schemas.
-///
-/// # Errors
-/// For each chart whose values do not satisfy its schema: `NAME:`, and what is wrong (Helm 4.3 `ValidateAgainstSchema`).
-pub fn validate(heap: &Heap, chart: &Chart, values: MapId, warnings: &mut Vec<LogLine>) -> Result<(), String> {
-    validate_with(heap, chart, values, &Sources::default(), warnings)
-}
-
-/// As [`validate`], with these sources.
-///
-/// # Errors
-/// As [`validate`].
-pub fn validate_with(
-    heap: &Heap,
-    chart: &Chart,
-    values: MapId,
-    sources: &Sources<'_>,
-    warnings: &mut Vec<LogLine>,
-) -> Result<(), String> {
-    Check::of(heap, chart, values).run(sources, warnings)
-}
-
 /// Values as they are now, to be validated whenever, and on any thread.
 #[derive(Debug, Default)]
 pub struct Check(Vec<Step>);
@@ -125,8 +103,10 @@ impl Check {
         self.0.iter().map(bytes).sum()
     }
 
+    /// Validates the values against their schemas.
+    ///
     /// # Errors
-    /// As [`validate`].
+    /// For each chart whose values do not satisfy its schema: `NAME:`, and what is wrong (Helm 4.3 `ValidateAgainstSchema`).
     pub fn run(&self, sources: &Sources<'_>, warnings: &mut Vec<LogLine>) -> Result<(), String> {
         let mut text = String::new();
         for step in &self.0 {

@@ -2,6 +2,10 @@ use super::*;
 use crate::chart::Metadata;
 use crate::value::json;
 
+fn validate(heap: &Heap, chart: &Chart, values: MapId, warnings: &mut Vec<LogLine>) -> Result<(), String> {
+    Check::of(heap, chart, values).run(&Sources::default(), warnings)
+}
+
 /// A chart with this schema, and values.
 fn single(schema: &str, values: &str) -> Result<(), String> {
     let doc = Json::parse(schema.as_bytes())?;
@@ -75,7 +79,7 @@ fn references_outside() {
         |url: &str| if url.ends_with("a.json") { Ok(br#"{"type": "string"}"#.to_vec()) } else { Err("no".into()) };
     let sources = Sources { files: false, fetch: Some(&fetch) };
     assert_eq!(
-        validate_with(&heap, &c, v, &sources, &mut warnings).unwrap_err(),
+        Check::of(&heap, &c, v).run(&sources, &mut warnings).unwrap_err(),
         "c:\n- at '/a': got number, want string\n"
     );
 }
