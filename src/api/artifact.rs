@@ -5,7 +5,7 @@ use std::collections::BTreeMap;
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
-use super::{Time, empty};
+use super::{Time, empty, time};
 
 /// The output of a source's last successful reconciliation.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize, JsonSchema)]
@@ -21,6 +21,7 @@ pub struct Artifact {
     /// Which state of the source this is: a branch and commit, a tag and digest, a chart version.
     pub revision: String,
     /// When the artifact was made.
+    #[schemars(schema_with = "time::schema")]
     pub last_update_time: Time,
     /// Bytes of the file.
     #[serde(default, skip_serializing_if = "empty")]

@@ -26,6 +26,7 @@ pub mod reference;
 pub mod resource;
 pub mod schema;
 pub mod snapshot;
+pub mod time;
 pub mod values;
 
 pub use artifact::Artifact;

@@ -8,7 +8,7 @@ use std::collections::BTreeMap;
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
-use super::{Time, empty};
+use super::{Time, empty, time};
 
 /// The version of snapshots whose digest is verified.
 pub const SNAPSHOT_VERSION: &str = "v2";
@@ -46,11 +46,14 @@ pub struct Snapshot {
     /// Digest of the values: `<algorithm>:<hex>`.
     pub config_digest: String,
     /// When the release was first deployed.
+    #[schemars(schema_with = "time::schema")]
     pub first_deployed: Time,
     /// When the release was last deployed.
+    #[schemars(schema_with = "time::schema")]
     pub last_deployed: Time,
     /// When the release was deleted.
     #[serde(default, skip_serializing_if = "empty")]
+    #[schemars(schema_with = "time::schema")]
     pub deleted: Option<Time>,
     /// The release's test hooks as observed; absent before tests have run, empty when the release has none.
     #[serde(default, skip_serializing_if = "empty")]
@@ -66,9 +69,11 @@ pub struct Snapshot {
 pub struct TestHookStatus {
     /// When the hook was last started.
     #[serde(default, skip_serializing_if = "empty")]
+    #[schemars(schema_with = "time::schema")]
     pub last_started: Option<Time>,
     /// When the hook was last completed.
     #[serde(default, skip_serializing_if = "empty")]
+    #[schemars(schema_with = "time::schema")]
     pub last_completed: Option<Time>,
     /// How the hook ended, in Helm's words.
     #[serde(default, skip_serializing_if = "empty")]

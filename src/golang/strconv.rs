@@ -75,8 +75,7 @@ fn push_escaped(out: &mut String, c: char, quote: char, ascii: bool) {
 fn quote_with(s: &[u8], quote: char, ascii: bool) -> String {
     let mut out = String::with_capacity(s.len() + 2);
     out.push(quote);
-    // Most texts have nothing to escape.
-    if s.iter().all(|b| matches!(b, 0x20..=0x7e) && *b != quote as u8 && *b != b'\\')
+    if is_plain(s, quote)
         && let Ok(plain) = std::str::from_utf8(s)
     {
         out.push_str(plain);
@@ -92,6 +91,22 @@ fn quote_with(s: &[u8], quote: char, ascii: bool) -> String {
     }
     out.push(quote);
     out
+}
+
+/// Whether a text has nothing to escape between such quotes, as most have.
+fn is_plain(s: &[u8], quote: char) -> bool {
+    s.iter().all(|b| matches!(b, 0x20..=0x7e) && *b != quote as u8 && *b != b'\\')
+}
+
+/// Appends what [`quote`] makes of a text.
+pub fn push_quoted(s: &[u8], out: &mut Vec<u8>) {
+    if is_plain(s, '"') {
+        out.push(b'"');
+        out.extend_from_slice(s);
+        out.push(b'"');
+    } else {
+        out.extend_from_slice(quote(s).as_bytes());
+    }
 }
 
 /// A double-quoted Go string; bytes that are not UTF-8 become `\x..`.

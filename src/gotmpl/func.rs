@@ -83,6 +83,19 @@ pub struct Func {
     pub ret: Ty,
     /// The arguments have been checked and converted to `params` already; the function takes what it wants of them.
     pub call: Call,
+    /// For a function that makes a text of a text and asks nothing else: the same, appended to what is there. So what is printed need not be
+    /// kept first.
+    pub prints: Option<Prints>,
+}
+
+/// Appends what is made of a text.
+pub type Prints = fn(&[u8], &mut Vec<u8>);
+
+impl Func {
+    /// The same function, with what it makes of one text alone.
+    pub fn printing(self, prints: Prints) -> Self {
+        Self { prints: Some(prints), ..self }
+    }
 }
 
 /// About how many functions Helm has.
@@ -315,7 +328,7 @@ into_func!(A, B, C, D, E, G);
 
 fn build<M, F: IntoFunc<M>>(name: &'static str, f: F) -> Func {
     let (params, variadic) = F::params();
-    Func { name, params, variadic, ret: F::RET, call: Box::new(move |st, args| f.invoke(st, args)) }
+    Func { name, params, variadic, ret: F::RET, call: Box::new(move |st, args| f.invoke(st, args)), prints: None }
 }
 
 /// A function that works on its arguments alone.

@@ -1,5 +1,5 @@
 //! Parsing ahead: while the rest of a large chart is still being unpacked and its values merged, another core parses the templates that are
-//! there already, and reads large values files. While the templates are executed it validates the values.
+//! there already, and reads large values files. While the templates are executed it validates the values, and reads what was rendered.
 //!
 //! The chart's own templates are offered when they are unpacked, as they are parsed whatever the values say; those of subcharts when it
 //! is settled which are on. Values files are wanted first, so they go before templates. Subcharts often bring the same library each:
@@ -10,8 +10,8 @@
 use std::collections::{HashSet, VecDeque};
 use std::sync::{Arc, Condvar, Mutex, MutexGuard, PoisonError};
 
-use super::parallel;
 use super::program::functions;
+use super::{parallel, rendered};
 use crate::chart::load::Early;
 use crate::chart::schema::{Check, Sources};
 use crate::chart::{Chart, File, Table, own_path, values_file};
@@ -80,6 +80,12 @@ struct Work {
     checked: Option<Checked>,
     /// No more texts come, and those that wait are not wanted.
     closed: bool,
+    /// Rendered files whose documents are to be read, whether one is being read, and what was read.
+    rendered: VecDeque<Arc<rendered::File>>,
+    splitting: bool,
+    read: rendered::Read,
+    /// Nobody asks for anything any more.
+    over: bool,
     /// The thread has gone.
     ended: bool,
 }
@@ -102,7 +108,8 @@ impl Shared {
                     work.checked = Some((result, warnings));
                     self.changed.notify_all();
                 }
-                None if work.closed => return,
+                None if work.over => return,
+                None if !work.rendered.is_empty() => work = self.read(work),
                 None => work = self.changed.wait(work).unwrap_or_else(PoisonError::into_inner),
                 Some(Task::Template(text)) => work = self.parse(work, text),
                 Some(Task::Values(text)) => {
@@ -132,6 +139,24 @@ impl Shared {
             work.done.insert(address(&text), (text, templates));
         }
         if work.closed {
+            self.changed.notify_all();
+        }
+        work
+    }
+
+    /// Reads the documents of a rendered file, with the lock let go meanwhile.
+    fn read<'w>(&'w self, mut work: MutexGuard<'w, Work>) -> MutexGuard<'w, Work> {
+        let Some(file) = work.rendered.pop_front() else { return work };
+        work.splitting = true;
+        drop(work);
+        let documents = rendered::read(&file);
+        let path = file.0.clone();
+        // Who collects the files shall find none of them shared.
+        drop(file);
+        let mut work = self.lock();
+        work.splitting = false;
+        work.read.insert(path, documents);
+        if work.rendered.is_empty() {
             self.changed.notify_all();
         }
         work
@@ -231,6 +256,29 @@ impl Ahead {
         work.checked.take()
     }
 
+    /// Whether there is another thread.
+    pub(super) fn has_help(&self) -> bool {
+        matches!(self.other, Some(Some(_)))
+    }
+
+    /// Takes rendered files, whose documents will be asked for.
+    pub(super) fn hand_over(&self, files: &[Arc<rendered::File>]) {
+        let Some(Some(shared)) = &self.other else { return };
+        shared.lock().rendered.extend(files.iter().cloned());
+        shared.changed.notify_all();
+    }
+
+    /// The documents that were read.
+    pub(super) fn take_read(&self) -> rendered::Read {
+        let Some(Some(shared)) = &self.other else { return rendered::Read::default() };
+        let mut work = shared.lock();
+        work.rendered.clear();
+        while work.splitting && !work.ended {
+            work = shared.changed.wait(work).unwrap_or_else(PoisonError::into_inner);
+        }
+        std::mem::take(&mut work.read)
+    }
+
     /// What was parsed; what still waits is parsed on this thread, too.
     pub(super) fn finish(&self) -> Parsed {
         let Some(Some(shared)) = &self.other else { return Parsed::default() };
@@ -280,7 +328,8 @@ fn start(first: Vec<Task>) -> Option<Arc<Shared>> {
 impl Drop for Ahead {
     fn drop(&mut self) {
         if let Some(Some(shared)) = &self.other {
-            shared.lock().closed = true;
+            let mut work = shared.lock();
+            (work.closed, work.over) = (true, true);
             shared.changed.notify_all();
         }
     }

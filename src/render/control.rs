@@ -220,6 +220,7 @@ fn encode() -> Func {
         variadic: false,
         ret: Ty::Any,
         call: Box::new(|_, _| Err(CallError::msg("runtime error: invalid memory address or nil pointer dereference"))),
+        prints: None,
     }
 }
 

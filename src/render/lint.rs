@@ -47,5 +47,5 @@ pub fn lint_files(
     let files = execute(st, &chart, values, request, None);
     st.extension = None;
     log.append(&mut linting.0.lock().unwrap_or_else(PoisonError::into_inner));
-    files.map(Some)
+    files.map(|(files, _)| Some(files))
 }

@@ -3,7 +3,7 @@
 //! Helm's `pkg/release/v1/util`: split at lines that begin with `---`, read each document's head, take hooks out, and sort stably by
 //! kind. The bytes of a document are never changed, only cut.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, HashMap};
 
 use super::parallel;
 use crate::yaml;
@@ -154,22 +154,42 @@ pub fn trim_space(s: &[u8]) -> &[u8] {
     &s[..end]
 }
 
+/// The documents of a file, each with its head or what is wrong with it.
+pub type Documents = Vec<(Vec<u8>, Result<Head, String>)>;
+
+/// The documents of a rendered file: none of a partial.
+pub fn split_file<'t>(path: &str, text: &'t [u8]) -> Vec<&'t [u8]> {
+    let base = path.rsplit('/').next().unwrap_or(path);
+    if base.starts_with('_') { Vec::new() } else { split(text) }
+}
+
 /// Splits, classifies and sorts the rendered files. On an error, what was found until then is returned beside it, unsorted.
 pub fn sort_manifests(files: &BTreeMap<String, Vec<u8>>, ordering: Ordering) -> (Sorted, Option<String>) {
+    sort_read(files, HashMap::new(), ordering)
+}
+
+/// As [`sort_manifests`]; the documents of some files were read already.
+pub fn sort_read(
+    files: &BTreeMap<String, Vec<u8>>,
+    mut read: HashMap<String, Documents>,
+    ordering: Ordering,
+) -> (Sorted, Option<String>) {
     let mut out = Sorted::default();
-    let mut docs = Vec::new();
-    for (path, content) in files {
-        let base = path.rsplit('/').next().unwrap_or(path);
-        if !base.starts_with('_') && !is_blank(content) {
-            docs.extend(split(content).into_iter().map(|doc| (path, doc)));
-        }
+    let mut rest = Vec::new();
+    for (path, text) in files.iter().filter(|(path, _)| !read.contains_key(*path)) {
+        rest.extend(split_file(path, text).into_iter().map(|doc| (path, doc)));
     }
-    let bytes = docs.iter().map(|(_, doc)| doc.len()).sum();
-    let heads = parallel::map(&docs, bytes, |(_, doc)| yaml::head(doc));
-    for ((path, doc), head) in docs.into_iter().zip(heads) {
-        match head {
-            Ok(head) => classify(path, doc, head, &mut out),
-            Err(e) => return (out, Some(format!("YAML parse error on {path}: {e}"))),
+    let bytes = rest.iter().map(|(_, doc)| doc.len()).sum();
+    let heads = parallel::map(&rest, bytes, |(_, doc)| yaml::head(doc));
+    for ((path, doc), head) in rest.into_iter().zip(heads) {
+        read.entry(path.clone()).or_default().push((doc.to_vec(), head));
+    }
+    for path in files.keys() {
+        for (doc, head) in read.remove(path).unwrap_or_default() {
+            match head {
+                Ok(head) => classify(path, doc, head, &mut out),
+                Err(e) => return (out, Some(format!("YAML parse error on {path}: {e}"))),
+            }
         }
     }
     let rank = |kind: &str| kind_rank(kind, ordering);
@@ -178,9 +198,9 @@ pub fn sort_manifests(files: &BTreeMap<String, Vec<u8>>, ordering: Ordering) -> 
     (out, None)
 }
 
-fn classify(path: &str, doc: &[u8], head: Head, out: &mut Sorted) {
+fn classify(path: &str, doc: Vec<u8>, head: Head, out: &mut Sorted) {
     let Some(types) = head.annotations.get("helm.sh/hook") else {
-        out.manifests.push(Manifest { name: path.to_string(), content: doc.to_vec(), head });
+        out.manifests.push(Manifest { name: path.to_string(), content: doc, head });
         return;
     };
     let mut events = Vec::new();
@@ -205,7 +225,7 @@ fn classify(path: &str, doc: &[u8], head: Head, out: &mut Sorted) {
         name: head.name,
         kind: head.kind,
         path: path.to_string(),
-        manifest: doc.to_vec(),
+        manifest: doc,
         events,
         weight,
     });

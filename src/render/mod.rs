@@ -23,6 +23,7 @@ mod parallel;
 pub mod post;
 mod program;
 mod release;
+mod rendered;
 mod scope;
 pub mod tera;
 
@@ -44,6 +45,8 @@ use crate::chart::schema::{Check, Sources};
 use crate::diagnostic::LogLine;
 use crate::gotmpl::{ExecError, State};
 use crate::value::MapId;
+
+use rendered::{Read, Rendered};
 
 /// What a render needs beside the chart and its values.
 #[derive(Clone, Debug)]
@@ -99,7 +102,7 @@ pub fn files_of(
     crate::values::process_dependencies(&st.heap, &mut chart, values, log)?;
     let values = render_values(st, &chart, values, request, log)?;
     change(&mut chart);
-    execute(st, &chart, values, request, None)
+    execute(st, &chart, values, request, None).map(|(files, _)| files)
 }
 
 /// Coalesces the user's values over the charts' own and checks them against the charts' schemas.
@@ -147,14 +150,14 @@ fn with_values<T>(
     done
 }
 
-/// Parses and executes every template; a chart's `.tera` files go to the second engine.
+/// Parses and executes every template; a chart's `.tera` files go to the second engine. The documents of some files are read, if there is help.
 fn execute(
     st: &mut State,
     chart: &Chart,
     values: MapId,
     request: &Request,
     ahead: Option<&Ahead>,
-) -> Result<BTreeMap<String, Vec<u8>>, Failure> {
+) -> Result<(BTreeMap<String, Vec<u8>>, Read), Failure> {
     let renderables = scope::collect(&mut st.heap, chart, values, &request.release, &request.capabilities);
     if let Some(trace) = &mut st.trace {
         let chart_of =
@@ -163,11 +166,14 @@ fn execute(
     }
     let (second, own): (Vec<_>, Vec<_>) = renderables.into_iter().partition(|r| r.path.ends_with(tera::SUFFIX));
     let program = Program::parse_ahead(own.iter().map(|r| (r.path.as_str(), r.text)), ahead)?;
-    let mut files = program.execute(st, &own)?;
+    let mut rendered = Rendered::new(ahead);
+    let executed = program.execute(st, &own, &mut rendered);
+    let (mut files, read) = rendered.finish();
+    executed?;
     program.keep(st);
     if !second.is_empty() {
         let texts = second.iter().map(|r| (r.path.as_str(), &r.text[..], r.dot));
         files.extend(tera::render_charts(&mut st.heap, texts)?);
     }
-    Ok(files)
+    Ok((files, read))
 }

@@ -1,6 +1,6 @@
 //! All templates of a chart with its subcharts, parsed once: immutable and shareable between renders.
 
-use std::collections::{BTreeMap, HashMap};
+use std::collections::HashMap;
 use std::sync::{Arc, OnceLock};
 
 use crate::golang::expand::expand;
@@ -10,6 +10,7 @@ use crate::gotmpl::{
 use crate::value::{Str, Value};
 
 use super::ahead::{self, Ahead};
+use super::rendered::Rendered;
 use super::scope::{Renderable, is_partial};
 use super::{Failure, control, duration_funcs, encode_funcs, errors, json_funcs};
 
@@ -107,9 +108,13 @@ impl Program {
     }
 
     /// Executes every file but the partials with its dot.
-    pub fn execute(&self, st: &mut State, files: &[Renderable<'_>]) -> Result<BTreeMap<String, Vec<u8>>, Failure> {
+    pub(super) fn execute(
+        &self,
+        st: &mut State,
+        files: &[Renderable<'_>],
+        rendered: &mut Rendered<'_>,
+    ) -> Result<(), Failure> {
         let by_path: HashMap<&str, &Renderable<'_>> = files.iter().map(|r| (r.path.as_str(), r)).collect();
-        let mut rendered = BTreeMap::new();
         for path in &self.order {
             if is_partial(path) {
                 continue;
@@ -122,9 +127,9 @@ impl Program {
             execute(&self.set, st, path, &Value::Map(file.dot.as_values()), &mut out)
                 .map_err(|e| failure(e, |e| errors::reformat_exec_error(path, e)))?;
             control::strip_no_value(&mut out);
-            rendered.insert(path.clone(), out);
+            rendered.add(path, out);
         }
-        Ok(rendered)
+        Ok(())
     }
 }
 

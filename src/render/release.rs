@@ -7,7 +7,7 @@ use crate::diagnostic::LogLine;
 use crate::gotmpl::State;
 use crate::value::MapId;
 
-use super::manifest::{Hook, Manifest, Ordering, sort_manifests};
+use super::manifest::{Hook, Manifest, Ordering, sort_read};
 use super::{Ahead, Capabilities, Failure, Request, execute, with_values};
 
 /// A file of a chart's `crds/` directory.
@@ -149,7 +149,7 @@ pub fn release_ahead(
     // With the values Helm has a release to show, so failures carry what there is of it.
     let begun =
         |values| move |f: Failure| Failure { partial: Some(f.partial.unwrap_or_default()), values: Some(values), ..f };
-    let (mut files, values) = with_values(st, &chart, values, request, ahead, log, |st, values| {
+    let ((mut files, mut read), values) = with_values(st, &chart, values, request, ahead, log, |st, values| {
         check_kube_version(&chart, &request.capabilities).map_err(|e| begun(values)(e.into()))?;
         Ok((execute(st, &chart, values, request, ahead).map_err(begun(values))?, values))
     })?;
@@ -168,8 +168,10 @@ pub fn release_ahead(
     });
     if let Some(post_render) = post_render {
         files = post_render(files).map_err(|e| begun(values)(e.into()))?;
+        // They are others now.
+        read.clear();
     }
-    let (sorted, error) = sort_manifests(&files, Ordering::Install);
+    let (sorted, error) = sort_read(&files, read, Ordering::Install);
     for (_, types) in &sorted.dropped {
         log.push(LogLine::info("skipping unknown hooks").with("hookTypes", types.as_str()));
     }

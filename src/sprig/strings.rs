@@ -22,8 +22,12 @@ pub fn register(table: &mut FuncTable) {
     table.add(pure("contains", |sub: Str, s: Str| contains(&s, &sub)));
     table.add(pure("hasPrefix", |prefix: Str, s: Str| s.starts_with(&prefix)));
     table.add(pure("hasSuffix", |suffix: Str, s: Str| s.ends_with(&suffix)));
-    table.add(func("quote", quote));
-    table.add(func("squote", squote));
+    table.add(func("quote", quote).printing(strconv::push_quoted));
+    table.add(func("squote", squote).printing(|text, out| {
+        out.push(b'\'');
+        out.extend_from_slice(text);
+        out.push(b'\'');
+    }));
     table.add(func("cat", cat));
     table.add(func("indent", |st: &mut State, n: Int, s: Str| indent(st, n.0, &s, b"")));
     table.add(func("nindent", |st: &mut State, n: Int, s: Str| indent(st, n.0, &s, b"\n")));

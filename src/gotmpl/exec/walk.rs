@@ -122,8 +122,16 @@ impl<'t> Exec<'t, '_> {
     /// Prints what the pipeline names without taking hold of it. False if that needs more than this.
     #[inline]
     fn print_in_place(&mut self, dot: &Val, pipe: &'t Pipe) -> Res<bool> {
+        let Some((operand, function)) = printed(pipe) else { return Ok(false) };
+        let prints = match function {
+            // Who watches calls shall see this one.
+            Some(id) => match self.funcs.get(id).prints.filter(|_| self.st.watch.is_none()) {
+                None => return Ok(false),
+                prints => prints,
+            },
+            None => None,
+        };
         // As `peek`, written out so that the heap is borrowed alone.
-        let Some(operand) = only_operand(pipe) else { return Ok(false) };
         let found = peek(&self.st.heap, self.funcs, self.text, &self.vars[self.vars_base..], &self.root, dot, operand)
             .map(|(v, _)| v);
         let mut digits = [0u8; 20];
@@ -138,8 +146,21 @@ impl<'t> Exec<'t, '_> {
         if charged > self.st.limits.output {
             return Ok(false);
         }
+        let Some(prints) = prints else {
+            self.st.charged = charged;
+            self.out.extend_from_slice(text);
+            return Ok(true);
+        };
+        // The call is a step, and what it makes is charged beside what it gets.
+        let start = self.out.len();
+        prints(text, self.out);
+        let charged = charged.saturating_add((self.out.len() - start) as u64);
+        if charged > self.st.limits.output || self.st.steps >= self.st.limits.steps {
+            self.out.truncate(start);
+            return Ok(false);
+        }
         self.st.charged = charged;
-        self.out.extend_from_slice(text);
+        self.st.steps += 1;
         Ok(true)
     }
 
@@ -204,6 +225,27 @@ fn only_operand(pipe: &Pipe) -> Option<&Expr> {
     match (&pipe.decl, &pipe.cmds) {
         (None, Few::One(Command { args: Few::One(operand), .. })) => Some(operand),
         _ => None,
+    }
+}
+
+/// What a pipeline prints, if it is one operand, or one operand and one function that gets it: `.a | quote`, `quote .a`.
+#[inline]
+fn printed(pipe: &Pipe) -> Option<(&Expr, Option<usize>)> {
+    if pipe.decl.is_some() {
+        return None;
+    }
+    match &pipe.cmds {
+        Few::One(Command { args: Few::One(operand), .. }) => Some((operand, None)),
+        Few::One(Command { args: Few::Many(args), .. }) => match &args[..] {
+            [Expr::Function { id, .. }, operand] => Some((operand, Some(*id as usize))),
+            _ => None,
+        },
+        Few::Many(commands) => match &commands[..] {
+            [Command { args: Few::One(operand), .. }, Command { args: Few::One(Expr::Function { id, .. }), .. }] => {
+                Some((operand, Some(*id as usize)))
+            }
+            _ => None,
+        },
     }
 }
 

@@ -6,6 +6,7 @@
 use std::any::Any;
 use std::borrow::Cow;
 use std::net::{IpAddr, Ipv6Addr};
+use std::sync::Arc;
 
 use sha2::{Digest, Sha256};
 
@@ -73,6 +74,8 @@ pub fn register(table: &mut FuncTable) {
 struct Certificate {
     cert: Str,
     key: Str,
+    /// What `key` says, where it was made here.
+    made: Option<Arc<PrivateKey>>,
 }
 
 impl Object for Certificate {
@@ -136,17 +139,17 @@ struct Template {
     authority: bool,
 }
 
-fn new_key(st: &mut State) -> Result<PrivateKey, CallError> {
+fn new_key(st: &mut State) -> Result<Arc<PrivateKey>, CallError> {
     st.charge_steps(super::KEY_STEPS)?;
     match PrivateKey::generate(&*st.host, b"rsa", RSA_BITS) {
-        Some(Ok(key)) => Ok(key),
+        Some(Ok(key)) => Ok(Arc::new(key)),
         Some(Err(e)) => Err(CallError::Msg(format!("error generating rsa key: {e}"))),
         None => Err(CallError::msg("error generating rsa key")),
     }
 }
 
-fn given_key(text: &[u8]) -> Result<PrivateKey, CallError> {
-    PrivateKey::parse(text).map_err(|e| CallError::Msg(format!("parsing private key: {e}")))
+fn given_key(text: &[u8]) -> Result<Arc<PrivateKey>, CallError> {
+    PrivateKey::parse(text).map(Arc::new).map_err(|e| CallError::Msg(format!("parsing private key: {e}")))
 }
 
 /// A value in a message, as `%v` prints it.
@@ -291,32 +294,41 @@ impl Template {
         Ok(sequence(&[body, algorithm, bit_string(&signature)]))
     }
 
-    fn certificate(&self, st: &State, key: &PrivateKey, issuer: &Issuer) -> Result<Certificate, CallError> {
+    fn certificate(&self, st: &State, key: &Arc<PrivateKey>, issuer: &Issuer) -> Result<Certificate, CallError> {
         let der =
             self.create(st, key, issuer).map_err(|e| CallError::Msg(format!("error creating certificate: {e}")))?;
-        Ok(Certificate { cert: pem::encode("CERTIFICATE", &der).into(), key: key.pem().into() })
+        Ok(Certificate {
+            cert: pem::encode("CERTIFICATE", &der).into(),
+            key: key.pem().into(),
+            made: Some(key.clone()),
+        })
     }
 
-    fn signed_by_itself(&self, st: &State, key: &PrivateKey) -> Result<Certificate, CallError> {
+    fn signed_by_itself(&self, st: &State, key: &Arc<PrivateKey>) -> Result<Certificate, CallError> {
         self.certificate(st, key, &Issuer { name: &self.subject, key, key_id: &[], public: None })
     }
 }
 
-fn authority(st: &mut State, cn: &[u8], days: Int, key: &PrivateKey) -> Result<Certificate, CallError> {
+fn authority(st: &mut State, cn: &[u8], days: Int, key: &Arc<PrivateKey>) -> Result<Certificate, CallError> {
     let none = st.heap.list_of(vec![]);
     let template = template(st, &Wish { cn, ips: none, dns: none, days })?;
     Template { authority: true, ..template }.signed_by_itself(st, key)
 }
 
-fn self_signed(st: &mut State, wish: &Wish, key: &PrivateKey) -> Result<Certificate, CallError> {
+fn self_signed(st: &mut State, wish: &Wish, key: &Arc<PrivateKey>) -> Result<Certificate, CallError> {
     template(st, wish)?.signed_by_itself(st, key)
 }
 
-fn signed(st: &mut State, wish: &Wish, ca: &Certificate, key: &PrivateKey) -> Result<Certificate, CallError> {
+fn signed(st: &mut State, wish: &Wish, ca: &Certificate, key: &Arc<PrivateKey>) -> Result<Certificate, CallError> {
     let block = pem::decode(&ca.cert).ok_or_else(|| CallError::msg("unable to decode certificate"))?;
     let parent = parse(&block.bytes)
         .map_err(|e| CallError::Msg(format!("error parsing certificate: decodedSignerCert.Bytes: {e}")))?;
-    let signer = PrivateKey::parse(&ca.key).map_err(|e| CallError::Msg(format!("error parsing private key: {e}")))?;
+    let signer = match &ca.made {
+        Some(key) => key.clone(),
+        None => PrivateKey::parse(&ca.key)
+            .map(Arc::new)
+            .map_err(|e| CallError::Msg(format!("error parsing private key: {e}")))?,
+    };
     let issuer =
         Issuer { name: parent.subject, key: &signer, key_id: parent.key_id, public: Some(parent.public.clone()) };
     template(st, wish)?.certificate(st, key, &issuer)
@@ -328,7 +340,7 @@ fn build_custom_cert(cert: Str, key: Str) -> Result<Certificate, CallError> {
     let block = pem::decode(&cert).ok_or_else(|| CallError::msg("unable to decode certificate"))?;
     parse(&block.bytes).map_err(|e| CallError::Msg(format!("error parsing certificate: decodedCert.Bytes: {e}")))?;
     PrivateKey::parse(&key).map_err(|e| CallError::Msg(format!("error parsing private key: {e}")))?;
-    Ok(Certificate { cert: cert.into(), key: key.into() })
+    Ok(Certificate { cert: cert.into(), key: key.into(), made: None })
 }
 
 /// What is needed of a certificate that signs another.
@@ -445,8 +457,6 @@ fn is_printable(b: &u8) -> bool {
 
 #[cfg(test)]
 mod tests {
-    use std::sync::Arc;
-
     use super::*;
     use crate::gotmpl::{FixedHost, Limits};
 
@@ -468,7 +478,7 @@ MC4CAQAwBQYDK2VwBCIEIEYdEE4wskiGpPczXzaYt6nHU7JFl8K1vqnU33h26M1D
     #[test]
     fn a_certificate_is_what_go_writes() {
         let st = &mut state();
-        let key = PrivateKey::parse(ED25519.as_bytes()).unwrap();
+        let key = given_key(ED25519.as_bytes()).unwrap();
         let ca = authority(st, b"my ca", Int(30), &key).unwrap();
         assert_eq!(ca.key, ED25519);
         assert_eq!(
@@ -505,7 +515,7 @@ BUNTJ6bixr84hD5ZGGGIqUkd4pylE/Y4XnRIYkHv8HNymshnK5sD
     #[test]
     fn refuses_as_sprig() {
         let st = &mut state();
-        let key = PrivateKey::parse(ED25519.as_bytes()).unwrap();
+        let key = given_key(ED25519.as_bytes()).unwrap();
         let mut error = |cn: &[u8], ip: Value, dns: Value| {
             let ips = st.heap.list_of(vec![ip]);
             let dns = st.heap.list_of(vec![dns]);

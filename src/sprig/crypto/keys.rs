@@ -2,17 +2,13 @@
 //!
 //! Ported from Sprig 3.3 `parsePrivateKeyPEM` and `pemBlockForKey`, and Go 1.26 `crypto/x509`; the error texts are theirs.
 
-use aws_lc_rs::rand::SystemRandom;
-use aws_lc_rs::signature::{RSA_PKCS1_SHA256, RsaKeyPair};
 use ed25519_dalek::Signer;
-use num_bigint::BigUint;
-use rsa::pkcs1::{DecodeRsaPrivateKey, EncodeRsaPrivateKey};
-use rsa::traits::PublicKeyParts;
 use sha2::{Digest, Sha256, Sha384, Sha512};
 
 use super::der::{BIT_STRING, INTEGER, OCTET_STRING, OID, Reader, SEQUENCE, bit_string, integer, oid, sequence, tlv};
 use super::ec::{Curve, P224, P384, P521};
-use super::{dsa, pem, primes};
+use super::rsa_key::{Pkcs1, RsaKey};
+use super::{dsa, pem};
 use crate::gotmpl::Host;
 
 // Object identifiers, as DER has their content.
@@ -30,7 +26,7 @@ const NULL: &[u8] = &[0x05, 0x00];
 /// A private key.
 #[derive(Debug)]
 pub enum PrivateKey {
-    Rsa(Box<rsa::PrivateKey>),
+    Rsa(Box<RsaKey>),
     P256(Box<p256::SecretKey>),
     /// Another curve: the private number, filled up to the curve's size, and the public point.
     Ec(&'static Curve, Vec<u8>, Vec<u8>),
@@ -45,42 +41,11 @@ impl std::fmt::Debug for Curve {
     }
 }
 
-/// The host's randomness as the crypto crates ask for it.
-struct HostRng<'a>(&'a dyn Host);
-
-impl rsa::rand_core::TryRng for HostRng<'_> {
-    type Error = std::convert::Infallible;
-
-    fn try_next_u32(&mut self) -> Result<u32, Self::Error> {
-        let mut b = [0; 4];
-        self.0.random(&mut b);
-        Ok(u32::from_le_bytes(b))
-    }
-    fn try_next_u64(&mut self) -> Result<u64, Self::Error> {
-        let mut b = [0; 8];
-        self.0.random(&mut b);
-        Ok(u64::from_le_bytes(b))
-    }
-    fn try_fill_bytes(&mut self, dst: &mut [u8]) -> Result<(), Self::Error> {
-        self.0.random(dst);
-        Ok(())
-    }
-}
-impl rsa::rand_core::TryCryptoRng for HostRng<'_> {}
-
-/// A new RSA key. Finding its primes is all the work: for the usual sizes two threads look for them.
-fn rsa_key(host: &dyn Host, bits: usize) -> rsa::Result<rsa::PrivateKey> {
-    match primes::pair(host, bits) {
-        Some([p, q]) => rsa::PrivateKey::from_p_q(p, q, 65_537_u64.into()),
-        None => rsa::PrivateKey::new(&mut HostRng(host), bits),
-    }
-}
-
 impl PrivateKey {
     /// A new key of Sprig's kind: `rsa` or nothing, `dsa`, `ecdsa` (P-256), `ed25519`. `None` for other kinds.
     pub fn generate(host: &dyn Host, kind: &[u8], rsa_bits: usize) -> Option<Result<Self, String>> {
         Some(match kind {
-            b"" | b"rsa" => rsa_key(host, rsa_bits).map(|k| Self::Rsa(Box::new(k))).map_err(|e| e.to_string()),
+            b"" | b"rsa" => RsaKey::generate(host, rsa_bits).map(|k| Self::Rsa(Box::new(k))),
             b"dsa" => Ok(Self::Dsa(Box::new(dsa::generate(host)))),
             b"ecdsa" => Ok(loop {
                 let mut bytes = [0; 32];
@@ -126,8 +91,7 @@ impl PrivateKey {
     /// The key as Sprig writes it.
     pub fn pem(&self) -> String {
         match self {
-            // A key that was generated or read can be written.
-            Self::Rsa(k) => pem::encode("RSA PRIVATE KEY", k.to_pkcs1_der().as_ref().map_or(&[], |d| d.as_bytes())),
+            Self::Rsa(k) => pem::encode("RSA PRIVATE KEY", k.der()),
             Self::P256(k) => ec_pem(P256, &k.to_bytes(), &self.public_bits()),
             Self::Ec(curve, key, public) => ec_pem(curve.oid, key, public),
             Self::Ed25519(k) => {
@@ -145,7 +109,7 @@ impl PrivateKey {
     /// The content of the public key's bit string.
     fn public_bits(&self) -> Vec<u8> {
         match self {
-            Self::Rsa(k) => sequence(&[integer(&k.n_bytes()), integer(&k.e_bytes())]),
+            Self::Rsa(k) => k.public(),
             Self::P256(k) => k.public_key().to_sec1_bytes().into_vec(),
             Self::Ec(_, _, public) => public.clone(),
             Self::Ed25519(k) => k.verifying_key().to_bytes().to_vec(),
@@ -192,19 +156,7 @@ impl PrivateKey {
     /// Keys that cannot sign, or are too small to.
     pub fn sign(&self, host: &dyn Host, message: &[u8]) -> Result<Vec<u8>, String> {
         match self {
-            Self::Rsa(k) => {
-                let bits = k.size() * 8;
-                if bits < 1024 {
-                    return Err(format!(
-                        "crypto/rsa: {bits}-bit keys are insecure (see https://go.dev/pkg/crypto/rsa#hdr-Minimum_key_size)"
-                    ));
-                }
-                if let Some(signature) = rsa_signature(k, message) {
-                    return Ok(signature);
-                }
-                let padding = rsa::Pkcs1v15Sign::new::<Sha256>();
-                k.sign_with_rng(&mut HostRng(host), padding, &Sha256::digest(message)).map_err(|e| e.to_string())
-            }
+            Self::Rsa(k) => k.sign(host, message),
             Self::P256(k) => {
                 let signature: p256::ecdsa::DerSignature = p256::ecdsa::SigningKey::from(&**k).sign(message);
                 Ok(signature.as_bytes().to_vec())
@@ -222,15 +174,6 @@ impl PrivateKey {
             Self::X25519 | Self::Dsa(_) => self.signature_algorithm(),
         }
     }
-}
-
-/// The signature by the library that is quicker at it, of which there is but one for a key and a message; `None` for sizes that it refuses.
-fn rsa_signature(key: &rsa::PrivateKey, message: &[u8]) -> Option<Vec<u8>> {
-    let der = key.to_pkcs1_der().ok()?;
-    let key = RsaKeyPair::from_der(der.as_bytes()).ok()?;
-    let mut signature = vec![0; key.public_modulus_len()];
-    key.sign(&RSA_PKCS1_SHA256, &SystemRandom::new(), message, &mut signature).ok()?;
-    Some(signature)
 }
 
 fn ec_pem(curve: &[u8], key: &[u8], public: &[u8]) -> String {
@@ -254,71 +197,12 @@ fn is_pkcs8(der: &[u8]) -> bool {
     pkcs8_parts(der).is_ok()
 }
 fn is_pkcs1(der: &[u8]) -> bool {
-    pkcs1_parts(der).is_ok()
-}
-
-/// The numbers of a PKCS #1 key, each `None` if it is not positive: n, d, p, q, and dP, dQ, qInv as far as they are there.
-struct Pkcs1<'a> {
-    version: i64,
-    numbers: Vec<Option<&'a [u8]>>,
-    trailing: bool,
-}
-
-fn pkcs1_parts(der: &[u8]) -> Result<Pkcs1<'_>, String> {
-    let mut all = Reader::new(der);
-    let mut r = Reader::new(all.expect(SEQUENCE, "pkcs1PrivateKey")?.content);
-    let version = r.small("int")?;
-    let mut numbers = vec![r.positive()?];
-    r.small("int")?;
-    for i in 0..6 {
-        if i < 3 || !r.is_empty() {
-            numbers.push(r.positive()?);
-        }
-    }
-    Ok(Pkcs1 { version, numbers, trailing: !all.is_empty() })
-}
-
-/// Go's words for numbers that do not belong together.
-fn pkcs1_check(key: &Pkcs1) -> Result<(), String> {
-    if key.trailing {
-        return Err("asn1: syntax error: trailing data".into());
-    }
-    if key.version > 1 {
-        return Err("x509: unsupported private key version".into());
-    }
-    let numbers: Option<Vec<BigUint>> = key.numbers.iter().map(|n| n.map(BigUint::from_bytes_be)).collect();
-    let Some(numbers) = numbers else {
-        return Err("x509: private key contains zero or negative value".into());
-    };
-    let [n, d, p, q, rest @ ..] = &numbers[..] else { return Ok(()) };
-    let one = BigUint::from(1u8);
-    if *p <= one || *q <= one {
-        return Err("crypto/rsa: invalid prime".into());
-    }
-    if p * q != *n {
-        return Err("crypto/rsa: p * q != n".into());
-    }
-    if let [dp, dq, inverse] = rest {
-        if inverse * q % p != one {
-            return Err("crypto/rsa: invalid CRT coefficient".into());
-        }
-        for (exponent, prime, name) in [(dp, p, "dP"), (dq, q, "dQ")] {
-            if d % (prime - &one) != *exponent {
-                return Err(format!("crypto/rsa: d does not match {name}"));
-            }
-        }
-    }
-    Ok(())
+    Pkcs1::of(der).is_ok()
 }
 
 fn parse_pkcs1(der: &[u8]) -> Result<PrivateKey, String> {
-    let parts = pkcs1_parts(der).map_err(|e| hint(der, "ParsePKCS1PrivateKey").unwrap_or(e))?;
-    pkcs1_check(&parts)?;
-    match rsa::PrivateKey::from_pkcs1_der(der) {
-        Ok(key) => Ok(PrivateKey::Rsa(Box::new(key))),
-        // What else can be wrong, Go says in other words.
-        Err(e) => Err(format!("crypto/rsa: {e}")),
-    }
+    let parts = Pkcs1::of(der).map_err(|e| hint(der, "ParsePKCS1PrivateKey").unwrap_or(e))?;
+    RsaKey::parse(der, &parts).map(|key| PrivateKey::Rsa(Box::new(key)))
 }
 
 /// The version, the number, and the curve's identifier if it is there.
@@ -462,18 +346,6 @@ mod tests {
             assert!(!again.sign(&host, b"message").unwrap().is_empty());
         }
         assert!(PrivateKey::generate(&host, b"rot13", 1024).is_none());
-    }
-
-    #[test]
-    fn both_libraries_sign_alike() {
-        let host = FixedHost::new(0, 5);
-        for (bits, quick) in [(1024, false), (2048, true)] {
-            let Some(Ok(PrivateKey::Rsa(key))) = PrivateKey::generate(&host, b"rsa", bits) else { panic!("no key") };
-            let padding = rsa::Pkcs1v15Sign::new::<Sha256>();
-            let signature = key.sign(padding, &Sha256::digest(b"message")).unwrap();
-            assert_eq!(rsa_signature(&key, b"message"), quick.then(|| signature.clone()));
-            assert_eq!(PrivateKey::Rsa(key).sign(&host, b"message"), Ok(signature));
-        }
     }
 
     /// Keys that OpenSSL made; each file ends with the public point.

@@ -23,6 +23,8 @@ mod keys;
 mod lanes;
 mod pem;
 mod primes;
+mod rsa_key;
+mod sieve;
 
 const BLOCK: usize = 16;
 

@@ -4,25 +4,26 @@
 //! the time. So both look for the same, and take handfuls of numbers in turn. What they look for is a number that passes the quickest test,
 //! as good as no composite does: the slow one is put in the end, to both numbers at once.
 
-use std::iter::Enumerate;
-use std::num::NonZeroU32;
 use std::sync::atomic::{AtomicUsize, Ordering};
 use std::sync::{Mutex, PoisonError};
 
-use crypto_primes::hazmat::{AStarBase, LucasCheck, MillerRabin, SmallFactorsSieve, lucas_test};
+use crypto_primes::hazmat::{AStarBase, LucasCheck, MillerRabin, lucas_test};
 use rsa::BoxedUint;
 
 use super::lanes::{self, LANES};
+use super::sieve::Sieve;
 use crate::gotmpl::{Host, apart, let_go};
+
+/// A number by its words, the lowest first.
+pub type Words = Vec<u64>;
 
 /// Two primes whose product has exactly so many bits; `None` for sizes that are not made here.
 ///
 /// The host gives a start for each prime, in order: a host that repeats itself gets the same key again, on however many cores.
-pub fn pair(host: &dyn Host, key_bits: usize) -> Option<[BoxedUint; 2]> {
+pub fn pair(host: &dyn Host, key_bits: usize) -> Option<[Words; 2]> {
     let bits = u32::try_from(key_bits / 2)
         .ok()
         .filter(|_| key_bits.is_multiple_of(128) && (1024..=16_384).contains(&key_bits))?;
-    let bits = NonZeroU32::new(bits)?;
     loop {
         let searches = [(); 2].map(|()| Search::new(host, bits));
         let [mine, others] = both(|thread| {
@@ -36,27 +37,34 @@ pub fn pair(host: &dyn Host, key_bits: usize) -> Option<[BoxedUint; 2]> {
         // Where there is none up to the next power of two, the search begins elsewhere.
         let (Some(p), Some(q)) = (found.next(), found.next()) else { continue };
         // FIPS 186-5 wants a difference in the first 100 bits.
-        let differ = p.to_be_bytes().get(..12) != q.to_be_bytes().get(..12);
+        let differ = high(&p) != high(&q);
         let pair = [(p, chance(host, bits)), (q, chance(host, bits))];
-        let judge = |one: usize| pair.get(one).is_some_and(|(n, chance)| is_prime(n, bits.get(), chance));
+        let judge = |one: usize| pair.get(one).is_some_and(|(n, chance)| is_prime(n, bits, chance));
         if differ && both(judge) == [true; 2] {
             return Some(pair.map(|(n, _)| n));
         }
     }
 }
 
+/// The first 96 bits.
+fn high(number: &Words) -> Option<(u64, u64)> {
+    let [.., second, first] = number[..] else { return None };
+    Some((first, second >> 32))
+}
+
 /// What a number is judged with; it is taken whether the CPU can do with it or not, so that a host's chance does not depend on the CPU.
-fn chance(host: &dyn Host, bits: NonZeroU32) -> Vec<u8> {
-    let mut chance = vec![0; lanes::chance(bits.get())];
+fn chance(host: &dyn Host, bits: u32) -> Vec<u8> {
+    let mut chance = vec![0; lanes::chance(bits)];
     host.random(&mut chance);
     chance
 }
 
 /// Of a number that passed Fermat's test or Miller and Rabin's to base 2, whether it is prime: by Miller and Rabin's to other bases, or by
 /// Lucas's, as no number is known to pass that, too, and not to be prime (Baillie, Pomerance, Selfridge and Wagstaff).
-fn is_prime(n: &BoxedUint, bits: u32, chance: &[u8]) -> bool {
-    lanes::is_prime(n.as_words(), bits, chance).unwrap_or_else(|| {
-        n.to_odd().into_option().is_some_and(|n| lucas_test(n, AStarBase, LucasCheck::Bpsw21).is_probably_prime())
+fn is_prime(n: &Words, bits: u32, chance: &[u8]) -> bool {
+    lanes::is_prime(n, bits, chance).unwrap_or_else(|| {
+        let n = BoxedUint::from_words(n.iter().copied()).to_odd().into_option();
+        n.is_some_and(|n| lucas_test(n, AStarBase, LucasCheck::Bpsw21).is_probably_prime())
     })
 }
 
@@ -72,29 +80,29 @@ fn both<T: Send>(work: impl Fn(usize) -> T + Sync) -> [T; 2] {
     })
 }
 
-/// A number that seems prime, and how many were passed over between the start and it.
-type Found = (usize, BoxedUint);
+/// A number that seems prime, and how far it is from the start.
+type Found = (usize, Words);
 
 /// The search for one prime.
 struct Search {
-    start: BoxedUint,
-    bits: NonZeroU32,
+    start: Words,
+    bits: u32,
     /// The numbers that have no small factor, from where they have not been looked at.
-    numbers: Mutex<Option<Enumerate<SmallFactorsSieve<BoxedUint>>>>,
+    numbers: Mutex<Option<Sieve>>,
     /// The place of the first that seems prime, as far as is known.
     first: AtomicUsize,
 }
 
 impl Search {
     /// From a random number with its first two bits set, so that the product of two primes has all its bits.
-    fn new(host: &dyn Host, bits: NonZeroU32) -> Self {
-        let mut bytes = vec![0; bits.get() as usize / 8];
+    fn new(host: &dyn Host, bits: u32) -> Self {
+        let mut bytes = vec![0; bits as usize / 8];
         host.random(&mut bytes);
         if let [first, .., last] = &mut bytes[..] {
             *first |= 0xc0;
             *last |= 1;
         }
-        let start = BoxedUint::from_be_slice_vartime(&bytes);
+        let start = bytes.as_rchunks().1.iter().rev().map(|word| u64::from_be_bytes(*word)).collect();
         Self { start, bits, numbers: Mutex::default(), first: AtomicUsize::new(usize::MAX) }
     }
 
@@ -106,10 +114,7 @@ impl Search {
     /// The next numbers.
     fn handful(&self, count: usize) -> Vec<Found> {
         let mut numbers = self.numbers.lock().unwrap_or_else(PoisonError::into_inner);
-        if numbers.is_none() {
-            *numbers = SmallFactorsSieve::new(self.start.clone(), self.bits, false).ok().map(Iterator::enumerate);
-        }
-        numbers.iter_mut().flatten().take(count).collect()
+        numbers.get_or_insert_with(|| Sieve::new(self.start.clone())).take(count).collect()
     }
 
     /// The first of the numbers that were left to this thread; nothing if it cannot be the first of all.
@@ -129,10 +134,11 @@ impl Search {
 
     /// The first of them that passes a test which a prime passes always, and another number hardly ever.
     fn seems_prime(&self, handful: Vec<Found>) -> Option<Found> {
-        let words = |lane: usize| handful.get(lane).or(handful.first()).map_or(&[][..], |(_, n)| n.as_words());
-        let Some(answers) = lanes::may_be_prime(&std::array::from_fn(words), self.bits.get()) else {
-            let strong = |n: &BoxedUint| {
-                n.to_odd().into_option().is_some_and(|n| MillerRabin::new(n).test_base_two().is_probably_prime())
+        let words = |lane: usize| handful.get(lane).or(handful.first()).map_or(&[][..], |(_, n)| &n[..]);
+        let Some(answers) = lanes::may_be_prime(&std::array::from_fn(words), self.bits) else {
+            let strong = |n: &Words| {
+                let n = BoxedUint::from_words(n.iter().copied()).to_odd().into_option();
+                n.is_some_and(|n| MillerRabin::new(n).test_base_two().is_probably_prime())
             };
             return handful.into_iter().find(|(_, n)| strong(n));
         };
@@ -152,7 +158,7 @@ mod tests {
         for bits in [1024, 1152] {
             let keys = [1, 1, 2].map(|seed| {
                 let pair = pair(&FixedHost::new(0, seed), bits).unwrap();
-                pair.map(|n| BigUint::from_bytes_be(&n.to_be_bytes()))
+                pair.map(|n| BigUint::from_bytes_le(&n.iter().flat_map(|w| w.to_le_bytes()).collect::<Vec<_>>()))
             });
             assert_eq!(keys[0], keys[1]);
             assert_ne!(keys[0], keys[2]);
