@@ -3,12 +3,12 @@
 //! The checks are Helm's: no path may be absolute or leave the chart, and the files together may not be larger than the limit, which
 //! is counted while they are unpacked. Source: Helm 4.3 `pkg/chart/loader/archive/archive.go`.
 
-use std::io::{self, BufReader, Read};
+use std::io::{self, BufRead, BufReader, Read};
 use std::sync::Arc;
 
 use crate::golang::{path, strconv};
 
-use super::inflate::{CORRUPT, Careful};
+use super::inflate::{CORRUPT, Careful, Quick};
 use super::limits::{MAX_CHART_SIZE, MAX_FILES, MAX_NESTED_SIZE};
 
 use super::contents::{Contents, Packed, Shared, can_wait};
@@ -66,22 +66,28 @@ fn read_with(
     seen: &mut dyn FnMut(&File),
 ) -> Result<Vec<File>, ArchiveError> {
     check_gzip_header(bytes).map_err(|e| ArchiveError(e.into()))?;
-    let found = read_tar(flate2::bufread::MultiGzDecoder::new(bytes), limit, unpack, seen);
+    let mut quick = Quick::new(bytes);
+    let found = read_tar(&mut quick, limit, unpack, seen);
+    if !quick.failed() {
+        return found;
+    }
+    let usual = BufReader::with_capacity(PIECE, flate2::bufread::MultiGzDecoder::new(bytes));
+    let found = read_tar(usual, limit, unpack, &mut |_| {});
     if found.as_ref().is_err_and(|e| e.0 == CORRUPT) {
         // What comes before the mistake is read before it is met.
-        return read_tar(Careful::new(bytes), limit, unpack, &mut |_| {});
+        return read_tar(BufReader::with_capacity(PIECE, Careful::new(bytes)), limit, unpack, &mut |_| {});
     }
     found
 }
 
 fn read_tar(
-    inflated: impl Read,
+    inflated: impl BufRead,
     limit: u64,
     unpack: &Unpack,
     seen: &mut dyn FnMut(&File),
 ) -> Result<Vec<File>, ArchiveError> {
     let inflated = Bounded { inner: inflated, left: MAX_NESTED_SIZE };
-    let mut tar = tarball::Reader::new(BufReader::with_capacity(PIECE, inflated));
+    let mut tar = tarball::Reader::new(inflated);
     let mut files = Vec::new();
     let mut remaining = limit;
     while let Some(header) = tar.next_entry().map_err(io_text)? {
@@ -118,15 +124,21 @@ fn read_tar(
     Ok(files)
 }
 
-/// How much is inflated at a time: enough that few calls are made, and little enough to stay near the processor.
+/// How much is inflated at a time where it is not done quickly.
 const PIECE: usize = 64 << 10;
 
 /// A header that promises more is not believed before the bytes are there.
 const BELIEVED: u64 = 1 << 20;
 
 /// The bytes of an entry, put right where they stay.
-fn read_file(tar: &mut impl Read, size: u64, most: u64) -> io::Result<Arc<[u8]>> {
+fn read_file(tar: &mut impl BufRead, size: u64, most: u64) -> io::Result<Arc<[u8]>> {
     let len = usize::try_from(size).unwrap_or(usize::MAX);
+    // Most lie in one piece.
+    if let Some(whole) = tar.fill_buf()?.get(..len) {
+        let data = whole.into();
+        tar.consume(len);
+        return Ok(data);
+    }
     if size > BELIEVED {
         let mut data = Vec::with_capacity(BELIEVED as usize);
         tar.take(most).read_to_end(&mut data)?;
@@ -153,10 +165,25 @@ struct Bounded<R> {
     left: u64,
 }
 
-impl<R: Read> Read for Bounded<R> {
+impl<R: BufRead> BufRead for Bounded<R> {
+    fn fill_buf(&mut self) -> io::Result<&[u8]> {
+        let bytes = self.inner.fill_buf()?;
+        if bytes.len() as u64 > self.left {
+            return Err(io::ErrorKind::FileTooLarge.into());
+        }
+        Ok(bytes)
+    }
+
+    fn consume(&mut self, amount: usize) {
+        self.left = self.left.saturating_sub(amount as u64);
+        self.inner.consume(amount);
+    }
+}
+
+impl<R: BufRead> Read for Bounded<R> {
     fn read(&mut self, buf: &mut [u8]) -> io::Result<usize> {
-        let n = self.inner.read(buf)?;
-        self.left = self.left.checked_sub(n as u64).ok_or(io::ErrorKind::FileTooLarge)?;
+        let n = self.fill_buf()?.read(buf)?;
+        self.consume(n);
         Ok(n)
     }
 }

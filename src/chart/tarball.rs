@@ -183,17 +183,30 @@ impl<R: BufRead> Reader<R> {
     }
 }
 
-impl<R: Read> Read for Reader<R> {
-    fn read(&mut self, buf: &mut [u8]) -> io::Result<usize> {
-        let most = usize::try_from(self.left).unwrap_or(usize::MAX).min(buf.len());
-        if most == 0 {
-            return Ok(0);
+impl<R: BufRead> BufRead for Reader<R> {
+    /// What of the current entry is there.
+    fn fill_buf(&mut self) -> io::Result<&[u8]> {
+        if self.left == 0 {
+            return Ok(&[]);
         }
-        let n = self.inner.read(&mut buf[..most])?;
-        if n == 0 {
+        let here = self.inner.fill_buf()?;
+        if here.is_empty() {
             return Err(unexpected_eof());
         }
-        self.left -= n as u64;
+        let most = usize::try_from(self.left).unwrap_or(usize::MAX);
+        Ok(here.get(..most).unwrap_or(here))
+    }
+
+    fn consume(&mut self, amount: usize) {
+        self.left = self.left.saturating_sub(amount as u64);
+        self.inner.consume(amount);
+    }
+}
+
+impl<R: BufRead> Read for Reader<R> {
+    fn read(&mut self, buf: &mut [u8]) -> io::Result<usize> {
+        let n = self.fill_buf()?.read(buf)?;
+        self.consume(n);
         Ok(n)
     }
 }

@@ -362,8 +362,8 @@ pub struct UnusedInstallFlags {
     pub rollback_on_failure: bool,
     #[arg(long, hide = true)]
     pub atomic: bool,
-    #[arg(short = 'l', long, hide = true)]
-    pub labels: Vec<String>,
+    #[arg(short = 'l', long, hide = true, value_parser = flags::pairs)]
+    pub labels: Vec<flags::Pairs>,
     #[arg(long, hide = true)]
     pub hide_notes: bool,
 }
@@ -448,7 +448,9 @@ pub fn usage(e: &clap::Error, args: &[OsString], io: &mut Streams<'_>) -> u8 {
         }
         ErrorKind::UnknownArgument => {
             let flag = e.get(ContextKind::InvalidArg).map(ToString::to_string).unwrap_or_default();
-            if flag.starts_with("--") {
+            if flag.starts_with("---") {
+                io.error(&format!("bad flag syntax: {flag}"));
+            } else if flag.starts_with("--") {
                 // Cobra's words, so that scripts that look for them find them.
                 io.error(&format!("unknown flag: {}", flag.split('=').next().unwrap_or(&flag)));
             } else {

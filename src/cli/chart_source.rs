@@ -42,8 +42,8 @@ pub struct ChartArgs {
     #[arg(long)]
     pub hide_secret: bool,
     /// Labels that would be added to release metadata, divided by comma
-    #[arg(short = 'l', long, value_name = "KEY=VALUE")]
-    pub labels: Vec<String>,
+    #[arg(short = 'l', long, value_name = "KEY=VALUE", value_parser = super::flags::pairs)]
+    pub labels: Vec<super::flags::Pairs>,
     /// Ignore the check for helm annotations and take ownership of the existing resources
     #[arg(long)]
     pub take_ownership: bool,

@@ -119,7 +119,7 @@ fn upgraded(args: &UpgradeDiff, global: &Global, io: &mut Streams<'_>) -> Result
         values: args.reuse.values(),
         take_ownership: args.chart.take_ownership,
         disable_openapi_validation: args.chart.disable_openapi_validation,
-        labels: labels(&args.chart.labels)?,
+        labels: labels(&args.chart.labels),
         offline: Some(offline),
         ..upgrade::Upgrade::default()
     };

@@ -12,6 +12,7 @@ use crate::diagnostic::LogLine;
 use crate::release::action::{ActionError, Context, DryRun, Event, Options, ServerSide, WaitStrategy};
 
 use super::args::Global;
+use super::flags::Pairs;
 use super::output::Streams;
 use super::progress::View;
 use super::target::Target;
@@ -191,22 +192,9 @@ pub(super) fn server_side_of(text: &str, name: &str, absent: &str, global: &Glob
     Err(if entries.is_empty() { Failure::new(absent) } else { wrong })
 }
 
-/// `a=1,b=2`, any number of times.
-///
-/// # Errors
-/// A part without `=`, in pflag's words.
-pub(super) fn labels(given: &[String]) -> Result<BTreeMap<String, String>, Failure> {
-    let mut out = BTreeMap::new();
-    for part in given.iter().flat_map(|g| g.split(',')).filter(|p| !p.is_empty()) {
-        let Some((key, value)) = part.split_once('=') else {
-            return Err(Failure::new(format!(
-                "invalid argument {:?} for \"-l, --labels\" flag: {part} must be formatted as key=value",
-                given.join(",")
-            )));
-        };
-        out.insert(key.to_string(), value.to_string());
-    }
-    Ok(out)
+/// What all occurrences of `--labels` say; the last one counts.
+pub(super) fn labels(given: &[Pairs]) -> BTreeMap<String, String> {
+    given.iter().flat_map(|pairs| pairs.0.iter().cloned()).collect()
 }
 
 /// What an action said, to be printed by the thread that has the streams.

@@ -24,6 +24,29 @@ pub fn list(text: &str) -> Result<List, String> {
     if text.is_empty() { Ok(List::default()) } else { csv(text).map(List) }
 }
 
+/// One occurrence of a flag that takes pairs.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Pairs(pub Vec<(String, String)>);
+
+/// The parser of such a flag: `key=value`, or a list of those in the form of CSV (pflag's `string_to_string.go`).
+///
+/// # Errors
+/// pflag's.
+pub fn pairs(text: &str) -> Result<Pairs, String> {
+    let parts = match text.matches('=').count() {
+        0 | 1 => vec![text.trim_matches('"').to_owned()],
+        _ => csv(text)?,
+    };
+    let pair = |part: &String| {
+        let (key, value) = part.split_once('=').ok_or_else(|| format!("{part} must be formatted as key=value"))?;
+        Ok((key.to_owned(), value.to_owned()))
+    };
+    if !text.contains('=') {
+        return Err(format!("{text} must be formatted as key=value"));
+    }
+    parts.iter().map(pair).collect::<Result<_, String>>().map(Pairs)
+}
+
 /// What all occurrences name.
 pub fn all(lists: &[List]) -> Vec<String> {
     lists.iter().flat_map(|list| &list.0).cloned().collect()
@@ -241,6 +264,25 @@ pub fn letter(what: &str, letter: char, args: &[OsString]) -> String {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn pairs_are_as_pflag_reads_them() {
+        for (text, want) in [
+            ("a=b", Ok(vec![("a", "b")])),
+            ("a=b,c", Ok(vec![("a", "b,c")])),
+            ("\"a=b\"", Ok(vec![("a", "b")])),
+            ("a=b,c=d=e", Ok(vec![("a", "b"), ("c", "d=e")])),
+            ("a=\"b,c=d\"", Err("parse error on line 1, column 3: bare \" in non-quoted-field")),
+            ("\"a=b,c\",d=", Ok(vec![("a", "b,c"), ("d", "")])),
+            ("=", Ok(vec![("", "")])),
+            ("a=b,c=d,e", Err("e must be formatted as key=value")),
+            ("", Err(" must be formatted as key=value")),
+            ("\"a\"", Err("\"a\" must be formatted as key=value")),
+        ] {
+            let want = want.map(|all| Pairs(all.into_iter().map(|(k, v)| (k.into(), v.into())).collect()));
+            assert_eq!(pairs(text), want.map_err(String::from), "{text}");
+        }
+    }
 
     #[test]
     fn lists_are_as_go_reads_them() {

@@ -121,7 +121,7 @@ pub(super) fn perform(
         skip_crds: chart.skip_crds,
         disable_openapi_validation: chart.disable_openapi_validation,
         rollback_on_failure: chart.rolls_back(io),
-        labels: labels(&chart.labels)?,
+        labels: labels(&chart.labels),
         provenance: loaded.provenance(),
         offline: Some(Arc::new(offline)),
     };

@@ -26,7 +26,7 @@ pub enum KustomizeCommand {
 pub struct KustomizeBuildArgs {
     /// The directory that holds the kustomization file
     #[arg(default_value = ".", value_name = "DIR")]
-    pub dir: String,
+    pub dir: Vec<String>,
     /// If specified, write output to this path: a file, or a directory that gets a file for each object
     #[arg(short = 'o', long, value_name = "PATH")]
     pub output: Option<PathBuf>,
@@ -40,6 +40,12 @@ pub struct KustomizeBuildArgs {
     /// Not supported: charts are rendered by HelmReleases, or by `pintle template`
     #[arg(long)]
     pub enable_helm: bool,
+    /// For containers of plugins, which are not run: without effect
+    #[arg(short = 'e', long, value_name = "NAME[=VALUE]")]
+    pub env: Vec<String>,
+    /// As `--env`
+    #[arg(long)]
+    pub as_current_user: bool,
 }
 
 pub fn run(args: &KustomizeArgs, io: &mut Streams<'_>) -> Result<(), Failure> {
@@ -50,6 +56,10 @@ pub fn run(args: &KustomizeArgs, io: &mut Streams<'_>) -> Result<(), Failure> {
                 .to_owned()
                 .into(),
         );
+    }
+    let [given] = &args.dir[..] else { return Err("specify one path to kustomization.yaml".to_owned().into()) };
+    if let Some(e) = kustomize::remote_target(given) {
+        return Err(e.message.into());
     }
     let options = Options {
         load_restrictions: match args.load_restrictor.as_str() {
@@ -66,7 +76,7 @@ pub fn run(args: &KustomizeArgs, io: &mut Streams<'_>) -> Result<(), Failure> {
         let hint = "use the new 'sortOptions' field in kustomization.yaml instead.";
         writeln!(io.err, "Flag --reorder has been deprecated, {hint}")?;
     }
-    let dir = std::path::absolute(&args.dir)?;
+    let dir = std::path::absolute(given)?;
     let Some(dir) = dir.to_str() else { return Err("the directory's name is not UTF-8".to_owned().into()) };
     let dir = String::from_utf8_lossy(&crate::golang::path::clean(dir.as_bytes())).into_owned();
     let built = kustomize::build(&DiskTree, &dir, &options);
@@ -78,7 +88,14 @@ pub fn run(args: &KustomizeArgs, io: &mut Streams<'_>) -> Result<(), Failure> {
         writeln!(io.err, "{warning}")?;
     }
     let built = built.map_err(|e| {
-        let mut failure = Failure::new(e.message.clone());
+        // The target is called as it was given.
+        let quoted = |path: &str| format!("'{path}'");
+        let mut failure = Failure::new(match e.message.strip_prefix("must build at directory: ") {
+            Some(rest) if e.file.is_none() => {
+                format!("must build at directory: {}", rest.replacen(&quoted(&dir), &quoted(given), 1))
+            }
+            _ => e.message.clone(),
+        });
         if let Some(file) = &e.file {
             let place = if e.line > 0 { format!("{file}:{}", e.line) } else { file.clone() };
             failure.explanation = Some(crate::diagnostic::Diagnostic::error(format!("the build ends at {place}")));

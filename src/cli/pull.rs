@@ -48,6 +48,10 @@ pub fn run(args: &PullArgs, global: &Global, io: &mut Streams<'_>) -> Result<(),
             writeln!(io.out, "Pulled: {}", fetched.provenance.source.trim_start_matches("oci://"))?;
             writeln!(io.out, "Digest: {}", fetched.provenance.revision.rsplit('@').next().unwrap_or_default())?;
         }
+        if args.prov && fetched.provenance_file.is_none() && !matches!(reference, Reference::Oci(_)) {
+            let why = format!("failed to fetch {}.prov : 404 Not Found", fetched.location);
+            writeln!(io.out, "WARNING: Verification not found for {name}: {why}")?;
+        }
         for v in &fetched.provenance.verifications {
             writeln!(io.out, "Signed by: {}\nUsing Key With Fingerprint: {}", v.by, v.key)?;
             writeln!(io.out, "Chart Hash Verified: {}", fetched.provenance.digest)?;

@@ -43,6 +43,7 @@ pub fn run(args: &PushArgs, global: &Global, io: &mut Streams<'_>) -> Result<(),
         directory::read_file(path).map_err(|e| errno::path_error("open", &path.display().to_string(), &e))
     };
     let archive = read(&args.chart)?;
+    crate::chart::archive::ensure(&shown, &archive).map_err(|e| e.to_string())?;
     let beside = PathBuf::from(format!("{shown}.prov"));
     let provenance = if beside.exists() { Some(read(&beside)?) } else { None };
     let written = meta.modified().ok().and_then(|t| jiff::Timestamp::try_from(t).ok()).unwrap_or_default();

@@ -138,7 +138,7 @@ fn perform(
         cleanup_on_fail: args.cleanup_on_fail,
         rollback_on_failure: chart.rolls_back(io),
         history_max: args.history_max,
-        labels: labels(&chart.labels)?,
+        labels: labels(&chart.labels),
         provenance: loaded.provenance(),
         offline: Some(Arc::new(Capabilities::offline(
             Compat::default(),

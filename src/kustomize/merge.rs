@@ -242,7 +242,7 @@ impl<'s> Walker<'s> {
             _ => Vec::new(),
         };
         let item = schema.and_then(|s| self.schemas.elements(s));
-        let merged = super::merge_list::merge(dest, &side, keys, &mut |dest, side| self.walk(dest, side, item))?;
+        let merged = super::merge_list::merge(dest, side, keys, &mut |dest, side| self.walk(dest, side, item))?;
         Ok(merged.map(|node| Found { node, keep: false, from_dest }))
     }
 }

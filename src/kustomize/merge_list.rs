@@ -9,8 +9,8 @@ use super::node::{Kind, Node, expect};
 type WalkItem<'w> = &'w mut dyn FnMut(Option<Node>, Side) -> Result<Option<Found>>;
 
 /// Merges the patch's list into another. No keys: the items are scalars.
-pub fn merge(mut dest: Node, side: &Side, keys: Vec<String>, walk: WalkItem<'_>) -> Result<Option<Node>> {
-    let patch = match side {
+pub fn merge(mut dest: Node, mut side: Side, keys: Vec<String>, walk: WalkItem<'_>) -> Result<Option<Node>> {
+    let patch = match &side {
         Side::Own(list) => Some(list),
         Side::None | Side::Same => None,
     };
@@ -46,17 +46,31 @@ pub fn merge(mut dest: Node, side: &Side, keys: Vec<String>, walk: WalkItem<'_>)
         let (find_keys, find_values) = validate(std::slice::from_ref(&valid_values), &valid_values, &valid_keys);
         let own_at = find(&dest, &find_keys, &find_values);
         let own = own_at.and_then(|i| dest.content.get(i)).cloned();
-        let theirs = match side {
-            Side::Own(list) => match find(list, &find_keys, &find_values).and_then(|i| list.content.get(i)) {
-                Some(item) => Side::Own(item.clone()),
-                None => Side::None,
-            },
+        let theirs_at = match &side {
+            Side::Own(list) => find(list, &find_keys, &find_values),
+            Side::None | Side::Same => None,
+        };
+        let theirs = match &side {
+            Side::Own(list) => theirs_at.and_then(|i| list.content.get(i)).cloned().map_or(Side::None, Side::Own),
             Side::Same if own.is_some() => Side::Same,
             _ => Side::None,
         };
         last_keys = valid_keys.clone();
-        let found = walk(own, theirs)?;
-        let Some(Found { node: mut value, from_dest, .. }) = found.filter(|f| !f.node.is_empty_item()) else {
+        let found = walk(own, theirs)?.filter(|f| !f.node.is_empty_item());
+        // kyaml changes the patch's own item, which may be met once more: several keys can turn out to be the same.
+        let patched = match &mut side {
+            Side::Own(list) => theirs_at.and_then(|i| list.content.get_mut(i)),
+            Side::Same => own_at.and_then(|i| dest.content.get_mut(i)),
+            Side::None => None,
+        };
+        if let Some(item) = patched {
+            match &found {
+                Some(found) if found.from_dest => left_of(item, &found.node),
+                Some(found) => *item = found.node.clone(),
+                None => drop(item.clear("$patch")),
+            }
+        }
+        let Some(Found { node: mut value, from_dest, .. }) = found else {
             for _ in &valid_keys {
                 set(&mut dest, None, &valid_keys, &valid_values)?;
             }
@@ -81,6 +95,23 @@ pub fn merge(mut dest: Node, side: &Side, keys: Vec<String>, walk: WalkItem<'_>)
     }
     append(&mut added, dest, &last_keys)?;
     Ok(Some(added))
+}
+
+/// What is left of a patch that went into another map: it has no directives any more, and where it gave a value, that is one with the other's
+/// now, style included.
+fn left_of(patch: &mut Node, merged: &Node) {
+    if patch.kind != Kind::Mapping || merged.kind != Kind::Mapping {
+        return;
+    }
+    patch.clear("$patch");
+    for (name, theirs) in merged.fields() {
+        let Some(own) = patch.field_index(&name.value).and_then(|at| patch.content.get_mut(at)) else { continue };
+        if own.kind == Kind::Scalar && theirs.kind == Kind::Scalar {
+            *own = theirs.clone();
+        } else {
+            left_of(own, theirs);
+        }
+    }
 }
 
 /// The keys that have a value in any item; all if none has.

@@ -55,7 +55,7 @@ pub use build::{Build, Object, Options, Reorder, build};
 pub use error::{Error, Result};
 pub use generator::hash_of;
 pub use resource::Source;
-pub use tree::{Entry, LoadRestrictions, MemoryTree, Tree, names};
+pub use tree::{Entry, LoadRestrictions, MemoryTree, Tree, names, remote_target};
 
 /// Reads the built-in tables that a build reads when it first needs them: for whoever has a thread to spare before that.
 pub fn get_ready() {

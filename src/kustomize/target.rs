@@ -323,7 +323,8 @@ impl<'s, 't> Target<'s, 't> {
         if let Some(chart) = k.helm_charts.first() {
             return Err(self.refuse_chart(chart));
         }
-        let configs = self.configurations(&k.generators).map_err(|e| e.wrap("loading generator plugins"))?;
+        let configs =
+            self.configurations(&k.generators, "generator").map_err(|e| e.wrap("loading generator plugins"))?;
         for config in &configs {
             let check = self.check_generator(config);
             check.map_err(|e| e.wrap("failed to load generator").wrap("loading generator plugins"))?;
@@ -381,7 +382,7 @@ impl<'s, 't> Target<'s, 't> {
     }
 
     /// Objects that configure generators, transformers or validators: inline, in files or in directories.
-    fn configurations(&mut self, entries: &[String]) -> Result<Vec<Resource>> {
+    fn configurations(&mut self, entries: &[String], what: &str) -> Result<Vec<Resource>> {
         let mut inline = Accumulator::default();
         let mut paths = Vec::new();
         let file = self.file();
@@ -394,7 +395,7 @@ impl<'s, 't> Target<'s, 't> {
                 let text = origin.append(self.file_name).text();
                 found.iter_mut().try_for_each(|r| r.set_note(ORIGIN, &text))?;
             }
-            inline.map.append_all(found).map_err(|e| e.wrap("configuring external transformer"))?;
+            inline.map.append_all(found).map_err(|e| e.wrap(format!("configuring external {what}")))?;
         }
         self.resources(&mut inline, &paths)?;
         Ok(inline.map.into_items())
@@ -407,7 +408,7 @@ impl<'s, 't> Target<'s, 't> {
         let origin = self.origin.clone();
         let mut steps: Vec<(Transformer, Option<Origin>)> =
             all.into_iter().map(|(t, kind)| (t, origin.as_ref().map(|o| o.of_builtin(self.file_name, kind)))).collect();
-        for config in self.configurations(&k.transformers)? {
+        for config in self.configurations(&k.transformers, "transformer")? {
             steps.push((self.reader().transformer(&config)?, Origin::of_plugin(&config)));
         }
         for (transformer, origin) in &steps {
@@ -507,7 +508,7 @@ impl<'s, 't> Target<'s, 't> {
         if entries.is_empty() {
             return Ok(());
         }
-        let configs = self.configurations(entries)?;
+        let configs = self.configurations(entries, "transformer")?;
         let validators: Vec<_> = configs.iter().map(|c| self.reader().transformer(c)).collect::<Result<_>>()?;
         for validator in &validators {
             let before = ra.map.clone();

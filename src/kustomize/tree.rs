@@ -230,6 +230,11 @@ fn confirm_dir(tree: &dyn Tree, path: &str) -> Result<String> {
     }
 }
 
+/// The error for a target that kustomize would clone.
+pub fn remote_target(path: &str) -> Option<Error> {
+    is_repository(path).then(|| remote(path))
+}
+
 /// The error for an entry that kustomize would download or clone.
 pub fn refused(path: &str) -> Option<Error> {
     (is_remote_file(path) || is_repository(path)).then(|| remote(path))

@@ -261,6 +261,14 @@ impl Ahead {
         matches!(self.other, Some(Some(_)))
     }
 
+    /// Whether all that was offered is done.
+    #[cfg(test)]
+    pub(super) fn is_idle(&self) -> bool {
+        let Some(Some(shared)) = &self.other else { return true };
+        let work = shared.lock();
+        work.waiting.is_empty() && work.rendered.is_empty() && !work.splitting && work.parsing == 0
+    }
+
     /// Takes rendered files, whose documents will be asked for.
     pub(super) fn hand_over(&self, files: &[Arc<rendered::File>]) {
         let Some(Some(shared)) = &self.other else { return };

@@ -128,6 +128,8 @@ pub struct Fetched {
     pub provenance: Provenance,
     /// The `.prov` file, where it was asked for and there is one.
     pub provenance_file: Option<Vec<u8>>,
+    /// Where it lay, without credentials.
+    pub location: String,
     /// Whether the network was not needed for the content.
     pub cached: bool,
 }

@@ -112,7 +112,8 @@ pub async fn obtain_from(
         r => format!("{r}@{digest}"),
     };
     let provenance = Provenance { source: name.into(), revision, digest, file_name: resolved.file_name, verifications };
-    Ok(Fetched { kind: content.kind, bytes: content.bytes, provenance, provenance_file, cached })
+    let location = resolved.location;
+    Ok(Fetched { kind: content.kind, bytes: content.bytes, provenance, provenance_file, location, cached })
 }
 
 fn offline(name: &str) -> SourceError {

@@ -278,6 +278,24 @@ mod tests {
         }
     }
 
+    /// What is printed in place is what the call would have made.
+    #[test]
+    fn printing_is_calling() {
+        let table = crate::render::functions();
+        let printing: Vec<_> = table.names().filter_map(|name| Some(table.get(table.id(name)?))).collect();
+        let printing: Vec<_> = printing.into_iter().filter_map(|func| Some((func, func.prints?))).collect();
+        assert_eq!(printing.len(), 2);
+        for (func, prints) in printing {
+            for text in [&b""[..], b"plain", b"a \"b\" 'c' \\", "\u{e9}\n\0\u{2028}".as_bytes(), b"\xff"] {
+                let mut out = b"before ".to_vec();
+                prints(text, &mut out);
+                let made = (func.call)(&mut state(), &mut [Value::Str(Str::new(text))]).unwrap();
+                let Value::Str(made) = made else { panic!("{}: {made:?}", func.name) };
+                assert_eq!(out.strip_prefix(b"before "), Some(&made[..]), "{}", func.name);
+            }
+        }
+    }
+
     #[test]
     fn replace_is_go_s() {
         for (old, new, s, want) in [

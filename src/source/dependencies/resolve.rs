@@ -9,6 +9,7 @@ use crate::golang::semver::Version;
 use crate::golang::semver_constraint::Constraint;
 use crate::golang::strconv::quote;
 use crate::source::index::{self, Found, Repository};
+use crate::source::repositories::same_url;
 use crate::source::secret::redact;
 use crate::source::{Reference, SourceError};
 
@@ -16,6 +17,11 @@ use super::Manager;
 
 /// How many servers are asked at once.
 pub const AT_ONCE: usize = 8;
+
+/// What is said before repositories are asked that `helm repo add` was told of, and others; and when all have been.
+const KNOWN: &str = "Hang tight while we grab the latest from your chart repositories...";
+const UNMANAGED: &str = "Getting updates for unmanaged Helm repositories...";
+const DONE: &str = "Update Complete. ⎈Happy Helming!⎈";
 
 /// What is known of one repository: how to talk to it, and the versions of the charts that are wanted of it.
 pub struct Known {
@@ -43,34 +49,52 @@ impl Manager<'_> {
             .into_iter()
             .map(|(url, names)| Ok((url.to_string(), self.repository(url)?, names)))
             .collect::<Result<_, SourceError>>()?;
-        if !self.skip_refresh {
-            self.say("Hang tight while we grab the latest from your chart repositories...");
-        }
-        let context = &context;
-        let asked = futures::stream::iter(work).map(|(url, repository, names)| async move {
-            let found = index::versions(context, &repository, &names).await;
-            (url, repository, found)
-        });
-        let answers: Vec<_> = asked.buffered(AT_ONCE).collect().await;
-        let mut out = Indexes::new();
-        for (url, repository, found) in answers {
-            let name = self.known.iter().find(|e| crate::source::repositories::same_url(&e.url, &url));
-            let name = name.map_or_else(|| redact(&url), |e| e.name.clone());
-            match found {
-                Ok(found) => {
-                    if !self.skip_refresh {
-                        self.say(format!("...Successfully got an update from the {name:?} chart repository"));
-                    }
-                    out.insert(url, Known { repository, found });
-                }
-                Err(e) => {
-                    self.say(format!("...Unable to get an update from the {name:?} chart repository:\n\t{e}"));
-                    return Err(e);
-                }
+        // Those that nobody told of come first, as in `ensureMissingRepos` and then `UpdateRepositories`.
+        let named = |url: &str| self.known.iter().find(|e| same_url(&e.url, url)).map(|e| e.name.clone());
+        let (mut unmanaged, mut known) = (Vec::new(), Vec::new());
+        for work in work {
+            match named(&work.0) {
+                None => unmanaged.push((redact(&work.0), work)),
+                Some(name) => known.push((name, work)),
             }
         }
-        if !self.skip_refresh {
-            self.say("Update Complete. ⎈Happy Helming!⎈");
+        let context = &context;
+        let mut out = Indexes::new();
+        let mut said: Vec<String> = Vec::new();
+        for (list, before, after) in [(unmanaged, UNMANAGED, None), (known, KNOWN, Some(DONE))] {
+            let mut say = |text: &str| {
+                if !self.skip_refresh {
+                    self.say(text);
+                }
+            };
+            if list.is_empty() {
+                continue;
+            }
+            say(before);
+            let asked = futures::stream::iter(list).map(|(name, (url, repository, names))| async move {
+                let found = index::versions(context, &repository, &names).await;
+                (name, url, repository, found)
+            });
+            let answers: Vec<_> = asked.buffered(AT_ONCE).collect().await;
+            for (name, url, repository, found) in answers {
+                match found {
+                    Ok(found) => {
+                        // One repository can be written in several ways.
+                        if !said.contains(&name) {
+                            say(&format!("...Successfully got an update from the {name:?} chart repository"));
+                        }
+                        said.push(name);
+                        out.insert(url, Known { repository, found });
+                    }
+                    Err(e) => {
+                        say(&format!("...Unable to get an update from the {name:?} chart repository:\n\t{e}"));
+                        return Err(e);
+                    }
+                }
+            }
+            if let Some(after) = after {
+                say(after);
+            }
         }
         Ok(out)
     }
