@@ -166,7 +166,7 @@ mod tests {
             let rests: Vec<u32> =
                 PRIMES.iter().map(|p| (&first % *p).iter_u32_digits().next().unwrap_or_default()).collect();
             let has_factor = |distance: usize| {
-                PRIMES.iter().zip(&rests).any(|(p, rest)| (rest + distance as u32) % u32::from(*p) == 0)
+                PRIMES.iter().zip(&rests).any(|(p, rest)| (rest + distance as u32).is_multiple_of((*p).into()))
             };
             let expected: Vec<usize> = (0..5000).step_by(2).filter(|distance| !has_factor(*distance)).collect();
             assert_eq!(sieved.iter().map(|(distance, _)| *distance).collect::<Vec<_>>(), expected);
@@ -185,7 +185,8 @@ mod tests {
     #[test]
     fn primes_are_all_there() {
         assert_eq!((PRIMES[0], PRIMES[COUNT - 1], PRIMES[COUNT]), (3, 65_521, 65_521));
-        let is_prime = |n: u16| (2..n).take_while(|d| u32::from(*d).pow(2) <= u32::from(n)).all(|d| n % d != 0);
+        let is_prime =
+            |n: u16| (2..n).take_while(|d| u32::from(*d).pow(2) <= u32::from(n)).all(|d| !n.is_multiple_of(d));
         assert!(PRIMES.iter().all(|p| is_prime(*p)) && PRIMES[..COUNT].is_sorted_by(|a, b| a < b));
     }
 }
