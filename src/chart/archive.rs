@@ -65,7 +65,15 @@ fn read_with(
     unpack: &Unpack,
     seen: &mut dyn FnMut(&File),
 ) -> Result<Vec<File>, ArchiveError> {
-    check_gzip_header(bytes).map_err(|e| ArchiveError(e.into()))?;
+    let header = gzip_header(bytes).map_err(|e| ArchiveError(e.into()))?;
+    let plain;
+    let bytes = if header.reserved {
+        // Go does not look at these flags; the inflaters refuse them.
+        plain = [PLAIN_HEADER, bytes.get(header.len..).unwrap_or_default()].concat();
+        &plain
+    } else {
+        bytes
+    };
     let mut quick = Quick::new(bytes);
     let found = read_tar(&mut quick, limit, unpack, seen);
     if !quick.failed() {
@@ -188,8 +196,18 @@ impl<R: BufRead> Read for Bounded<R> {
     }
 }
 
+/// A header that says nothing.
+const PLAIN_HEADER: &[u8] = b"\x1f\x8b\x08\0\0\0\0\0\0\xff";
+
+/// What a gzip header is like.
+struct GzipHeader {
+    len: usize,
+    /// Flags are set that mean nothing yet.
+    reserved: bool,
+}
+
 /// Go's `gzip.Reader` over the header, for its words: a truncated one is no invalid one.
-fn check_gzip_header(bytes: &[u8]) -> Result<(), &'static str> {
+fn gzip_header(bytes: &[u8]) -> Result<GzipHeader, &'static str> {
     const SHORT: &str = "unexpected EOF";
     const MAX_NAME: usize = 512;
     if bytes.is_empty() {
@@ -213,10 +231,16 @@ fn check_gzip_header(bytes: &[u8]) -> Result<(), &'static str> {
             None => return Err(NOT_GZIP),
         };
     }
-    if flags & 2 != 0 && rest.len() < 2 {
-        return Err(SHORT);
+    if flags & 2 != 0 {
+        let (sum, behind) = rest.split_first_chunk().ok_or(SHORT)?;
+        let mut crc = flate2::Crc::new();
+        crc.update(&bytes[..bytes.len() - rest.len()]);
+        if crc.sum() as u16 != u16::from_le_bytes(*sum) {
+            return Err(NOT_GZIP);
+        }
+        rest = behind;
     }
-    Ok(())
+    Ok(GzipHeader { len: bytes.len() - rest.len(), reserved: flags & 0xe0 != 0 })
 }
 
 fn io_text(e: io::Error) -> ArchiveError {
@@ -327,6 +351,34 @@ mod tests {
         stream.truncate(usize::try_from(deflate.total_out()).unwrap());
         stream.push(7);
         assert_eq!(text(&stream), "archive/tar: invalid tar header");
+    }
+
+    #[test]
+    fn headers_are_read_as_go_reads_them() {
+        let packed = archive(&["c/Chart.yaml"]);
+        let with = |flags: u8, fields: &[u8], sum: Option<u16>| {
+            let mut head = packed[..10].to_vec();
+            head[3] = flags;
+            head.extend(fields);
+            let mut crc = flate2::Crc::new();
+            crc.update(&head);
+            if flags & 2 != 0 {
+                head.extend(sum.unwrap_or(crc.sum() as u16).to_le_bytes());
+            }
+            read(&[&head[..], &packed[10..]].concat()).map(|files| files.len()).map_err(|e| e.0)
+        };
+        let wrong = Err(NOT_GZIP.to_owned());
+        assert_eq!(with(0, b"", None), Ok(1));
+        assert_eq!(with(4 | 8 | 16, b"\x02\0xyname\0comment\0", None), Ok(1));
+        assert_eq!(with(2 | 8, b"name\0", None), Ok(1));
+        assert_eq!(with(2 | 8, b"name\0", Some(7)), wrong);
+        assert_eq!(with(2, b"", Some(7)), wrong);
+        // Flags that mean nothing.
+        for flags in [0x20, 0x40, 0x80, 0xe0 | 8 | 2] {
+            let name: &[u8] = if flags & 8 == 0 { b"" } else { b"name\0" };
+            assert_eq!(with(flags, name, None), Ok(1), "{flags:#x}");
+        }
+        assert_eq!(with(8, &[b'n'; 600], None), wrong);
     }
 
     #[test]
