@@ -49,8 +49,14 @@ pub fn run(args: &PullArgs, global: &Global, io: &mut Streams<'_>) -> Result<(),
             writeln!(io.out, "Digest: {}", fetched.provenance.revision.rsplit('@').next().unwrap_or_default())?;
         }
         if args.prov && fetched.provenance_file.is_none() && !matches!(reference, Reference::Oci(_)) {
+            // As it was given, but for credentials.
+            let shown = match repo {
+                Some(_) => &fetched.location,
+                None if name.contains("://") => &fetched.provenance.source,
+                None => name,
+            };
             let why = format!("failed to fetch {}.prov : 404 Not Found", fetched.location);
-            writeln!(io.out, "WARNING: Verification not found for {name}: {why}")?;
+            writeln!(io.out, "WARNING: Verification not found for {shown}: {why}")?;
         }
         for v in &fetched.provenance.verifications {
             writeln!(io.out, "Signed by: {}\nUsing Key With Fingerprint: {}", v.by, v.key)?;

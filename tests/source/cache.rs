@@ -137,6 +137,7 @@ fn secrets_are_nowhere_to_be_found() {
         vec!["template".into(), "app".into(), "--repo".into(), "http://user:canary-password@127.0.0.1:1".into()],
         vec!["template".into(), "x".into(), "oci://user:canary-password@127.0.0.1:1/a".into()],
         vec!["pull".into(), format!("http://user:canary-password@{host}/app-1.0.0.tgz?token=canary-token")],
+        vec!["pull".into(), "--prov".into(), format!("http://user:canary-password@{host}/app-1.0.0.tgz")],
         vec!["cache".into(), "ls".into()],
     ];
     let mut traced = false;

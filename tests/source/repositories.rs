@@ -168,6 +168,10 @@ fn pull_writes_what_helm_writes() {
     let again = ["pull", "app", "--version", "1.0.0", "--untar", "--untardir", "open", "--repo", &site.url()];
     let (theirs, ours) = (fails(world.helm().args(again)), fails(world.pintle().args(again)));
     assert_eq!(ours, theirs);
+    let unproven = ["pull", "app", "-d", "out", "--prov", "--repo", &site.url()];
+    let (theirs, ours) = (ok(world.helm().args(unproven)), ok(world.pintle().args(unproven)));
+    assert_eq!(ours, theirs);
+    assert!(ours.starts_with("WARNING: Verification not found for http"), "{ours}");
     let none = ["pull", "nothing", "--repo", &site.url()];
     assert_eq!(fails(world.pintle().args(none)), fails(world.helm().args(none)));
     let gone = ["pull", "app", "--repo", &format!("{}/nowhere", site.url())];
