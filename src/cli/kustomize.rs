@@ -79,7 +79,7 @@ pub fn run(args: &KustomizeArgs, io: &mut Streams<'_>) -> Result<(), Failure> {
     let dir = std::path::absolute(given)?;
     let Some(dir) = dir.to_str() else { return Err("the directory's name is not UTF-8".to_owned().into()) };
     let dir = String::from_utf8_lossy(&crate::golang::path::clean(dir.as_bytes())).into_owned();
-    let built = kustomize::build(&DiskTree, &dir, &options);
+    let built = kustomize::build(&DiskTree::default(), &dir, &options);
     let warnings = match &built {
         Ok(build) => &build.warnings,
         Err(e) => &e.warnings,

@@ -12,6 +12,7 @@
 
 mod build;
 mod config;
+mod configs;
 mod decode;
 mod emit;
 mod error;

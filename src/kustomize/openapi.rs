@@ -11,6 +11,7 @@ use std::ops::Deref;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, Mutex, PoisonError};
 
+use super::configs::Configs;
 use super::error::{Error, Result};
 use super::resource::{self, Pairs, Resource};
 use super::schema::Schemas;
@@ -25,6 +26,7 @@ pub struct Shared {
     /// A base names a document or a version, and bases are built side by side.
     doubtful: AtomicBool,
     state: Mutex<State>,
+    pub configs: Configs,
 }
 
 #[derive(Default)]
@@ -73,7 +75,7 @@ impl Deref for Known {
 
 impl Shared {
     pub fn new(one_by_one: bool) -> Self {
-        Self { one_by_one, doubtful: AtomicBool::new(false), state: Mutex::default() }
+        Self { one_by_one, doubtful: AtomicBool::new(false), state: Mutex::default(), configs: Configs::default() }
     }
 
     /// Whether the build has to be done again, one by one.

@@ -16,6 +16,7 @@ use super::kustomization::{
 use super::lookup;
 use super::node::{Kind, Node, expect};
 use super::openapi::Shared;
+use super::parallel;
 use super::patch::{Json6902, PatchTransformer, StrategicMerge};
 use super::read;
 use super::replacement;
@@ -69,15 +70,14 @@ impl Transformer {
 
 /// Appends the hash of its content to the name of each object that wants one.
 pub fn add_hashes(map: &mut ResMap) -> Result<()> {
-    for r in map.items_mut() {
-        if r.is_enabled(super::resource::NEEDS_HASH) {
-            let hash = generator::hash(&r.node).map_err(|e| e.at(&r.source.file, r.source.line))?;
-            r.store_previous_id()?;
-            let name = format!("{}-{hash}", super::resource::name(&r.node));
-            r.set_name(&name)?;
-        }
-    }
-    Ok(())
+    let wanting = map.items_mut().iter_mut().filter(|r| r.is_enabled(super::resource::NEEDS_HASH));
+    let add = |r: &mut Resource| {
+        let hash = generator::hash(&r.node).map_err(|e| e.at(&r.source.file, r.source.line))?;
+        r.store_previous_id()?;
+        let name = format!("{}-{hash}", super::resource::name(&r.node));
+        r.set_name(&name)
+    };
+    parallel::map(wanting.collect(), 64, add).into_iter().collect()
 }
 
 impl ValueTarget {

@@ -5,6 +5,7 @@ use std::collections::{HashMap, HashSet};
 use std::sync::Arc;
 
 use super::config::{self, Config};
+use super::configs::Configs;
 use super::emit;
 use super::error::{Error, Result};
 use super::fieldspec::{FieldSpec, merge_all, merge_one};
@@ -36,16 +37,8 @@ pub struct Accumulator {
 }
 
 impl Accumulator {
-    fn merge_config(&mut self, other: &Arc<Config>) -> Result<()> {
-        match &self.config {
-            // The defaults are as they come out of this.
-            None if Arc::ptr_eq(other, &Config::default_merged()) => self.config = Some(other.clone()),
-            // Also into nothing they are merged one by one: a spec can stand for one that comes behind it, or contradict it.
-            None => self.config = Some(Arc::new(Config::default().merged(other)?)),
-            // The same field specs again add nothing.
-            Some(own) if Arc::ptr_eq(own, other) || own.covers(other)? => {}
-            Some(own) => self.config = Some(Arc::new(own.merged(other)?)),
-        }
+    fn merge_config(&mut self, other: &Arc<Config>, configs: &Configs) -> Result<()> {
+        self.config = Some(configs.merged(self.config.as_ref(), other)?);
         Ok(())
     }
 
@@ -53,10 +46,10 @@ impl Accumulator {
         self.config.clone().unwrap_or_default()
     }
 
-    fn merge(&mut self, other: Self) -> Result<()> {
+    fn merge(&mut self, other: Self, configs: &Configs) -> Result<()> {
         self.map.append_all(other.map.into_items())?;
         if let Some(config) = &other.config {
-            self.merge_config(config)?;
+            self.merge_config(config, configs)?;
         }
         other.vars.values().try_for_each(|var| vars::insert(&mut self.vars, var))
     }
@@ -85,7 +78,9 @@ enum Piece {
 pub fn read_file(loader: &Loader<'_>) -> Result<(Kustomization, &'static str)> {
     let mut found = None;
     for name in FILE_NAMES {
-        if let Ok(content) = loader.load(name)
+        // Most are not there, which is soon seen.
+        if loader.has(name)
+            && let Ok(content) = loader.load(name)
             && found.replace((name, content)).is_some()
         {
             let e = format!("Found multiple kustomization files under: {}\n", loader.root);
@@ -163,17 +158,18 @@ impl<'s, 't> Target<'s, 't> {
         let here = self.file();
         let at = |e: Error| e.at(&here, 0);
         self.resources(&mut ra, &k.resources).map_err(|e| at(e).wrap("accumulating resources"))?;
+        let configs = &self.shared.configs;
         let mut own = Config::default_merged();
-        if !k.configurations.is_empty() {
-            let mut added = Config::default();
-            for path in &k.configurations {
-                let text = self.loader.load(path).map_err(at)?;
-                let parsed = Config::parse(&text).map_err(|e| e.at(&self.loader.path(path), 1))?;
-                added = added.merged(&parsed)?;
-            }
-            own = Arc::new(own.merged(&added)?);
+        let mut added: Option<Arc<Config>> = None;
+        for path in &k.configurations {
+            let text = self.loader.load(path).map_err(at)?;
+            let parsed = configs.parsed(&text).map_err(|e| e.at(&self.loader.path(path), 1))?;
+            added = Some(configs.merged(added.as_ref(), &parsed)?);
         }
-        ra.merge_config(&own).map_err(at)?;
+        if let Some(added) = &added {
+            own = configs.merged(Some(&own), added)?;
+        }
+        ra.merge_config(&own, configs).map_err(at)?;
         for path in &k.crds {
             let text = self.loader.load(path).map_err(at)?;
             let crds = config::from_crds(&text).map_err(|e| {
@@ -212,7 +208,7 @@ impl<'s, 't> Target<'s, 't> {
                     let (sub, warnings) = *found;
                     self.warnings.extend(warnings);
                     let root = self.loader.path(path);
-                    ra.merge(sub).map_err(|e| {
+                    ra.merge(sub, &self.shared.configs).map_err(|e| {
                         e.wrap(format!("recursed merging from path '{root}'"))
                             .wrap(format!("accumulation err='{as_file}'"))
                     })?;
@@ -307,7 +303,7 @@ impl<'s, 't> Target<'s, 't> {
             let found = sub.accumulate(ra).map_err(|e| e.wrap(format!("recursed accumulation of path '{root}'")))?;
             let mut merged = Accumulator::default();
             let failed = |e: Error| e.wrap(format!("recursed merging from path '{root}'")).after(&sub.warnings);
-            merged.merge(found).map_err(failed)?;
+            merged.merge(found, &this.shared.configs).map_err(failed)?;
             Ok((merged, sub.warnings))
         };
         let (found, warnings) = build(self).map_err(|e| shown(e, "accumulateDirectory: "))?;
@@ -328,6 +324,9 @@ impl<'s, 't> Target<'s, 't> {
         for config in &configs {
             let check = self.check_generator(config);
             check.map_err(|e| e.wrap("failed to load generator").wrap("loading generator plugins"))?;
+        }
+        if configs.is_empty() && k.config_map_generator.is_empty() && k.secret_generator.is_empty() {
+            return Ok(());
         }
         let source = || Source { file: self.file(), line: 0 };
         let mut index = ra.map.any_index()?;
