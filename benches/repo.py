@@ -299,6 +299,12 @@ def main():
         s3 = line("shell, three environments", shell_all)
         p3 = line("pintle build, three environments", all_of_them)
         print(f"one environment {s1 / p1:.1f}x, three {s3 / p3:.1f}x")
+        overlay = str(repo / "k8s/gitops/prod")
+        alone = [(run([a.kustomize, "build", overlay], root / "theirs", repo), run([a.pintle, "kustomize", "build", overlay], out, repo))
+                 for _ in range(a.rounds * 5)]
+        assert out.read_bytes() == (root / "theirs").read_bytes()
+        theirs, mine = (line(what, [r[i] for r in alone]) for i, what in enumerate(("kustomize build of it", "pintle kustomize build of it")))
+        print(f"its overlay alone {theirs / mine:.1f}x")
         for (why, *_), id in zip(BUMPS, bumps):
             for scope in (["--env", "prod"], []):
                 runs = [run([a.pintle, "diff", f"{first}..{id}", *scope], out, repo, (0, 2)) for _ in range(a.rounds * 5)]
