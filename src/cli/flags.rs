@@ -34,16 +34,14 @@ pub struct Pairs(pub Vec<(String, String)>);
 /// pflag's.
 pub fn pairs(text: &str) -> Result<Pairs, String> {
     let parts = match text.matches('=').count() {
-        0 | 1 => vec![text.trim_matches('"').to_owned()],
+        0 => return Err(format!("{text} must be formatted as key=value")),
+        1 => vec![text.trim_matches('"').to_owned()],
         _ => csv(text)?,
     };
     let pair = |part: &String| {
         let (key, value) = part.split_once('=').ok_or_else(|| format!("{part} must be formatted as key=value"))?;
         Ok((key.to_owned(), value.to_owned()))
     };
-    if !text.contains('=') {
-        return Err(format!("{text} must be formatted as key=value"));
-    }
     parts.iter().map(pair).collect::<Result<_, String>>().map(Pairs)
 }
 
@@ -201,8 +199,10 @@ fn csv(text: &str) -> Result<Vec<String>, String> {
 /// # Errors
 /// pflag's text for a value that is no truth value.
 pub fn switched(args: &[OsString], error: &clap::Error) -> Option<Result<Vec<OsString>, String>> {
-    if error.kind() != ErrorKind::TooManyValues {
-        return None;
+    match error.kind() {
+        ErrorKind::TooManyValues => {}
+        ErrorKind::UnknownArgument => return spelled_out(args, error).map(Ok),
+        _ => return None,
     }
     let flag = error.get(ContextKind::InvalidArg)?.to_string();
     let value = error.get(ContextKind::InvalidValue)?.to_string();
@@ -225,6 +225,28 @@ pub fn switched(args: &[OsString], error: &clap::Error) -> Option<Result<Vec<OsS
     Some(Ok(args.iter().enumerate().filter_map(kept).collect()))
 }
 
+/// The command line with a switch's long name, where clap stopped at a value behind its letter: `-qa=false` becomes `-q --all=false`.
+fn spelled_out(args: &[OsString], error: &clap::Error) -> Option<Vec<OsString>> {
+    if error.get(ContextKind::InvalidArg)?.to_string() != "-=" {
+        return None;
+    }
+    let command = arity::named(args);
+    let switch = |letter: char| {
+        let flag = seen_from(&command, |arg| arg.get_short() == Some(letter));
+        flag.filter(|flag| !flag.get_action().takes_values())?.get_long().map(str::to_owned)
+    };
+    let (at, (before, long, value)) = args.iter().enumerate().find_map(|(i, arg)| {
+        let (letters, value) = arg.to_str()?.strip_prefix('-')?.split_once('=')?;
+        let names: Option<Vec<String>> = letters.chars().map(switch).collect();
+        let (long, last) = (names?.pop()?, letters.chars().next_back()?);
+        (!value.is_empty()).then_some((i, (letters.strip_suffix(last)?, long, value)))
+    })?;
+    let mut again = args.to_vec();
+    let before = (!before.is_empty()).then(|| OsString::from(format!("-{before}")));
+    again.splice(at..=at, before.into_iter().chain([OsString::from(format!("--{long}={value}"))]));
+    Some(again)
+}
+
 /// pflag's text for a value that a flag does not take, if that is what is wrong.
 pub fn invalid(error: &clap::Error, command: &[String]) -> Option<String> {
     if error.kind() != ErrorKind::ValueValidation {
@@ -240,16 +262,22 @@ pub fn invalid(error: &clap::Error, command: &[String]) -> Option<String> {
 
 /// A command's flag as pflag names it: `-o, --output`.
 fn named(long: &str, command: &[String]) -> String {
+    let flag = seen_from(command, |arg| arg.get_long() == Some(long));
+    let short = flag.and_then(|flag| flag.get_short());
+    short.map_or_else(|| format!("--{long}"), |short| format!("-{short}, --{long}"))
+}
+
+/// A flag of a command, or of all commands.
+fn seen_from(command: &[String], wanted: impl Fn(&clap::Arg) -> bool) -> Option<clap::Arg> {
     let root = <super::Cli as clap::CommandFactory>::command();
     let mut at = Some(&root);
-    let mut short = None;
+    let mut found = None;
     let mut names = command.iter();
     while let Some(here) = at {
-        let own = here.get_arguments().find(|arg| arg.get_long() == Some(long));
-        short = own.map_or(short, clap::Arg::get_short);
+        found = here.get_arguments().find(|arg| wanted(arg)).or(found);
         at = names.next().and_then(|name| here.find_subcommand(name));
     }
-    short.map_or_else(|| format!("--{long}"), |short| format!("-{short}, --{long}"))
+    found.cloned()
 }
 
 /// pflag's words for a letter that is no flag (`what` is `unknown shorthand flag`) or that needs a value: with what stands behind it.

@@ -16,7 +16,7 @@ use super::printed::{Format, as_yaml};
 use super::table::Table;
 use super::{Failure, runtime};
 use crate::source::repositories::{self, Access, Entry};
-use crate::source::{Context, index};
+use crate::source::{Context, dependencies, index};
 
 #[derive(Args, Debug, Clone)]
 pub struct RepoArgs {
@@ -233,7 +233,7 @@ fn update(
         return Err(format!("no repositories found matching '{unknown}'.  Nothing will be updated").into());
     }
     let context = Context::new(within(&AccessArgs::default(), timeout)?.options(config)?);
-    writeln!(io.out, "Hang tight while we grab the latest from your chart repositories...")?;
+    writeln!(io.out, "{}", dependencies::KNOWN)?;
     let wanted: Vec<&Entry> = entries.iter().filter(|e| names.is_empty() || names.contains(&e.name)).collect();
     let answers = runtime::block_on(async {
         let asked = wanted.iter().map(|e| async { index::versions(&context, &e.repository()?, &[""]).await });
@@ -253,6 +253,6 @@ fn update(
     if !failed.is_empty() {
         return Err(format!("failed to update the following repositories: [{}]", failed.join(" ")).into());
     }
-    writeln!(io.out, "Update Complete. ⎈Happy Helming!⎈")?;
+    writeln!(io.out, "{}", dependencies::DONE)?;
     Ok(())
 }

@@ -35,12 +35,19 @@ fn switches_take_values_and_the_last_of_a_flag_counts() {
         shown(&["--is-upgrade=F", "--no-hooks=T", "--skip-tests=false", "--debug=false"]).contains("upgrade: false")
     );
     assert!(shown(&["-n", "x", "-n", "y"]).contains("ns: y"));
+    assert!(shown(&["-g=true"]).contains("upgrade: false"));
+    assert!(shown(&["-gn=y"]).contains("ns: y"));
     assert!(shown(&["--kube-version", "1.30.04"]).contains("kube: v1.30.04"));
     for (args, want) in [
         (
             ["--is-upgrade=yes"],
             "invalid argument \"yes\" for \"--is-upgrade\" flag: strconv.ParseBool: parsing \"yes\": invalid syntax",
         ),
+        (
+            ["-g=maybe"],
+            "invalid argument \"maybe\" for \"-g, --generate-name\" flag: strconv.ParseBool: parsing \"maybe\": invalid syntax",
+        ),
+        (["-g="], "unknown shorthand flag: '=' in -="),
         (["--timeout=5"], "invalid argument \"5\" for \"--timeout\" flag: time: missing unit in duration \"5\""),
         (
             ["--wait=bogus"],

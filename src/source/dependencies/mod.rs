@@ -11,6 +11,7 @@ mod resolve;
 
 pub use download::write_whole;
 pub use lock::{digest, digest_v2};
+pub use resolve::{DONE, KNOWN};
 
 use std::path::{Path, PathBuf};
 

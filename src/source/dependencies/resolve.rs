@@ -18,10 +18,12 @@ use super::Manager;
 /// How many servers are asked at once.
 pub const AT_ONCE: usize = 8;
 
-/// What is said before repositories are asked that `helm repo add` was told of, and others; and when all have been.
-const KNOWN: &str = "Hang tight while we grab the latest from your chart repositories...";
+/// What is said before repositories are asked that `helm repo add` was told of.
+pub const KNOWN: &str = "Hang tight while we grab the latest from your chart repositories...";
+/// What is said before others are.
 const UNMANAGED: &str = "Getting updates for unmanaged Helm repositories...";
-const DONE: &str = "Update Complete. ⎈Happy Helming!⎈";
+/// What is said when all have been.
+pub const DONE: &str = "Update Complete. ⎈Happy Helming!⎈";
 
 /// What is known of one repository: how to talk to it, and the versions of the charts that are wanted of it.
 pub struct Known {
