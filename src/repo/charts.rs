@@ -1,7 +1,9 @@
 //! Which chart a HelmRelease means: one in this checkout, or one that its source object points to, fetched through the source room.
 //!
-//! A path of a GitRepository that lies in this checkout is taken from it: a deployment repository refers to itself. Everything else is told by
-//! the source objects of the environment. What was fetched is kept by reference, so that releases of one chart share it.
+//! A path of a GitRepository that lies in this checkout is taken from it: a deployment repository refers to itself, by whatever address. Only where
+//! the environment has another GitRepository of the checkout's own address, or its directories are taken from one, a GitRepository of a repository
+//! with another name is another one. Everything else is told by the source objects of the environment. What was fetched is kept by reference, so
+//! that releases of one chart share it.
 
 use std::collections::BTreeMap;
 use std::sync::Arc;
@@ -127,12 +129,17 @@ impl Environment {
         let object = self.source(&chart.source.kind, &chart.source.name, namespace);
         if chart.source.kind == "GitRepository" {
             let path = confined(&chart.path);
-            if checkout.kind(&path).is_some() {
-                return Ok(Location::Here(path));
+            let is_another = object.is_some_and(|o| self.is_another(o, checkout));
+            if checkout.kind(&path).is_some() && !is_another {
+                return match self.sources.iter().find(|o| o.kind == chart.source.kind && o.name == chart.source.name) {
+                    // It would not be found in the cluster either.
+                    Some(of_others) if object.is_none() => Err(misplaced(of_others, namespace).at(&chart.place)),
+                    _ => Ok(Location::Here(path)),
+                };
             }
             let url = object.and_then(|o| o.node.get("spec")?.get("url")?.as_str().map(|u| (o, u)));
             // The environment's own repository is among its sources: what it lacks is not fetched from its remote.
-            let Some((object, url)) = url.filter(|(o, _)| !self.is_own(o, &chart.source, checkout)) else {
+            let Some((object, url)) = url.filter(|(o, _)| is_another || !self.is_own(o, &chart.source, checkout)) else {
                 let message = format!(
                     "chart {path} is not in this repository, and no GitRepository {} of another one is in the environment",
                     chart.source.name
@@ -177,6 +184,28 @@ impl Environment {
             return true;
         }
         is_remote_of(object, checkout)
+    }
+
+    /// Whether a GitRepository is another one than this, though it may have the same paths.
+    fn is_another(&self, object: &SourceObject, checkout: &Checkout) -> bool {
+        let others = || self.sources.iter().filter(|o| o.kind == "GitRepository" && !std::ptr::eq(*o, object));
+        if others().next().is_none() || is_remote_of(object, checkout) {
+            return false;
+        }
+        let is_applied = |o: &SourceObject| {
+            let namespace = o.namespace.clone().unwrap_or_default();
+            self.here.contains(&(o.kind.clone(), namespace, o.name.clone()))
+        };
+        let mut own = others().filter(|o| is_applied(o) || is_remote_of(o, checkout)).peekable();
+        own.peek().is_some() && !is_applied(object) && own.all(|own| have_other_names(own, object))
+    }
+
+    /// Whether a release's chart is taken from here though its GitRepository may be another one: other objects of the environment would tell.
+    pub(super) fn is_unsure(&self, checkout: &Checkout, hr: &HelmRelease) -> bool {
+        let source = &hr.chart.source;
+        let namespace = source.namespace.as_deref().or(hr.namespace.as_deref());
+        let object = self.source(&source.kind, &source.name, namespace).filter(|o| o.kind == "GitRepository");
+        object.is_some_and(|o| checkout.remote().is_some_and(|own| name_of(&own) != name_of(url_of(o))))
     }
 
     /// Whether some of the releases have charts that must be fetched.
@@ -307,11 +336,30 @@ pub(super) fn is_remote_of(object: &SourceObject, checkout: &Checkout) -> bool {
 
 /// Whether two GitRepositories are of repositories that don't even have the same name: a mirror has another address, too.
 pub(super) fn have_other_names(one: &SourceObject, other: &SourceObject) -> bool {
-    let name = |object| plain(url_of(object)).rsplit('/').next().unwrap_or_default().to_lowercase();
-    let (one, other): (String, String) = (name(one), name(other));
+    let (one, other) = (name_of(url_of(one)), name_of(url_of(other)));
     // A variable or a placeholder may be anything.
     let is_known = |name: &String| !name.is_empty() && !name.contains(['$', '<', '{']);
     is_known(&one) && is_known(&other) && one != other
+}
+
+/// The last part of a repository's address.
+fn name_of(url: &str) -> String {
+    plain(url).rsplit('/').next().unwrap_or_default().to_lowercase()
+}
+
+/// What is wrong with a reference to a source that only another namespace has.
+fn misplaced(source: &SourceObject, namespace: Option<&str>) -> Fault {
+    Fault::new(
+        Cause::NoSource(Name::new(&source.kind, &source.name)),
+        format!(
+            "{} {} was not found in namespace {}: there is one in {}, so say namespace: {} in the sourceRef",
+            source.kind,
+            source.name,
+            namespace.unwrap_or_default(),
+            source.namespace.as_deref().unwrap_or_default(),
+            source.namespace.as_deref().unwrap_or_default(),
+        ),
+    )
 }
 
 fn url_of(object: &SourceObject) -> &str {

@@ -4,7 +4,7 @@ use std::borrow::Cow;
 use std::collections::BTreeSet;
 use std::fmt;
 use std::path::{Component, Path, PathBuf};
-use std::sync::Arc;
+use std::sync::{Arc, OnceLock};
 
 use crate::chart::{Chart, LoadError, directory};
 use crate::diagnostic::LogLine;
@@ -25,6 +25,8 @@ pub struct Checkout {
     touched: Option<Arc<Touched>>,
     /// Files on disk that do not belong to the repository.
     ignored: Arc<BTreeSet<String>>,
+    /// Asked for once.
+    remote: Arc<OnceLock<Option<String>>>,
 }
 
 #[derive(Clone)]
@@ -54,6 +56,7 @@ impl Checkout {
                 files: Files::Disk(real),
                 touched: None,
                 ignored: Arc::default(),
+                remote: Arc::default(),
             });
         }
         Err(format!("{}: not a directory: give the root of a deployment repository", root.display()))
@@ -61,7 +64,13 @@ impl Checkout {
 
     /// A commit's files; `root` is the repository as the user named it.
     pub fn of_commit(root: &Path, tree: GitTree) -> Self {
-        Self { root: root.to_path_buf(), files: Files::Commit(Arc::new(tree)), touched: None, ignored: Arc::default() }
+        Self {
+            root: root.to_path_buf(),
+            files: Files::Commit(Arc::new(tree)),
+            touched: None,
+            ignored: Arc::default(),
+            remote: Arc::default(),
+        }
     }
 
     /// The same files without those that Git ignores: paths from the root.
@@ -107,10 +116,11 @@ impl Checkout {
 
     /// The address that the repository was cloned from, if it is a Git repository with one.
     pub fn remote(&self) -> Option<String> {
-        match &self.files {
+        let ask = || match &self.files {
             Files::Disk(root) => Store::open(root).ok()?.0.remote(),
             Files::Commit(tree) => tree.remote(),
-        }
+        };
+        self.remote.get_or_init(ask).clone()
     }
 
     /// A path as objects write it (`./k8s/helm-charts/web`), relative to the root and clean.

@@ -84,7 +84,8 @@ pub(super) fn both<A, B: Send>(a: impl FnOnce() -> A, b: impl Fn() -> B + Sync) 
 fn is_doubtful(side: Side<'_>) -> bool {
     let Some(environment) = side.environment else { return false };
     let strange = |hr| match environment.locate(side.checkout, hr) {
-        Ok((Location::Here(_) | Location::Composed(_), _)) => false,
+        Ok((Location::Here(_), _)) => environment.is_unsure(side.checkout, hr),
+        Ok((Location::Composed(_), _)) => false,
         Ok((Location::Elsewhere(_), spec)) => spec.source.kind == "GitRepository",
         Err(_) => true,
     };
