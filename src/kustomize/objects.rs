@@ -11,12 +11,14 @@ use super::resource::{self, Pairs, Resource, Source};
 
 /// The objects of a text. `file` is where it stands.
 pub fn from_text(text: &[u8], file: &Arc<str>) -> Result<Vec<Resource>> {
-    let mut nodes = checked(read::objects(text)?, file)?;
+    let mut nodes: Vec<(Node, u32, bool)> =
+        checked(read::objects(text)?, file)?.into_iter().map(|(node, line)| (node, line, true)).collect();
     // Items of a list go behind all other objects, as in kustomize.
     let mut out = Vec::with_capacity(nodes.len());
     let mut at = 0;
     while at < nodes.len() {
-        let (node, line) = std::mem::take(&mut nodes[at]);
+        // The nodes of an item are read again, and have no lines of their own.
+        let (node, line, has_lines) = std::mem::take(&mut nodes[at]);
         at += 1;
         let kind = resource::kind(&node);
         if !kind.ends_with("List") || node.field("items").is_none() {
@@ -28,9 +30,12 @@ pub fn from_text(text: &[u8], file: &Arc<str>) -> Result<Vec<Resource>> {
             .map_err(|e| Error::new(format!("trouble expanding list of {kind}; {e}")).at(file, line))?;
         match json.get("items") {
             Some(Json::List(items)) => {
-                for item in items {
-                    let inner = checked(read::objects(item.encode().as_bytes())?, file)?;
-                    nodes.extend(inner.into_iter().map(|(node, _)| (node, line)));
+                let written = node.field("items").filter(|_| has_lines).map_or(&[][..], |items| &items.content);
+                for (i, item) in items.iter().enumerate() {
+                    let line = written.get(i).map_or(line, |item| item.line.max(line));
+                    let inner = checked(read::objects(item.encode().as_bytes())?, file);
+                    let inner = inner.map_err(|e| Error { line, ..e })?;
+                    nodes.extend(inner.into_iter().map(|(node, _)| (node, line, false)));
                 }
             }
             None | Some(Json::Null) => {}

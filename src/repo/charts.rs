@@ -139,7 +139,8 @@ impl Environment {
             }
             let url = object.and_then(|o| o.node.get("spec")?.get("url")?.as_str().map(|u| (o, u)));
             // The environment's own repository is among its sources: what it lacks is not fetched from its remote.
-            let Some((object, url)) = url.filter(|(o, _)| is_another || !self.is_own(o, &chart.source, checkout)) else {
+            let Some((object, url)) = url.filter(|(o, _)| is_another || !self.is_own(o, &chart.source, checkout))
+            else {
                 let message = format!(
                     "chart {path} is not in this repository, and no GitRepository {} of another one is in the environment",
                     chart.source.name
@@ -205,7 +206,7 @@ impl Environment {
         let source = &hr.chart.source;
         let namespace = source.namespace.as_deref().or(hr.namespace.as_deref());
         let object = self.source(&source.kind, &source.name, namespace).filter(|o| o.kind == "GitRepository");
-        object.is_some_and(|o| checkout.remote().is_some_and(|own| name_of(&own) != name_of(url_of(o))))
+        object.is_some_and(|o| checkout.remote().is_some_and(|own| !may_be_one_repository(&own, url_of(o))))
     }
 
     /// Whether some of the releases have charts that must be fetched.
@@ -331,15 +332,25 @@ impl Location {
 
 /// Whether a GitRepository has the address that the checkout was cloned from.
 pub(super) fn is_remote_of(object: &SourceObject, checkout: &Checkout) -> bool {
-    checkout.remote().is_some_and(|own| plain(&own) == plain(url_of(object)))
+    checkout.remote().is_some_and(|own| are_one_address(&own, url_of(object)))
+}
+
+/// Whether two addresses are of one repository, by whatever protocol and user.
+pub(super) fn are_one_address(one: &str, other: &str) -> bool {
+    plain(one) == plain(other)
+}
+
+/// Whether two addresses may be of one repository and a mirror of it: they have the same name.
+pub(super) fn may_be_one_repository(one: &str, other: &str) -> bool {
+    // A variable or a placeholder may be anything.
+    let is_known = |name: &String| !name.is_empty() && !name.contains(['$', '<', '{']);
+    let (one, other) = (name_of(one), name_of(other));
+    one == other || !is_known(&one) || !is_known(&other)
 }
 
 /// Whether two GitRepositories are of repositories that don't even have the same name: a mirror has another address, too.
 pub(super) fn have_other_names(one: &SourceObject, other: &SourceObject) -> bool {
-    let (one, other) = (name_of(url_of(one)), name_of(url_of(other)));
-    // A variable or a placeholder may be anything.
-    let is_known = |name: &String| !name.is_empty() && !name.contains(['$', '<', '{']);
-    is_known(&one) && is_known(&other) && one != other
+    !may_be_one_repository(url_of(one), url_of(other))
 }
 
 /// The last part of a repository's address.

@@ -1,6 +1,7 @@
 //! YAML documents of a repository as trees that know their lines.
 
 use crate::yaml::resolve::{self, Scalar};
+use crate::yaml::scanner::Style;
 use crate::yaml::tree::{self, NodeId, NodeKind, Tree};
 
 /// A node of a document.
@@ -9,6 +10,8 @@ pub struct Node {
     line: usize,
     value: Content,
     kind: Kind,
+    /// A text that is written as a block (`|`, `>`): its lines are lines of the file, behind that of the sign.
+    block: bool,
 }
 
 /// What a node is to Kubernetes, which reads YAML 1.1 as Helm does.
@@ -80,6 +83,17 @@ impl Node {
         self.kind
     }
 
+    /// How many lines of the file stand before a text of several lines; `None` if its lines are not the file's, as in quotes.
+    pub fn lines_before(&self) -> Option<usize> {
+        self.block.then_some(self.line)
+    }
+
+    /// The same on one line, from the outermost node to the innermost.
+    pub(super) fn on_line(mut self, line: usize) -> Self {
+        self.take_lines(None, line);
+        self
+    }
+
     /// A scalar's text, whatever its type.
     pub fn as_str(&self) -> Option<&str> {
         match &self.value {
@@ -116,6 +130,7 @@ impl Node {
     pub fn take_lines(&mut self, from: Option<&Self>, around: usize) {
         let line = from.map_or(around, Self::line);
         self.line = line;
+        self.block = from.is_some_and(|from| from.block);
         match &mut self.value {
             Content::List(items) => {
                 for (i, item) in items.iter_mut().enumerate() {
@@ -139,12 +154,12 @@ impl Node {
     }
 
     pub(super) const fn null() -> Self {
-        Self { line: 1, value: Content::Null, kind: Kind::Null }
+        Self { line: 1, value: Content::Null, kind: Kind::Null, block: false }
     }
 
     /// A text that stands for itself.
     pub(super) fn scalar(text: impl Into<String>, line: usize) -> Self {
-        Self { line, value: Content::Scalar(text.into()), kind: Kind::Text }
+        Self { line, value: Content::Scalar(text.into()), kind: Kind::Text, block: false }
     }
 
     /// A text as `--set` takes it: with the type that it looks like.
@@ -196,6 +211,17 @@ pub fn parse(text: &[u8]) -> Result<Vec<Document>, Unreadable> {
         line += part.iter().filter(|b| **b == b'\n').count();
     }
     Ok(out)
+}
+
+/// The object that is written at a line: a document, or an item of one that is a list.
+pub fn object_at(documents: &[Document], line: usize) -> Option<&Node> {
+    let root = documents.iter().map(|d| &d.root).rfind(|root| root.line() <= line)?;
+    let is_list = root.get("kind").and_then(Node::as_str).is_some_and(|kind| kind.ends_with("List"));
+    let mut items = root.get("items").filter(|_| is_list).map_or(&[][..], Node::items).iter().rev();
+    let item = items.find(|item| item.line() <= line);
+    // Where several stand on one line it is not known which is meant.
+    let known = item.filter(|item| items.next().is_none_or(|before| before.line() < item.line()));
+    Some(known.unwrap_or(root))
 }
 
 /// Cuts before every line that begins with `---`; the parts keep every byte, so lines can be counted.
@@ -255,5 +281,6 @@ fn node(tree: &Tree<'_>, id: NodeId, line: usize, depth: usize) -> Option<Node> 
             Content::Scalar(String::from_utf8_lossy(&n.value).into_owned())
         }
     };
-    Some(Node { line: line + n.start.line as usize + 1, value, kind })
+    let block = matches!(n.style, Style::Literal | Style::Folded);
+    Some(Node { line: line + n.start.line as usize + 1, value, kind, block })
 }

@@ -62,23 +62,31 @@ pub(super) fn said(checkout: &Checkout, given: &[Given], others: &[String]) -> V
 
 fn of_patch(checkout: &Checkout, patch: &Patch, others: &[String]) -> Vec<Said> {
     let own = relative(&patch.file);
-    let (path, offset, text) = match &patch.inline {
+    let (path, lines, text) = match &patch.inline {
         None => {
             let Ok(text) = checkout.read(&own) else { return Vec::new() };
-            (own, 0, text)
+            (own, Lines::Behind(0), text)
         }
         Some(inline) => {
             let found = std::iter::once(&own).chain(others).find_map(|file| {
                 let text = checkout.read(file).ok()?;
-                let before = document::parse(&text).ok()?.iter().find_map(|d| lines_before(&d.root, inline))?;
-                Some((file.clone(), before))
+                let lines = document::parse(&text).ok()?.iter().find_map(|d| lines_of(&d.root, inline))?;
+                Some((file.clone(), lines))
             });
-            let (path, offset) = found.unwrap_or((own, 0));
-            (path, offset, inline.as_bytes().to_vec())
+            let (path, lines) = found.unwrap_or((own, Lines::Behind(0)));
+            (path, lines, inline.as_bytes().to_vec())
         }
     };
     let documents = document::parse(&text).unwrap_or_default();
     let line = (patch.line as usize).max(1);
+    let (offset, all_on) = match lines {
+        Lines::Behind(before) => (before, None),
+        Lines::On(line) => (0, Some(line)),
+    };
+    let placed = |node: Node| match all_on {
+        Some(line) => node.on_line(line),
+        None => node,
+    };
     // An operation's value is its own.
     if let [only] = &documents[..]
         && !only.root.items().is_empty()
@@ -87,22 +95,40 @@ fn of_patch(checkout: &Checkout, patch: &Patch, others: &[String]) -> Vec<Said> 
             let pointer = op.get("path")?.as_str()?.strip_prefix('/')?;
             let at = pointer.split('/').map(|part| part.replace("~1", "/").replace("~0", "~")).collect();
             let sets = matches!(op.get("op")?.as_str()?, "add" | "replace");
-            let node = op.get("value").filter(|_| sets)?.clone();
+            let node = placed(op.get("value").filter(|_| sets)?.clone());
             Some(Said { path: path.clone(), offset, at, node })
         };
         return only.root.items().iter().filter_map(said).collect();
     }
     let document = documents.into_iter().map(|d| d.root).rfind(|root| root.line() <= line);
-    document.map(|node| Said { path, offset, at: Vec::new(), node }).into_iter().collect()
+    document.map(|node| Said { path, offset, at: Vec::new(), node: placed(node) }).into_iter().collect()
 }
 
-/// How many lines of a file stand before a text that is the value of one of its keys.
-fn lines_before(node: &Node, text: &str) -> Option<usize> {
+/// Where the lines of a text lie that is the value of one of a file's keys.
+#[derive(Clone, Copy)]
+enum Lines {
+    /// Behind so many of the file's.
+    Behind(usize),
+    /// All on this one: it is in quotes.
+    On(usize),
+}
+
+fn lines_of(node: &Node, text: &str) -> Option<Lines> {
     if let Some(value) = node.as_str() {
-        // A block begins on the line after its sign.
-        let same = value.trim() == text.trim();
-        return same.then(|| if value.contains('\n') { node.line() } else { node.line() - 1 });
+        let lines = node.lines_before().map_or(Lines::On(node.line()), Lines::Behind);
+        return (value.trim() == text.trim()).then_some(lines);
     }
     let below = node.items().iter().chain(node.entries().iter().map(|(_, v)| v));
-    below.into_iter().find_map(|n| lines_before(n, text))
+    below.into_iter().find_map(|n| lines_of(n, text))
+}
+
+/// The text of a generator's literal that is the value of a key, in a kustomization file; `name` is the generated object's.
+pub(super) fn literal<'k>(kustomization: &'k Node, name: &str, key: &str) -> Option<&'k Node> {
+    let of_fields = ["configMapGenerator", "secretGenerator"].into_iter().filter_map(|field| kustomization.get(field));
+    // The hash stands behind the generator's name, and prefixes stand before it.
+    let is_named = |g: &&Node| g.get("name").and_then(Node::as_str).is_some_and(|own| name.contains(own));
+    let generators = of_fields.flat_map(Node::items).filter(is_named);
+    let literals = generators.filter_map(|g| g.get("literals")).flat_map(Node::items);
+    let is_of = |text: &str| text.strip_prefix(key).is_some_and(|rest| rest.starts_with('='));
+    literals.into_iter().rfind(|l| l.as_str().is_some_and(is_of))
 }

@@ -196,7 +196,7 @@ impl Environment {
         if !patches.is_empty() {
             let text = checkout.read(&hr.place.path).unwrap_or_default();
             let documents = document::parse(&text).unwrap_or_default();
-            let document = documents.iter().map(|d| &d.root).rfind(|root| root.line() <= hr.place.line);
+            let document = document::object_at(&documents, hr.place.line);
             written.extend(document.and_then(|d| d.get("spec")?.get("values").cloned()).map(own));
             written
                 .extend(patches.into_iter().map(|p| layer(format!("patch of {name}"), p.path, p.offset, p.at, p.node)));
@@ -229,29 +229,36 @@ impl Environment {
         if let Some(path) = given::file_of(&object.given, key) {
             return Written { path, offset: 0, line: (!has_lines).then_some(1) };
         }
-        let mut place = (object.place.path.clone(), 0, object.place.line);
-        for field in ["stringData", "data"] {
-            if let Some((k, _)) = object.node.get(field).and_then(|data| data.entry(key)) {
-                place.2 = k.line();
-                break;
-            }
+        // The file, the lines before those of the node, and the node that holds the text.
+        let mut found: Option<(String, usize, Node)> = None;
+        let own = |node: &Node| ["stringData", "data"].iter().find_map(|field| node.get(field)?.get(key).cloned());
+        if let Some(node) = own(&object.node) {
+            found = Some((object.place.path.clone(), 0, node));
+        }
+        let text = checkout.read(&object.place.path).unwrap_or_default();
+        let documents = document::parse(&text).unwrap_or_default();
+        if let Some(node) = documents.iter().find_map(|d| given::literal(&d.root, &object.name, key)) {
+            found = Some((object.place.path.clone(), 0, node.clone()));
         }
         for said in given::said(checkout, &object.given, &self.patched_from()) {
-            for field in ["stringData", "data"] {
-                match said.at.iter().map(String::as_str).collect::<Vec<_>>()[..] {
-                    [] => {
-                        if let Some((k, _)) = said.node.get(field).and_then(|data| data.entry(key)) {
-                            place = (said.path.clone(), said.offset, k.line());
-                        }
+            match said.at.iter().map(String::as_str).collect::<Vec<_>>()[..] {
+                [] => {
+                    if let Some(node) = own(&said.node) {
+                        found = Some((said.path.clone(), said.offset, node));
                     }
-                    [f, k] if f == field && k == key => place = (said.path.clone(), said.offset, said.node.line()),
-                    _ => {}
                 }
+                ["stringData" | "data", k] if k == key => found = Some((said.path.clone(), said.offset, said.node)),
+                _ => {}
             }
         }
-        let (path, before, line) = place;
-        // A block text begins on the line after its key; other texts have no lines of their own.
-        let block = has_lines && object.kind == "ConfigMap";
-        Written { path, offset: before + line, line: (!block).then_some(before + line) }
+        let Some((path, before, node)) = found else {
+            return Written { path: object.place.path.clone(), offset: 0, line: Some(object.place.line) };
+        };
+        // Other texts than blocks have no lines of their own, nor has one in base64.
+        match node.lines_before().filter(|_| object.kind == "ConfigMap") {
+            Some(sign) if has_lines => Written { path, offset: before + sign, line: None },
+            Some(sign) => Written { path, offset: 0, line: Some(before + sign + 1) },
+            None => Written { path, offset: 0, line: Some(before + node.line()) },
+        }
     }
 }

@@ -677,7 +677,7 @@ impl<'o> Opening<'o> {
             let text = checkout.read(&place.path).unwrap_or_default();
             document::parse(&text).unwrap_or_default()
         });
-        documents.iter().map(|d| &d.root).rfind(|root| root.line() <= place.line)
+        document::object_at(documents, place.line)
     }
 }
 

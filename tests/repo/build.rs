@@ -137,6 +137,69 @@ fn charts_of_other_repositories_are_fetched_and_offline_says_what_is_missing() {
     assert!(ok && out.contains("  zone: \"eu-1\"\n  image: \"from-ci\"\n"), "{out}");
 }
 
+/// The path of a chart is here too, but its GitRepository is another one: by what directories are applied from, or by where this was cloned from.
+#[test]
+fn a_chart_of_another_repository_is_not_taken_from_here() {
+    let f = flux();
+    f.write("config/own.yaml", source("GitRepository", "flux-system", "https://git.example.com/fleet"));
+    f.write(
+        "config/other.yaml",
+        source("GitRepository", "other", "https://git.example.com/charts").replace("tag: v1", "branch: main"),
+    );
+    let release = f.read("apps/app/release.yaml");
+    f.write("apps/app/release.yaml", release.replace("name: flux-system,", "name: other,"));
+    let (ok, _, err) = build(&f, &["prod", "--offline"]);
+    assert!(!ok && err.contains("apps/app/release.yaml:9: chart ") && err.contains("git.example.com/charts"), "{err}");
+    // A mirror has another address, and the same name.
+    f.write("config/other.yaml", source("GitRepository", "other", "ssh://git@mirror.example.com/a/fleet.git"));
+    let (ok, out, err) = build(&f, &["prod", "--offline"]);
+    assert!(ok && out.contains("image: \"app:2\""), "{err}");
+    // Only another namespace has a source of this name.
+    f.write("apps/app/release.yaml", release.replace("namespace: flux-system}", "namespace: shop}"));
+    let (ok, _, err) = build(&f, &["prod", "--offline"]);
+    let want = "apps/app/release.yaml:9: GitRepository flux-system was not found in namespace shop: there is one in flux-system";
+    assert!(!ok && err.contains(want), "{err}");
+    assert!(check(&f, &[]).1.contains("[reference/source]"), "{}", check(&f, &[]).1);
+
+    let f = Folder::new();
+    f.write("k8s/helm-charts/app/Chart.yaml", CHART);
+    f.write("k8s/helm-charts/app/templates/cm.yaml", TEMPLATE);
+    f.write("k8s/gitops/prod/kustomization.yaml", "resources: [own.yaml, other.yaml, release.yaml]\n");
+    f.write("k8s/gitops/prod/own.yaml", source("GitRepository", "flux-system", "https://git.example.com/fleet"));
+    let other = source("GitRepository", "other", "https://git.example.com/charts");
+    f.write("k8s/gitops/prod/other.yaml", other.replace("tag: v1", "branch: main"));
+    let release = release.replace("name: flux-system,", "name: other,").replace("./charts/", "./k8s/helm-charts/");
+    f.write("k8s/gitops/prod/release.yaml", release);
+    // Nothing tells which of the two this is.
+    let (ok, _, err) = build(&f, &["prod", "--offline"]);
+    assert!(ok, "{err}");
+    git(f.path(), &["init", "--quiet"]);
+    git(f.path(), &["remote", "add", "origin", "git@git.example.com:fleet.git"]);
+    let (ok, _, err) = build(&f, &["prod", "--offline"]);
+    assert!(!ok && err.contains("git.example.com/charts"), "{err}");
+    let (_, text) = check(&f, &[]);
+    assert!(text.contains("k8s/gitops/prod/other.yaml:9: ") && text.contains("[source/unpinned]"), "{text}");
+    // A diff of a part of the environment knows it too.
+    git(f.path(), &["add", "--all"]);
+    git(f.path(), &["commit", "--quiet", "--message=all"]);
+    f.write("k8s/helm-charts/app/templates/cm.yaml", TEMPLATE.replace("data:", "immutable: true\ndata:"));
+    let out = pintle().current_dir(f.path()).args(["diff", "HEAD", "--offline", "--env", "prod"]).output().unwrap();
+    let text = String::from_utf8([out.stdout, out.stderr].concat()).unwrap();
+    assert!(!text.contains("immutable"), "{text}");
+}
+
+/// A typing error in a pipeline must not look like a good answer.
+#[test]
+fn a_service_that_is_not_there_is_an_error_of_check() {
+    let f = flux();
+    let (code, text) = check(&f, &["--service", "app"]);
+    assert_eq!(code, 0, "{text}");
+    let (code, text) = check(&f, &["--service", "apps"]);
+    assert_eq!(code, 0, "{text}");
+    let (code, text) = check(&f, &["--service", "ap"]);
+    assert!(code == 2 && text.contains("Error: no service ap: there are app\n"), "{code} {text}");
+}
+
 fn kustomization(name: &str, source: &str, path: &str) -> String {
     format!(
         "apiVersion: kustomize.toolkit.fluxcd.io/v1\nkind: Kustomization\nmetadata:\n  name: {name}\n  namespace: flux-system\nspec:\n  interval: 1h\n  \

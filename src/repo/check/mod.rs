@@ -37,6 +37,7 @@ mod unread;
 mod values_files;
 mod workloads;
 
+use std::collections::BTreeSet;
 use std::sync::Arc;
 
 use super::files::Checkout;
@@ -120,6 +121,9 @@ pub fn check(checkout: &Checkout, options: &Options<'_>) -> Result<Outcome, Stri
     if built.is_empty() {
         environments::none(&view, &mut out);
     }
+    if let Some(service) = &options.service {
+        is_there(service, &scan, &built)?;
+    }
     waiting.settle(&view, &built, &mut out);
     sources::check(&scan, checkout, &built, &mut out);
     for environment in &built {
@@ -156,6 +160,20 @@ pub fn check(checkout: &Checkout, options: &Options<'_>) -> Result<Outcome, Stri
     }
     report::sort(&mut outcome.findings);
     Ok(outcome)
+}
+
+/// A check of a service that nobody knows finds nothing wrong, which must not look like a good answer.
+fn is_there(service: &str, scan: &scan::Scan, built: &[environments::Built]) -> Result<(), String> {
+    let is_part = |path: &String| path.split('/').any(|part| part == service);
+    if built.iter().any(|e| !e.releases.is_empty()) || scan.all.iter().any(is_part) {
+        return Ok(());
+    }
+    let names: BTreeSet<&str> = built.iter().flat_map(|e| &e.environment.releases).map(|hr| hr.name.as_str()).collect();
+    let names: Vec<&str> = names.into_iter().collect();
+    Err(match names[..] {
+        [] => format!("no service {service}: no HelmRelease is in what is checked"),
+        _ => format!("no service {service}: there are {}", names.join(", ")),
+    })
 }
 
 /// True if a finding is about what was asked for.

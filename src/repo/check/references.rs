@@ -105,6 +105,20 @@ fn source(view: &View<'_>, built: &Built, release: &Object, out: &mut Vec<Findin
         .filter(|(_, n)| text(n, "kind") == kind && text(n, "apiVersion").starts_with("source.toolkit.fluxcd.io/"))
         .filter_map(|(_, n)| n.get("metadata").map(|m| text(m, "name")))
         .collect();
+    let namespace = Some(text(reference, "namespace")).filter(|n| !n.is_empty()).unwrap_or(&release.namespace);
+    let known = &built.environment.sources;
+    let of_others = known.iter().find(|o| o.kind == kind && o.name == name);
+    if let Some(of_others) = of_others
+        && built.environment.source(kind, name, Some(namespace).filter(|n| !n.is_empty())).is_none()
+    {
+        let place = reference.get("namespace").or_else(|| reference.get("name")).unwrap_or(reference);
+        let (path, line) = release.place(&[], place.line());
+        let message = format!("HelmRelease {}: there is no {kind} {name} in namespace {namespace}", release.name);
+        let there = of_others.namespace.as_deref().unwrap_or_default();
+        let fix = format!("say namespace: {there} in the sourceRef, where there is one");
+        out.push(Finding::new(&rules::REF_SOURCE, path, line, message).with_fix(fix).in_environment(&built.name));
+        return;
+    }
     // Flux was installed with the one that directories of this repository are applied from.
     let is_here = built.environment.here.iter().any(|(of, _, own)| of == kind && own == name);
     if names.is_empty()

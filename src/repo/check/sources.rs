@@ -5,6 +5,7 @@ use std::collections::BTreeSet;
 use super::environments::Built;
 use super::rules;
 use super::scan::{Scan, at, text};
+use crate::repo::charts;
 use crate::repo::document::Node;
 use crate::repo::files::Checkout;
 use crate::report::Finding;
@@ -129,6 +130,15 @@ fn version(chart: &Node, say: &mut impl FnMut(&'static crate::report::Rule, &Nod
 
 /// True for the source that is this very checkout: releases take charts from it that lie here.
 fn is_here(scan: &Scan, checkout: &Checkout, source: &Node) -> bool {
+    let url_of = |n: &Node| at(n, &["spec", "url"]).and_then(Node::as_str).unwrap_or_default().to_owned();
+    if let Some(own) = checkout.remote() {
+        let mut all = scan.objects().filter(|(_, n)| text(n, "kind") == "GitRepository");
+        let is_known = all.any(|(_, n)| charts::are_one_address(&url_of(n), &own));
+        // It has the same paths, but another one is what was cloned.
+        if is_known && !charts::may_be_one_repository(&url_of(source), &own) {
+            return false;
+        }
+    }
     let name = at(source, &["metadata", "name"]).and_then(Node::as_str).unwrap_or_default();
     scan.objects().any(|(_, n)| {
         let kind = text(n, "kind");
