@@ -1,7 +1,8 @@
 //! What can't be judged where it is written: it is judged where it is built.
 //!
 //! A field that a base lacks may come from an overlay's patch, from a component, from the patches of a Flux Kustomization or from labels that are set
-//! in selectors; a `$(NAME)` becomes the value of one of kustomize's vars; a name may be a placeholder. So such faults of files wait here. An object that an environment
+//! in selectors; a `$(NAME)` becomes the value of one of kustomize's vars; a name may be a placeholder; a value may be replaced, and kustomize writes
+//! annotations as texts. So such faults of files wait here. An object that an environment
 //! holds counts as the environment holds it. One that none holds (its Kustomization can't be built, or is no cluster's) counts as
 //! the Flux Kustomizations and the outermost kustomizations that reach its file build it, and only one that nothing builds as it is written.
 
@@ -20,7 +21,7 @@ use crate::report::Finding;
 pub struct Open {
     rule: &'static str,
     steps: Vec<String>,
-    /// What is said if nothing builds the object.
+    /// What is said if nothing builds the object; nothing of a variable.
     written: Option<Finding>,
 }
 
@@ -57,15 +58,32 @@ fn is_missing(rule: &str) -> bool {
     rule.ends_with("/missing-field")
 }
 
+/// Whether a rule is about a value that is there.
+pub fn is_of_value(rule: &str) -> bool {
+    rule.ends_with("/wrong-type") || rule.ends_with("/invalid-value")
+}
+
+/// Whether two paths lead to the same field: a patch may have put another item of a list before it.
+fn is_same_field(one: &[String], other: &[String]) -> bool {
+    let same = |(a, b): (&String, &String)| a == b || a.starts_with('[') && b.starts_with('[');
+    one.len() == other.len() && one.iter().zip(other).all(same)
+}
+
+/// Whether a place holds a variable that Flux has yet to expand: what it comes to has a type then (`replicas: ${REPLICAS:=2}`). What a chart
+/// renders is not expanded.
+pub fn is_unexpanded(object: &Node, steps: &[String]) -> bool {
+    value(object, steps).and_then(Node::as_str).is_some_and(|text| text.contains("${"))
+}
+
 impl Waiting {
     /// Takes a judgement of an object of a file if only the build can tell; else gives it back.
     pub fn take(&mut self, file: &SourceFile, node: &Node, vars: &Vars, j: Judgement) -> Option<Judgement> {
-        let of_value = ["/wrong-type", "/invalid-value"].iter().any(|r| j.rule.id.ends_with(r));
+        let of_value = is_of_value(j.rule.id);
         let is_var = (of_value || j.rule.id == rules::KUBE_NAME.id)
             && value(node, &j.steps).and_then(Node::as_str).is_some_and(|text| vars.are_in(text));
         // Of names kustomizations know many ways to change them.
         let is_name = j.rule.id == rules::KUBE_NAME.id && value(node, &j.steps).is_some();
-        if !is_var && !is_name && !is_missing(j.rule.id) {
+        if !of_value && !is_var && !is_name && !is_missing(j.rule.id) {
             return Some(j);
         }
         let written = Finding::new(j.rule, file.path.clone(), j.line, j.message).with_fix(j.fix);
@@ -85,11 +103,12 @@ impl Waiting {
                 let Some(open) = self.0.get(&key) else { continue };
                 // What a variable came to may be a Secret's.
                 let shown = |text: &str| built.environment.masker.apply_text(text);
-                let left = rejudged(view, &object.node, path, open);
+                let left = rejudged(view, &object.node, open);
                 given.note(&object.node, open, &left);
-                for f in left {
-                    let (message, fix) = (shown(&f.message), shown(&f.fix));
-                    out.push(Finding { message, fix, ..f }.in_environment(&built.name));
+                for j in left {
+                    let (message, fix) = (shown(&j.message), shown(&j.fix));
+                    let finding = Finding::new(j.rule, path.clone(), j.line, message).with_fix(fix);
+                    out.push(finding.in_environment(&built.name));
                 }
                 known.insert(key);
             }
@@ -111,20 +130,24 @@ impl Waiting {
                 let own = build.objects.iter().filter(|o| o.source.file.trim_start_matches('/') == path);
                 let nodes = own.filter_map(|o| node_of(view.scan, &o.text, &path, o.source.line as usize));
                 for node in nodes.filter(|n| n.line() == line) {
-                    // Messages of other rules hold values, which nobody hides here.
-                    let found = rejudged(view, &node, &path, &open);
+                    let found = rejudged(view, &node, &open);
                     given.note(&node, &open, &found);
-                    out.extend(found.into_iter().filter(|f| is_missing(f.rule.id) || f.rule.id == rules::KUBE_NAME.id));
+                    // Messages about values hold them, and nobody hides here what a build made of them: what is written is told.
+                    let still = |o: &&Open| is_of_value(o.rule) && found.iter().any(|j| o.is(j));
+                    out.extend(open.iter().filter(still).filter_map(|o| o.written.clone()));
+                    let found = found.into_iter().filter(|j| !is_of_value(j.rule.id));
+                    out.extend(found.map(|j| Finding::new(j.rule, path.clone(), j.line, j.message).with_fix(j.fix)));
                 }
             }
-            // What can't be built may still be changed on its way.
-            if reach.builds.is_empty() && !reach.changes {
+            if reach.builds.is_empty() {
+                // What can't be built may still be given on its way.
+                let open: Vec<Open> = open.into_iter().filter(|o| !reach.changes || is_of_value(o.rule)).collect();
                 unbuilt.push(((path, line), open));
             }
         }
         for (key, mut open) in unbuilt {
             let node = view.scan.object(&key.0, key.1);
-            open.retain(|o| match o.rule {
+            open.retain(|o: &Open| match o.rule {
                 rule if rule == rules::KUBE_NAME.id => !node.is_some_and(has_placeholder),
                 rule => !is_missing(rule) || !patches.contains(&key) && !node.is_some_and(|node| given.has(node, o)),
             });
@@ -139,19 +162,19 @@ impl Waiting {
 struct Given(BTreeSet<(String, String, String)>);
 
 impl Given {
-    fn id(node: &Node, missing: &Finding) -> (String, String, String) {
-        (text(node, "apiVersion").to_owned(), text(node, "kind").to_owned(), missing.message.clone())
+    fn id(node: &Node, missing: &str) -> (String, String, String) {
+        (text(node, "apiVersion").to_owned(), text(node, "kind").to_owned(), missing.to_owned())
     }
 
     /// `left`: what an object that is built still lacks.
-    fn note(&mut self, node: &Node, open: &[Open], left: &[Finding]) {
+    fn note(&mut self, node: &Node, open: &[Open], left: &[Judgement]) {
         let written = open.iter().filter(|o| is_missing(o.rule)).filter_map(|o| o.written.as_ref());
-        let mended = written.filter(|w| left.iter().all(|f| f.message != w.message));
-        self.0.extend(mended.map(|w| Self::id(node, w)));
+        let mended = written.filter(|w| left.iter().all(|j| j.message != w.message));
+        self.0.extend(mended.map(|w| Self::id(node, &w.message)));
     }
 
     fn has(&self, node: &Node, open: &Open) -> bool {
-        open.written.as_ref().is_some_and(|w| self.0.contains(&Self::id(node, w)))
+        open.written.as_ref().is_some_and(|w| self.0.contains(&Self::id(node, &w.message)))
     }
 }
 
@@ -174,14 +197,17 @@ fn has_placeholder(node: &Node) -> bool {
     name == "_" || name.contains(['{', '<', '$', '%'])
 }
 
+impl Open {
+    /// Whether a fault of the built object is this one.
+    fn is(&self, j: &Judgement) -> bool {
+        is_missing(self.rule) && is_missing(j.rule.id)
+            || self.rule == j.rule.id
+                && (self.steps == j.steps || is_of_value(self.rule) && is_same_field(&self.steps, &j.steps))
+    }
+}
+
 /// What is left of an object's open faults once it is built.
-fn rejudged(view: &View<'_>, node: &Node, path: &str, open: &[Open]) -> Vec<Finding> {
-    let stays = |j: &Judgement| {
-        open.iter().any(|o| {
-            let missing = is_missing(o.rule) && is_missing(j.rule.id);
-            missing || o.rule == j.rule.id && o.steps == j.steps
-        })
-    };
-    let found = judge(node, view.known).into_iter().filter(stays);
-    found.map(|j| Finding::new(j.rule, path, j.line, j.message).with_fix(j.fix)).collect()
+fn rejudged(view: &View<'_>, node: &Node, open: &[Open]) -> Vec<Judgement> {
+    let is_known = |j: &Judgement| !is_of_value(j.rule.id) || !is_unexpanded(node, &j.steps);
+    judge(node, view.known).into_iter().filter(|j| open.iter().any(|o| o.is(j)) && is_known(j)).collect()
 }

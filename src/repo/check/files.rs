@@ -2,7 +2,7 @@
 
 use std::collections::BTreeSet;
 
-use super::as_built::{self, Vars, Waiting};
+use super::as_built::{Vars, Waiting, is_of_value, is_unexpanded};
 use super::judge::{Known, judge};
 use super::renamed::Renamed;
 use super::rules;
@@ -44,12 +44,6 @@ pub fn custom_kinds(scan: &Scan) -> Schemas {
         }
     }
     schemas
-}
-
-/// Whether a place holds a variable that Flux has yet to expand: what it comes to has a type then (`replicas: ${REPLICAS:=2}`). What a chart
-/// renders is not expanded.
-fn is_unexpanded(object: &Node, steps: &[String]) -> bool {
-    as_built::value(object, steps).and_then(Node::as_str).is_some_and(|text| text.contains("${"))
 }
 
 /// Files that kustomizations name as resources.
@@ -99,8 +93,7 @@ pub fn objects(scan: &Scan, known: &Known<'_>, renamed: &Renamed, waiting: &mut 
             if j.rule.id == rules::KUBE_NAME.id && named && renamed.holds(&file.path, text(node, "kind")) {
                 continue;
             }
-            let of_value = j.rule.id.ends_with("/wrong-type") || j.rule.id.ends_with("/invalid-value");
-            if of_value && is_unexpanded(node, &j.steps) {
+            if is_of_value(j.rule.id) && is_unexpanded(node, &j.steps) {
                 continue;
             }
             let Some(j) = waiting.take(file, node, &vars, j) else { continue };

@@ -58,6 +58,34 @@ fn a_field_that_a_base_lacks_may_come_from_a_patch() {
     finds(&with(&base, &[("clusters/a/apps.yaml", &unbuilt)]), &[MISSING]);
 }
 
+/// Annotations become texts in every build of kustomize, and values may be replaced; labels stay numbers.
+#[test]
+fn a_value_counts_as_it_is_built() {
+    let config_map =
+        |metadata: &str| format!("apiVersion: v1\nkind: ConfigMap\nmetadata:\n  name: a\n  {metadata}: {{c: 2}}\n");
+    let (annotated, labelled) = (config_map("annotations"), config_map("labels"));
+    let annotations = "kubernetes/wrong-type apps/x/cm.yaml:5: metadata.annotations.c must be a string";
+    let labels = "kubernetes/wrong-type apps/x/cm.yaml:5: metadata.labels.c must be a string";
+    let listed = ("apps/x/kustomization.yaml", "resources: [cm.yaml]\n");
+    silent(&[listed, ("apps/x/cm.yaml", &annotated)]);
+    finds(&[listed, ("apps/x/cm.yaml", &labelled)], &[labels]);
+    // A kustomization that no cluster applies, and a file that nothing builds.
+    let apps = [("clusters/a/apps.yaml", applies("apps", "./apps/y", "")), ("apps/y/cm.yaml", CONFIG_MAP.to_owned())];
+    let apps = apps.each_ref().map(|(path, text)| (*path, text.as_str()));
+    silent(&with(&apps, &[listed, ("apps/x/cm.yaml", &annotated)]));
+    finds(&with(&apps, &[listed, ("apps/x/cm.yaml", &labelled)]), &[labels]);
+    finds(&with(&apps, &[("apps/x/cm.yaml", &annotated)]), &[annotations]);
+    // A patch that replaces the value, and one that puts another item before it.
+    let base = "apiVersion: v1\nkind: Service\nmetadata: {name: s}\nspec:\n  ports:\n  - port: http\n";
+    let patched =
+        |json: &str| format!("resources: [cm.yaml]\npatches:\n- target: {{kind: Service}}\n  patch: |\n    - {json}\n");
+    let replaced = patched("{op: replace, path: /spec/ports/0/port, value: 80}");
+    silent(&[("apps/x/kustomization.yaml", &replaced), ("apps/x/cm.yaml", base)]);
+    let before = patched("{op: add, path: /spec/ports/0, value: {port: 80, name: web}}");
+    let found = findings(&[("apps/x/kustomization.yaml", &before), ("apps/x/cm.yaml", base)]);
+    assert!(found.iter().any(|f| f.contains("port must be an integer")), "{found:#?}");
+}
+
 /// What is switched off counts on what the others are given.
 #[test]
 fn a_field_that_others_of_the_kind_are_given_is_not_missed_in_what_nothing_builds() {
