@@ -277,6 +277,8 @@ fn hides(a: &Case, b: &Case) -> bool {
         || of("kustomize-unknown-field", &["build/kustomize"])
         // Nothing of the service is in the environment any more.
         || of("kustomize-missing-folder", &["build/kustomize"])
+        // An object of another name is no longer there twice.
+        || of("kube-bad-name", &["build/kustomize"])
         // What a dependency that is not there would bring may be what is missed.
         || of("chart-dependency", &["reference/"])
 }

@@ -3,6 +3,7 @@
 //! Objects of files and rendered ones are judged alike; where a finding points to is the caller's to say.
 
 use super::apis::{Served, served};
+use super::as_built;
 use super::rules;
 use super::scan::{at, text};
 use super::schema::{Fault, Minor, Schemas, Violation};
@@ -102,7 +103,8 @@ pub fn judge(node: &Node, known: &Known<'_>) -> Vec<Judgement> {
     // What SOPS hides has neither its type nor its fields.
     if node.get("sops").is_none() {
         let theme = theme(api, kind, known);
-        out.extend(violations.into_iter().filter_map(|v| {
+        let known = |v: &Violation| v.fault != Fault::InvalidValue || !is_stand_in(node, &v.steps);
+        out.extend(violations.into_iter().filter(known).filter_map(|v| {
             let Violation { fault, line, mut steps, message, fix, .. } = v;
             if fault == Fault::MissingField {
                 // What is missing stands nowhere: the place is that of what it is missing from.
@@ -113,6 +115,12 @@ pub fn judge(node: &Node, known: &Known<'_>) -> Vec<Judgement> {
     }
     name(node, &mut out);
     out
+}
+
+/// Whether what stands at a place, or a part of it, stands for a value that is not at hand: one that SOPS hides, or one that is made in the cluster.
+fn is_stand_in(node: &Node, steps: &[String]) -> bool {
+    let text = as_built::value(node, steps).and_then(Node::as_str).unwrap_or_default();
+    ["<encrypted ", "<Secret/", "<ConfigMap/", "ENC["].iter().any(|mark| text.contains(mark))
 }
 
 /// Says what is wrong with an object's name alone.

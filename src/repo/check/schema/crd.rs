@@ -1,8 +1,8 @@
-//! The schemas of a CustomResourceDefinition, as far as they say which fields there are, of which types, and what must be given.
+//! The schemas of a CustomResourceDefinition, as far as they say which fields there are, of which types and within which bounds, and what must be given.
 //!
-//! Patterns, CEL rules and bounds are left to the API server: to be right about them means to be it.
+//! CEL rules, formats and what stands in `allOf`, `anyOf`, `oneOf` and `not` are left to the API server: to be right about them means to be it.
 
-use super::{Field, KindEntry, Range, Schemas, Struct, Type};
+use super::{Bounds, Field, KindEntry, Range, Schemas, Struct, Type};
 use crate::repo::document::{Kind, Node};
 
 /// Schemas nest; a definition deeper than this is taken as "anything" there.
@@ -22,8 +22,14 @@ impl Schemas {
         for version in spec.get("versions").map_or(&[][..], Node::items) {
             let schema = version.get("schema").and_then(|s| s.get("openAPIV3Schema")).or(common);
             let ty = schema.map_or(Type::Any, |s| self.ty(s, 0));
-            if let Type::Object(i) = ty {
-                self.open_head(i);
+            match &ty {
+                Type::Object(i) => self.open_head(*i),
+                Type::Bounded(inner, _) => {
+                    if let Type::Object(i) = **inner {
+                        self.open_head(i);
+                    }
+                }
+                _ => {}
             }
             let api = format!("{group}/{}", text(version.get("name")));
             self.add_kind(&api, &kind, KindEntry { ty, range: Range::ALWAYS });
@@ -40,6 +46,14 @@ impl Schemas {
     }
 
     fn ty(&mut self, schema: &Node, depth: usize) -> Type {
+        let ty = self.unbounded(schema, depth);
+        match Bounds::read(schema) {
+            Some(bounds) => Type::Bounded(Box::new(ty), Box::new(bounds)),
+            None => ty,
+        }
+    }
+
+    fn unbounded(&mut self, schema: &Node, depth: usize) -> Type {
         let is = |key: &str| schema.get(key).and_then(Node::as_str) == Some("true");
         if depth > MAX_DEPTH {
             return Type::Any;

@@ -3,12 +3,14 @@
 //! A [`Schemas`] holds types as data; [`Schemas::validate`] walks an object beside its type and says what does not fit, with lines. Kubernetes' own
 //! kinds come from a table made from its OpenAPI documents (`table`), others from CRDs found in the repository (`crd`).
 
+mod bounds;
 mod crd;
 mod table;
 mod validate;
 
 use std::collections::BTreeMap;
 
+pub use bounds::Bounds;
 pub use validate::{Fault, Violation};
 
 /// A minor version of Kubernetes 1.
@@ -46,6 +48,8 @@ pub enum Type {
     Map(Box<Self>),
     /// Index of a [`Struct`].
     Object(usize),
+    /// A type of which not every value is allowed.
+    Bounded(Box<Self>, Box<Bounds>),
 }
 
 /// One field of an object, in the versions in which it has this type.

@@ -72,3 +72,62 @@ fn a_definition_gives_its_kinds() {
     assert_eq!(fault("kind: Thing\n"), [Fault::MissingField]);
     assert_eq!(fault("spec: {}\n"), [Fault::MissingField]);
 }
+
+#[test]
+fn values_are_held_to_their_bounds_in_the_words_of_the_api_server() {
+    let fault = |schema: &str, value: &str| {
+        let mut schemas = Schemas::default();
+        let text = format!(
+            "kind: CustomResourceDefinition\nspec:\n  group: x.io\n  names: {{kind: Thing}}\n  versions:\n  - name: v1\n    schema: {{openAPIV3Schema: {{type: object, properties: {{v: {schema}}}}}}}\n"
+        );
+        schemas.add_definition(&node(&text));
+        let ty = schemas.kind("x.io/v1", "Thing").unwrap().ty.clone();
+        let found = schemas.validate(&ty, &node(&format!("kind: Thing\nv: {value}\n")), 36);
+        assert!(found.iter().all(|v| v.fault == Fault::InvalidValue && v.line == 2), "{found:?}");
+        found.into_iter().map(|v| v.message).collect::<Vec<_>>().join("; ")
+    };
+    for (schema, value, want) in [
+        ("{type: integer, maximum: 5}", "9", "v: Invalid value: 9: v in body should be less than or equal to 5"),
+        ("{type: integer, maximum: 5}", "5", ""),
+        (
+            "{type: integer, maximum: 5, exclusiveMaximum: true}",
+            "5",
+            "v: Invalid value: 5: v in body should be less than 5",
+        ),
+        ("{type: integer, minimum: 3}", "1", "v: Invalid value: 1: v in body should be greater than or equal to 3"),
+        (
+            "{type: number, minimum: 0, exclusiveMinimum: true}",
+            "0",
+            "v: Invalid value: 0: v in body should be greater than 0",
+        ),
+        ("{type: integer, multipleOf: 4}", "6", "v: Invalid value: 6: v in body should be a multiple of 4"),
+        (
+            "{type: string, pattern: ^a+$, maxLength: 3}",
+            "bbb",
+            "v: Invalid value: \"bbb\": v in body should match '^a+$'",
+        ),
+        ("{type: string, pattern: ^a+$, maxLength: 3}", "aaaaaa", "v: Too long: may not be more than 3 bytes"),
+        ("{type: string, maxLength: 3}", "äöü", ""),
+        ("{type: string, minLength: 1}", "''", "v: Invalid value: \"\": v in body should be at least 1 chars long"),
+        // Go's syntax: RE2 knows \\z, and nothing that looks ahead; what can't be compiled says nothing.
+        (r"{type: string, pattern: '\Aa\z'}", "b", r#"v: Invalid value: "b": v in body should match '\Aa\z'"#),
+        ("{type: string, pattern: '(?=a)'}", "b", ""),
+        ("{type: array, maxItems: 1, items: {type: string}}", "[a, b]", "v: Too many: 2: must have at most 1 items"),
+        ("{type: array, minItems: 1}", "[]", "v: Invalid value: 0: v in body should have at least 1 items"),
+        (
+            "{type: object, minProperties: 2, additionalProperties: true}",
+            "{a: b}",
+            "v: Invalid value: 1: v in body should have at least 2 properties",
+        ),
+        // A bound is for values of its type.
+        ("{x-kubernetes-int-or-string: true, pattern: ^a+$, maximum: 5}", "3", ""),
+        (
+            "{x-kubernetes-int-or-string: true, pattern: ^a+$, maximum: 5}",
+            "b",
+            "v: Invalid value: \"b\": v in body should match '^a+$'",
+        ),
+        ("{type: integer, maximum: 5}", "0x09", ""),
+    ] {
+        assert_eq!(fault(schema, value), want, "{schema} {value}");
+    }
+}

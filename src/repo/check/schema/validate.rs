@@ -10,7 +10,7 @@ pub enum Fault {
     UnknownField,
     WrongType,
     MissingField,
-    /// Not one of the texts that are allowed.
+    /// Not one of the texts that are allowed, or out of its bounds.
     InvalidValue,
 }
 
@@ -68,6 +68,7 @@ fn words(ty: &Type) -> String {
         Type::IntOrString => "an integer or a string".into(),
         Type::List(_) => "a list".into(),
         Type::Map(_) | Type::Object(_) => "a map".into(),
+        Type::Bounded(inner, _) => words(inner),
     }
 }
 
@@ -98,6 +99,14 @@ impl Walk<'_> {
         if kind == Kind::Null {
             return;
         }
+        if let Type::Bounded(inner, bounds) = ty {
+            self.value(inner, node, line);
+            let place = path(&self.steps);
+            for (message, fix) in bounds.faults(node, &place) {
+                self.say(Fault::InvalidValue, line, format!("{place}: {message}"), fix);
+            }
+            return;
+        }
         let fits = match ty {
             Type::Any => true,
             Type::Text | Type::Choice(_) => kind == Kind::Text,
@@ -108,6 +117,7 @@ impl Walk<'_> {
             Type::IntOrString => matches!(kind, Kind::Int | Kind::Text),
             Type::List(_) => kind == Kind::List,
             Type::Map(_) | Type::Object(_) => kind == Kind::Map,
+            Type::Bounded(..) => true,
         };
         if !fits {
             let message = format!("{} must be {}, not a {}", path(&self.steps), words(ty), kind.as_str());
