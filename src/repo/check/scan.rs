@@ -162,6 +162,14 @@ impl Scan {
                 file.role = Role::Other;
             }
         }
+        // Kustomize takes a resource without apiVersion for an object, and so does the cluster, which refuses it.
+        for path in &resources {
+            if let Some(file) = self.files.get_mut(path).filter(|f| f.role == Role::Other)
+                && file.documents.iter().any(|d| !text(&d.root, "kind").is_empty())
+            {
+                file.role = Role::Manifest;
+            }
+        }
         for path in &patches {
             if let Some(file) = self.files.get_mut(path) {
                 file.role = Role::Patch;
