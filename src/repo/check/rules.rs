@@ -94,7 +94,7 @@ rules! {
     SECRET_RECIPIENTS "secrets/recipients" Error "Encrypted files have the recipients of their creation rule.";
     SECRET_NO_RULE "secrets/no-rule" Warning "Every encrypted file fits a creation rule.";
     SECRET_UNREADABLE "secrets/unreadable" Error "Encrypted files can be read as such.";
-    SECRET_CONFIG "secrets/config" Error "Every .sops.yaml can be read.";
+    SECRET_CONFIG "secrets/config" Error "Every .sops.yaml can be read, and so can the patterns of its rules.";
 
     CHECK_CONFIG "check/config" Error "The check's own configuration can be read, and says why it ignores something.";
     CHECK_STALE_IGNORE "check/stale-ignore" Note "Every entry of the ignore list is needed.";

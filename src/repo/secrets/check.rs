@@ -4,6 +4,8 @@ use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
 
 use super::{clear, is_encrypted, store};
+use crate::golang::regexp::Regexp;
+use crate::repo::document::{self, Node};
 use crate::sops::config::{Config, Rule};
 use crate::sops::{Branch, Key, KeyGroup, MasterKey, Services, Tree, Value, codes, damage, open};
 
@@ -32,7 +34,7 @@ const MAX_FILE: u64 = 5 << 20;
 struct Checker<'a> {
     root: &'a Path,
     keys: Option<&'a Services<'a>>,
-    configs: BTreeMap<PathBuf, Option<Config>>,
+    configs: BTreeMap<PathBuf, Read>,
     /// What rules that choose a whole directory are used on, by their patterns: see [`Checker::settle`].
     used: BTreeMap<String, Used>,
     out: Vec<Finding>,
@@ -47,6 +49,23 @@ struct Used {
     marked: bool,
     /// In clear, but wanted encrypted; and whether it is something else than a Secret or values: see [`clear::is_other`].
     clear: Vec<(Finding, bool)>,
+}
+
+/// What lies where a `.sops.yaml` may lie.
+enum Read {
+    Missing,
+    /// It can't be read, which is told.
+    Broken,
+    Config(Config),
+}
+
+/// What the nearest `.sops.yaml` above a file says of it.
+enum Chosen {
+    /// Its rule for the file, and the file's path from there.
+    By(Box<Rule>, String),
+    ByNone,
+    /// It can't be read as far as needed, which is told there.
+    Unknown,
 }
 
 /// What people put into the names of encrypted files.
@@ -94,35 +113,48 @@ impl Checker<'_> {
         self.out.push(Finding { rule, level, path: path.to_owned(), line, message, fix: fix.to_owned() });
     }
 
-    /// The rule for a file, of the nearest `.sops.yaml` above it, and the file's path from there.
-    fn rule(&mut self, path: &Path) -> Option<(Rule, String)> {
+    /// Reads a configuration once, and tells what is wrong with it.
+    fn read(&mut self, file: &Path) -> Read {
+        let Ok(text) = std::fs::read(file) else { return Read::Missing };
+        let shown = file.strip_prefix(self.root).unwrap_or(file).display().to_string();
+        for (line, message) in wrong_patterns(&text) {
+            self.say("secrets/config", &shown, line, message, "correct the pattern: sops stops at it");
+        }
+        match Config::parse(&text) {
+            Ok(config) => Read::Config(config),
+            Err(e) => {
+                self.say("secrets/config", &shown, 0, e.to_string(), "correct the file");
+                Read::Broken
+            }
+        }
+    }
+
+    fn chosen(&mut self, path: &Path) -> Chosen {
         let mut folder = path.parent();
         while let Some(at) = folder {
             let file = at.join(".sops.yaml");
             if !self.configs.contains_key(&file) {
-                let config = match std::fs::read(&file) {
-                    Ok(text) => match Config::parse(&text) {
-                        Ok(config) => Some(config),
-                        Err(e) => {
-                            let shown = file.strip_prefix(self.root).unwrap_or(&file).display().to_string();
-                            self.say("secrets/config", &shown, 0, e.to_string(), "correct the file");
-                            None
-                        }
-                    },
-                    Err(_) => None,
-                };
-                self.configs.insert(file.clone(), config);
+                let read = self.read(&file);
+                self.configs.insert(file.clone(), read);
             }
-            if let Some(Some(config)) = self.configs.get(&file) {
-                let relative = path.strip_prefix(at).unwrap_or(path).to_string_lossy().into_owned();
-                return Some((config.rule(&relative).ok().flatten()?, relative));
+            match self.configs.get(&file) {
+                Some(Read::Config(config)) => {
+                    let relative = path.strip_prefix(at).unwrap_or(path).to_string_lossy().into_owned();
+                    return match config.rule(&relative) {
+                        Ok(Some(rule)) => Chosen::By(Box::new(rule), relative),
+                        Err(e) if e.to_string().contains(WRONG_PATTERN) => Chosen::Unknown,
+                        Ok(None) | Err(_) => Chosen::ByNone,
+                    };
+                }
+                Some(Read::Broken) => return Chosen::Unknown,
+                Some(Read::Missing) | None => {}
             }
             if at == self.root {
                 break;
             }
             folder = at.parent();
         }
-        None
+        Chosen::ByNone
     }
 
     fn file(&mut self, path: &Path) {
@@ -136,8 +168,8 @@ impl Checker<'_> {
             self.encrypted(path, &shown, &text);
             return;
         }
-        if let Some((rule, relative)) =
-            self.rule(path).filter(|(rule, relative)| clear::is_wanted(rule, relative, &text))
+        if let Chosen::By(rule, relative) = self.chosen(path)
+            && clear::is_wanted(&rule, &relative, &text)
         {
             let finding = Finding {
                 rule: "secrets/not-encrypted",
@@ -225,15 +257,16 @@ impl Checker<'_> {
                 "set it with sops set, and treat the value as known to others",
             );
         }
-        let rule = self.rule(path);
-        if let Some((rule, _)) = &rule {
+        let chosen = self.chosen(path);
+        if let Chosen::By(rule, _) = &chosen {
             let used = self.used.entry(rule.path_regex.clone()).or_default();
             *(if is_marked(shown) { &mut used.marked } else { &mut used.unmarked }) = true;
         }
-        match rule {
+        match chosen {
+            Chosen::Unknown => {}
             // Recipients that are given by hand are in no rule.
-            Some((rule, _)) if names(&rule.groups).is_empty() => {}
-            Some((rule, _)) => {
+            Chosen::By(rule, _) if names(&rule.groups).is_empty() => {}
+            Chosen::By(rule, _) => {
                 let (have, want) = (names(&tree.metadata.groups), names(&rule.groups));
                 let missing: Vec<&str> = want.iter().filter(|k| !have.contains(k)).map(String::as_str).collect();
                 let extra: Vec<&str> = have.iter().filter(|k| !want.contains(k)).map(String::as_str).collect();
@@ -254,7 +287,7 @@ impl Checker<'_> {
                     );
                 }
             }
-            None => self.say(
+            Chosen::ByNone => self.say(
                 "secrets/no-rule",
                 shown,
                 0,
@@ -275,6 +308,21 @@ impl Checker<'_> {
             );
         }
     }
+}
+
+/// How sops begins what it says of a pattern that is none.
+const WRONG_PATTERN: &str = "can not compile regexp: ";
+
+/// The patterns of creation rules that are none, with their lines. Sops stops at the first that it comes to.
+fn wrong_patterns(text: &[u8]) -> Vec<(u32, String)> {
+    let documents = document::parse(text).unwrap_or_default();
+    let rules = documents.first().and_then(|d| d.root.get("creation_rules")).map_or(&[][..], Node::items);
+    let patterns = rules.iter().filter_map(|rule| rule.entry("path_regex"));
+    let wrong = patterns.filter_map(|(key, pattern)| {
+        let e = Regexp::cached(pattern.as_str()?.as_bytes()).err()?;
+        Some((u32::try_from(key.line()).unwrap_or_default(), format!("{WRONG_PATTERN}{e}")))
+    });
+    wrong.collect()
 }
 
 /// The line where a text stands first; 0 if nowhere.
