@@ -201,13 +201,16 @@ fn cycle<'g>(graph: &Graph<'g>, start: (&'g str, &'g str)) -> Option<(Vec<String
     None
 }
 
+/// What a pod uses: its kind, the rule, its name, a key of it, and whether it may be missing, where a pod can say so.
+type Use<'n> = (&'static str, &'static Rule, &'n Node, Option<&'n Node>, Option<bool>);
+
 /// What pods of one workload use.
 fn pods(built: &Built, object: &Object, out: &mut Vec<Finding>) {
     let Some((path, template)) = pod(object) else { return };
     let Some(spec) = template.get("spec") else { return };
     let base: Vec<String> = path.iter().map(ToString::to_string).chain(["spec".into()]).collect();
-    let mut uses: Vec<(&'static str, &'static Rule, &Node, Option<&Node>, bool)> = Vec::new();
-    let optional = |n: &Node| n.get("optional").and_then(Node::as_str) == Some("true");
+    let mut uses: Vec<Use<'_>> = Vec::new();
+    let optional = |n: &Node| Some(n.get("optional").and_then(Node::as_str) == Some("true"));
     for list in ["initContainers", "containers"] {
         for container in spec.get(list).map_or(&[][..], Node::items) {
             for from in container.get("envFrom").map_or(&[][..], Node::items) {
@@ -244,11 +247,13 @@ fn pods(built: &Built, object: &Object, out: &mut Vec<Finding>) {
             }
         }
     }
-    if let Some(name) = spec.get("serviceAccountName").filter(|n| !matches!(n.as_str(), None | Some("" | "default"))) {
-        uses.push(("ServiceAccount", &rules::REF_SERVICE_ACCOUNT, name, None, false));
+    for reference in spec.get("imagePullSecrets").map_or(&[][..], Node::items) {
+        uses.extend(reference.get("name").map(|n| ("Secret", &rules::REF_SECRET, n, None, None)));
     }
-    for (kind, rule, name, key, optional) in uses.into_iter().filter(|u| !u.4) {
-        let _ = optional;
+    if let Some(name) = spec.get("serviceAccountName").filter(|n| !matches!(n.as_str(), None | Some("" | "default"))) {
+        uses.push(("ServiceAccount", &rules::REF_SERVICE_ACCOUNT, name, None, None));
+    }
+    for (kind, rule, name, key, optional) in uses.into_iter().filter(|u| u.4 != Some(true)) {
         let wanted = name.as_str().unwrap_or_default();
         if wanted.is_empty() {
             continue;
@@ -267,7 +272,11 @@ fn pods(built: &Built, object: &Object, out: &mut Vec<Finding>) {
                 .iter()
                 .filter(|o| o.kind == kind && o.namespace == object.namespace)
                 .map(|o| o.name.as_str());
-            let fix = hint(nearest(wanted, names), "add it, or set optional: true where somebody else makes it");
+            let else_ = match optional {
+                Some(_) => "add it, or set optional: true where somebody else makes it",
+                None => "add it, or correct the name",
+            };
+            let fix = hint(nearest(wanted, names), else_);
             say(
                 rule,
                 name,
@@ -304,29 +313,29 @@ fn others(built: &Built, object: &Object, out: &mut Vec<Finding>) {
     };
     match object.kind.as_str() {
         "Ingress" => {
-            for rule in at(&object.node, &["spec", "rules"]).map_or(&[][..], Node::items) {
-                for path in at(rule, &["http", "paths"]).map_or(&[][..], Node::items) {
-                    let Some(service) = at(path, &["backend", "service"]) else { continue };
-                    let name = text(service, "name");
-                    let there = built.objects.iter().find(|o| o.is("Service", name, &object.namespace));
-                    let steps = ["spec", "rules", "[0]", "http", "paths", "[0]", "backend", "service"];
-                    let Some(there) = there else {
-                        let message =
-                            format!("Ingress {} names Service {name}, which is not in the environment", object.name);
-                        say(&rules::REF_SERVICE, service, &steps, message, "correct the name".into());
-                        continue;
-                    };
-                    let port = at(service, &["port", "number"]).or_else(|| at(service, &["port", "name"]));
-                    let Some(port) = port else { continue };
-                    let ports = at(&there.node, &["spec", "ports"]).map_or(&[][..], Node::items);
-                    let wanted = port.as_str().unwrap_or_default();
-                    if !ports.iter().any(|p| text(p, "port") == wanted || text(p, "name") == wanted) {
-                        let message = format!(
-                            "Ingress {} names port {wanted} of Service {name}, which has none such",
-                            object.name
-                        );
-                        say(&rules::REF_SERVICE, port, &steps, message, "name one of the Service's ports".into());
-                    }
+            let rules = at(&object.node, &["spec", "rules"]).map_or(&[][..], Node::items).iter();
+            let paths = rules.flat_map(|rule| at(rule, &["http", "paths"]).map_or(&[][..], Node::items));
+            let of_rules = ["spec", "rules", "[0]", "http", "paths", "[0]", "backend", "service"];
+            let of_rules = paths.filter_map(|path| Some((at(path, &["backend", "service"])?, &of_rules[..])));
+            let default = ["spec", "defaultBackend", "service"];
+            let default = at(&object.node, &default).map(|service| (service, &default[..]));
+            for (service, steps) in of_rules.chain(default) {
+                let name = text(service, "name");
+                let there = built.objects.iter().find(|o| o.is("Service", name, &object.namespace));
+                let Some(there) = there else {
+                    let message =
+                        format!("Ingress {} names Service {name}, which is not in the environment", object.name);
+                    say(&rules::REF_SERVICE, service, steps, message, "correct the name".into());
+                    continue;
+                };
+                let port = at(service, &["port", "number"]).or_else(|| at(service, &["port", "name"]));
+                let Some(port) = port else { continue };
+                let ports = at(&there.node, &["spec", "ports"]).map_or(&[][..], Node::items);
+                let wanted = port.as_str().unwrap_or_default();
+                if !ports.iter().any(|p| text(p, "port") == wanted || text(p, "name") == wanted) {
+                    let message =
+                        format!("Ingress {} names port {wanted} of Service {name}, which has none such", object.name);
+                    say(&rules::REF_SERVICE, port, steps, message, "name one of the Service's ports".into());
                 }
             }
         }
