@@ -77,7 +77,18 @@ pub fn unused(view: &View<'_>, builts: &[Built], out: &mut Vec<Finding>) {
     }
 }
 
-/// Services that have a values file for some environments and run in others without one.
+/// The directories of the values files that releases of one name read, in all environments.
+fn folders_of(builts: &[Built]) -> BTreeMap<&str, BTreeSet<String>> {
+    let mut out: BTreeMap<&str, BTreeSet<String>> = BTreeMap::new();
+    for hr in builts.iter().flat_map(|b| &b.releases) {
+        let dirs = hr.chart.values_files.iter().map(|(p, _)| parent(&clean(p)).to_owned());
+        out.entry(&hr.name).or_default().extend(dirs);
+    }
+    out
+}
+
+/// Services that have a values file for some environments and run in others without one. A release that names no file of a directory belongs to it
+/// if the directory is called so, or others of its name read it, and several environments have one there.
 pub fn uneven(view: &View<'_>, builts: &[Built], out: &mut Vec<Finding>) {
     let names: Vec<String> = Environment::names(view.checkout).unwrap_or_default();
     let of = |path: &str| {
@@ -93,11 +104,17 @@ pub fn uneven(view: &View<'_>, builts: &[Built], out: &mut Vec<Finding>) {
             folders.entry(parent(path).to_owned()).or_default().insert(environment);
         }
     }
+    let shared = folders_of(builts);
     for built in builts {
         for hr in &built.releases {
             let dirs: BTreeSet<String> =
                 hr.chart.values_files.iter().map(|(p, _)| parent(&clean(p)).to_owned()).collect();
-            for (dir, have) in folders.iter().filter(|(d, have)| dirs.contains(*d) && !have.contains(&built.name)) {
+            let is_its = |dir: &String, have: &BTreeSet<String>| {
+                let of_service = dir.rsplit('/').next() == Some(hr.name.as_str())
+                    || shared.get(hr.name.as_str()).is_some_and(|dirs| dirs.contains(dir));
+                dirs.contains(dir) || of_service && have.len() > 1
+            };
+            for (dir, have) in folders.iter().filter(|(d, have)| !have.contains(&built.name) && is_its(d, have)) {
                 let names_own = hr
                     .chart
                     .values_files

@@ -2,6 +2,7 @@
 
 mod built;
 mod cluster;
+mod environments;
 mod files;
 
 use std::process::Output;

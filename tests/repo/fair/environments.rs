@@ -1,0 +1,66 @@
+//! One service in several environments: the example repository, and what is not alike in it.
+
+use std::fs;
+use std::path::Path;
+
+use super::found;
+
+/// The files of the example repository.
+fn example() -> Vec<(String, String)> {
+    fn walk(dir: &Path, root: &Path, out: &mut Vec<(String, String)>) {
+        for entry in fs::read_dir(dir).unwrap() {
+            let path = entry.unwrap().path();
+            if path.is_dir() {
+                walk(&path, root, out);
+            } else {
+                let name = path.strip_prefix(root).unwrap().to_str().unwrap().to_owned();
+                out.push((name, fs::read_to_string(&path).unwrap()));
+            }
+        }
+    }
+    let root = Path::new(env!("CARGO_MANIFEST_DIR")).join("examples/deployment-repo");
+    let mut out = Vec::new();
+    walk(&root, &root, &mut out);
+    out
+}
+
+/// The findings of one rule in the example, once it is changed.
+fn of_rule(rule: &str, change: impl Fn(&mut Vec<(String, String)>)) -> Vec<String> {
+    let mut files = example();
+    change(&mut files);
+    let files: Vec<(&str, &str)> = files.iter().map(|(path, text)| (path.as_str(), text.as_str())).collect();
+    found(&files).into_iter().filter(|f| f.starts_with(rule)).collect()
+}
+
+/// Changes a file of the example.
+fn replace(files: &mut [(String, String)], path: &str, from: &str, to: &str) {
+    let (_, text) = files.iter_mut().find(|(name, _)| name == path).unwrap();
+    assert!(text.contains(from), "{path}: {text}");
+    *text = text.replace(from, to);
+}
+
+const RELEASE: &str = "k8s/gitops/dev/web/release.yaml";
+
+#[test]
+fn a_service_has_a_values_file_for_each_environment_though_none_is_named() {
+    let rule = "values/missing-environment";
+    let entry = "        - k8s/helm-values/web/dev-config.yaml\n";
+    let all = format!("      valuesFiles:\n        - k8s/helm-charts/web/values.yaml\n{entry}");
+    for from in [entry, &all] {
+        let found = of_rule(rule, |files| {
+            files.retain(|(path, _)| path != "k8s/helm-values/web/dev-config.yaml");
+            replace(files, RELEASE, from, "");
+        });
+        let wanted = format!("{rule} {RELEASE}:");
+        assert!(found.len() == 1 && found[0].starts_with(&wanted), "{found:#?}");
+    }
+    // One environment alone differs from what the chart says: its file is no file per environment.
+    let found = of_rule(rule, |files| {
+        for env in ["dev", "qa"] {
+            files.retain(|(path, _)| *path != format!("k8s/helm-values/web/{env}-config.yaml"));
+            let entry = entry.replace("dev", env);
+            replace(files, &RELEASE.replace("dev", env), &entry, "");
+        }
+    });
+    assert!(found.is_empty(), "{found:#?}");
+}
