@@ -277,6 +277,24 @@ fn a_check_says_where_it_looked_for_environments() {
     assert!(code == 0 && !text.contains("build/empty"), "{text}");
 }
 
+/// Schemas are there for some versions: of others nothing would be found.
+#[test]
+fn a_check_knows_some_versions_of_kubernetes() {
+    let f = Folder::new();
+    f.write("cm.yaml", "apiVersion: v1\nkind: ConfigMap\nmetadata:\n  name: a\n");
+    for version in ["1.31", "1.33.4", "v1.33", "v1.37.0-gke.1"] {
+        let (code, text) = check(&f, &["--kube-version", version]);
+        assert_eq!(code, 0, "{version}: {text}");
+    }
+    for version in ["9.9", "1.30", "1.38", "v2.33"] {
+        let (code, text) = check(&f, &["--kube-version", version]);
+        assert!(code == 2 && text.contains("there are schemas of Kubernetes 1.31 to 1.37 only"), "{version}: {text}");
+    }
+    f.write(".pintle-check.yaml", "kubeVersion: \"1.30\"\n");
+    let (code, text) = check(&f, &[]);
+    assert!(code == 2 && text.contains("kube version 'v1.30'"), "{text}");
+}
+
 /// Without a directory of environments, what no Kustomization applies but itself is what clusters apply.
 #[test]
 fn environments_are_told_from_kustomizations() {

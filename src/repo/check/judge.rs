@@ -155,9 +155,7 @@ fn unknown(api: &str, kind: &str, known: &Known<'_>, say: &mut impl FnMut(&'stat
         return;
     }
     let schemas = Schemas::kubernetes();
-    // Of versions after the table nothing is known.
-    let recent = known.minor > Schemas::known_versions().until;
-    if !schemas.has_group(group) || recent || kind.ends_with("List") {
+    if !schemas.has_group(group) || kind.ends_with("List") {
         return;
     }
     let message = format!("Kubernetes has no {api} {kind}");

@@ -95,7 +95,7 @@ pub fn check(checkout: &Checkout, options: &Options<'_>) -> Result<Outcome, Stri
         Some(v) => KubeVersion::parse(v).map_err(|e| format!("invalid kube version '{v}': {e}"))?,
         None => Compat::default().kube_version(),
     };
-    let minor = version.minor.parse().map_err(|_| format!("invalid kube version '{}'", version.version))?;
+    let minor = known_minor(&version)?;
     let capabilities = Arc::new(Capabilities::offline(Compat::default(), Some(version), &options.api_versions));
     let scan = scan::Scan::read(checkout, &mut out)?;
     if scan.files.is_empty() && out.is_empty() {
@@ -173,6 +173,16 @@ fn is_there(service: &str, scan: &scan::Scan, built: &[environments::Built]) -> 
     Err(match names[..] {
         [] => format!("no service {service}: no HelmRelease is in what is checked"),
         _ => format!("no service {service}: there are {}", names.join(", ")),
+    })
+}
+
+/// The minor version, if there are schemas for it: without them all would pass.
+fn known_minor(version: &KubeVersion) -> Result<schema::Minor, String> {
+    let known = schema::Schemas::known_versions();
+    let minor = version.minor.parse().ok().filter(|minor| version.major == "1" && known.has(*minor));
+    minor.ok_or_else(|| {
+        let (first, last) = (known.since, known.until);
+        format!("kube version '{}': there are schemas of Kubernetes 1.{first} to 1.{last} only", version.version)
     })
 }
 
