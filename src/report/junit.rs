@@ -16,9 +16,10 @@ pub fn write(title: &str, findings: &[Finding]) -> String {
     }
     for f in findings {
         let case = escape(&format!("{} {}", f.rule.id, f.place()));
-        let (path, line) = (escape(&f.path), f.line);
-        let _ =
-            writeln!(out, "    <testcase classname=\"{}\" name=\"{case}\" file=\"{path}\" line=\"{line}\">", f.rule.id);
+        // A file as a whole has no line.
+        let line = if f.line == 0 { String::new() } else { format!(" line=\"{}\"", f.line) };
+        let path = escape(&f.path);
+        let _ = writeln!(out, "    <testcase classname=\"{}\" name=\"{case}\" file=\"{path}\"{line}>", f.rule.id);
         let mut body = format!("{}: {}", f.place(), f.message);
         if !f.fix.is_empty() {
             body.push('\n');

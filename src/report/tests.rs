@@ -47,6 +47,11 @@ fn every_form_keeps_its_grammar() {
     let junit = write(Format::Junit, "t", &list);
     assert!(junit.contains("tests=\"2\" failures=\"1\""), "{junit}");
     assert!(junit.contains("a &lt;b&gt; &amp; &quot;c&quot;|d"), "{junit}");
+    // What is said of a whole file has no line.
+    assert!(
+        junit.contains("file=\"k8s/a.yaml\">") && junit.contains("file=\"k8s/a: b,c.yaml\" line=\"3\">"),
+        "{junit}"
+    );
     let markdown = write(Format::Markdown, "t", &list);
     assert!(markdown.contains("a &lt;b&gt; & \"c\"\\|d"), "{markdown}");
 }

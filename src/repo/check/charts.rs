@@ -22,7 +22,8 @@ fn one(scan: &Scan, checkout: &Checkout, dir: &str, out: &mut Vec<Finding>) {
         Ok(chart) => chart,
         Err(e) => {
             let fix = "helm refuses the chart for the same reason: correct it";
-            out.push(Finding::new(&rules::CHART_METADATA, file("Chart.yaml"), 1, e.message).with_fix(fix));
+            let line = line_of_field(scan, &file("Chart.yaml"), &e.message);
+            out.push(Finding::new(&rules::CHART_METADATA, file("Chart.yaml"), line, e.message).with_fix(fix));
             // Its templates can be parsed all the same.
             unloaded(checkout, dir, &file("templates"), 0, out);
             return;
@@ -47,6 +48,14 @@ fn one(scan: &Scan, checkout: &Checkout, dir: &str, out: &mut Vec<Finding>) {
     for template in &chart.templates {
         parse(dir, format!("{}/{}", chart.name(), template.name), template.data.shared(), out);
     }
+}
+
+/// The line of the field of Chart.yaml that Helm's text names, `chart.metadata.version "one" is invalid`; else the first.
+fn line_of_field(scan: &Scan, path: &str, message: &str) -> usize {
+    let named = message.split_once("chart.metadata.").map_or("", |(_, rest)| rest);
+    let field = named.split(|c: char| !c.is_ascii_alphanumeric()).next().unwrap_or_default();
+    let root = scan.files.get(path).and_then(|f| f.documents.first()).map(|d| &d.root);
+    root.and_then(|root| root.entry(field)).map_or(1, |(key, _)| key.line())
 }
 
 fn parse(dir: &str, name: String, text: &Arc<[u8]>, out: &mut Vec<Finding>) {

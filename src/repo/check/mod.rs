@@ -207,7 +207,8 @@ fn wanted(finding: &Finding, options: &Options<'_>) -> bool {
     (options.rules.is_empty() || named(&options.rules)) && !named(&options.ignore)
 }
 
-/// The error of a build says less than the finding that explains it: where both point to one place, the build's goes.
+/// The error of a build says less than the finding that explains it: where both point to one place, the build's goes. So do what follows from
+/// a Chart.yaml that Helm refuses: the releases of the chart, and what helm's lint says of the same line.
 fn settle(findings: &mut Vec<Finding>) {
     let general = |f: &Finding| f.rule.id.starts_with("build/");
     let exact: Vec<(String, usize)> = findings
@@ -215,9 +216,19 @@ fn settle(findings: &mut Vec<Finding>) {
         .filter(|f| !general(f) && f.rule.level == Level::Error)
         .map(|f| (f.path.clone(), f.line))
         .collect();
+    let refused: Vec<(String, usize)> =
+        findings.iter().filter(|f| f.rule.id == rules::CHART_METADATA.id).map(|f| (f.path.clone(), f.line)).collect();
+    let is_of_refused = |f: &Finding| match f.rule.id {
+        id if id == rules::BUILD_CHART.id => refused.iter().any(|(path, _)| {
+            let dir = path.trim_end_matches("Chart.yaml").trim_end_matches('/');
+            f.message.strip_prefix("chart ").is_some_and(|rest| rest.starts_with(&format!("{dir}: ")))
+        }),
+        id if id == rules::CHART_LINT.id => refused.contains(&(f.path.clone(), f.line)),
+        _ => false,
+    };
     findings.retain(|f| {
-        !general(f)
-            || f.rule.level != Level::Error
-            || !exact.iter().any(|(path, line)| *path == f.path && (*line == f.line || f.line <= 1))
+        let is_vague = general(f) && f.rule.level == Level::Error;
+        let is_explained = exact.iter().any(|(path, line)| *path == f.path && (*line == f.line || f.line <= 1));
+        !(is_vague && is_explained || is_of_refused(f))
     });
 }

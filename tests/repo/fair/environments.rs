@@ -64,3 +64,17 @@ fn a_service_has_a_values_file_for_each_environment_though_none_is_named() {
     });
     assert!(found.is_empty(), "{found:#?}");
 }
+
+/// A Chart.yaml that Helm refuses is told once, at the field: not again for each release, nor by helm's lint.
+#[test]
+fn a_chart_that_is_refused_is_told_once() {
+    let found =
+        of_rule("", |files| replace(files, "k8s/helm-charts/web/Chart.yaml", "\nversion: ", "\nversion: one # "));
+    let line = example()
+        .iter()
+        .find(|(path, _)| path == "k8s/helm-charts/web/Chart.yaml")
+        .map(|(_, text)| text.lines().position(|line| line.starts_with("version: ")).unwrap() + 1);
+    let wanted = format!("chart/metadata k8s/helm-charts/web/Chart.yaml:{}: ", line.unwrap());
+    let of_web = found.iter().filter(|f| f.contains("/web/Chart.yaml") || f.contains("web/release.yaml"));
+    assert!(found.iter().any(|f| f.starts_with(&wanted)) && of_web.count() == 1, "{found:#?}");
+}
