@@ -1,8 +1,8 @@
 //! A deployment repository before it is merged: everything that is wrong with it, each thing with its rule, file, line and what to do.
 //!
 //! Two kinds of themes work side by side. Some read files as they lie there (`files`, `kustomizations`, `sources`, `charts`); they need no build and
-//! hold for all environments. Others look at what an environment comes to (`environments` builds it, then `references`, `workloads`, `duplicates`,
-//! `values_files`, `unread`, `compare`). A file that breaks a build hides nothing else: its environment is built again without it.
+//! hold for all environments. Others look at what an environment comes to (`environments` builds it, then `references`, `waits`, `workloads`,
+//! `duplicates`, `values_files`, `unread`, `compare`). A file that breaks a build hides nothing else: its environment is built again without it.
 //!
 //! A theme only adds [`Finding`]s. [`check`] puts them together: what is more exact wins over the error of the build that it caused, what
 //! the repository ignores is taken out (`config`), and no text of a finding holds a value of a Secret.
@@ -35,6 +35,7 @@ mod suggest;
 mod suites;
 mod unread;
 mod values_files;
+mod waits;
 mod workloads;
 
 use std::collections::BTreeSet;
@@ -133,6 +134,7 @@ pub fn check(checkout: &Checkout, options: &Options<'_>) -> Result<Outcome, Stri
         duplicates::check(environment, &mut out);
         values_files::missing(&view, environment, &mut out);
     }
+    waits::check(&view, &built, &mut out);
     values_files::unused(&view, &built, &mut out);
     values_files::uneven(&view, &built, &mut out);
     unread::check(&view, &built, &mut out);

@@ -154,7 +154,7 @@ fn depends_on(view: &View<'_>, built: &Built, releases: &[&Object], out: &mut Ve
             if releases.iter().any(|r| r.name == name && r.namespace == namespace) {
                 continue;
             }
-            // Elsewhere nobody here can look.
+            // Elsewhere nobody here can look: see `waits`.
             if !own.is_empty() && !releases.iter().any(|r| r.namespace == own) {
                 continue;
             }

@@ -54,7 +54,8 @@ rules! {
     REF_VALUES_FROM "reference/values-from" Error "What valuesFrom names is in the environment.";
     REF_VALUES_KEY "reference/values-key" Error "The key that valuesFrom names is in the object.";
     REF_SOURCE "reference/source" Error "The source of a chart is in the environment.";
-    REF_DEPENDS_ON "reference/depends-on" Error "What dependsOn names is in the environment.";
+    REF_DEPENDS_ON "reference/depends-on" Error "What dependsOn names in a namespace with releases is in the environment.";
+    REF_DEPENDS_ON_OTHERS "reference/depends-on-others" Warning "What dependsOn names in a namespace without releases, or of Kustomizations, is in the environment.";
     REF_CYCLE "reference/cycle" Error "No release waits for itself.";
     REF_CONFIG_MAP "reference/config-map" Warning "ConfigMaps that pods use are in the environment.";
     REF_SECRET "reference/secret" Warning "Secrets that pods use are in the environment.";

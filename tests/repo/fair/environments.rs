@@ -36,7 +36,7 @@ fn of_rule(rule: &str, change: impl Fn(&mut Vec<(String, String)>)) -> Vec<Strin
 fn replace(files: &mut [(String, String)], path: &str, from: &str, to: &str) {
     let (_, text) = files.iter_mut().find(|(name, _)| name == path).unwrap();
     assert!(text.contains(from), "{path}: {text}");
-    *text = text.replace(from, to);
+    *text = text.replacen(from, to, 1);
 }
 
 const RELEASE: &str = "k8s/gitops/dev/web/release.yaml";
@@ -77,4 +77,34 @@ fn a_chart_that_is_refused_is_told_once() {
     let wanted = format!("chart/metadata k8s/helm-charts/web/Chart.yaml:{}: ", line.unwrap());
     let of_web = found.iter().filter(|f| f.contains("/web/Chart.yaml") || f.contains("web/release.yaml"));
     assert!(found.iter().any(|f| f.starts_with(&wanted)) && of_web.count() == 1, "{found:#?}");
+}
+
+/// What waits for something that is nowhere here is told, though others may apply it: what a file that nobody here builds makes, may be there.
+#[test]
+fn what_others_may_apply_is_warned_of() {
+    let rule = "reference/depends-on-others";
+    let waits = |namespace: &str, more: Option<(&str, &str)>| {
+        of_rule(rule, |files| {
+            let entry = format!("spec:\n  dependsOn: [{{name: api, namespace: {namespace}}}]\n");
+            replace(files, RELEASE, "spec:\n", &entry);
+            files.extend(more.map(|(path, text)| (path.to_owned(), text.to_owned())));
+        })
+    };
+    let release = "apiVersion: helm.toolkit.fluxcd.io/v2\nkind: HelmRelease\nmetadata: {name: api, namespace: elsewhere}\n\
+                   spec:\n  interval: 5m\n  chartRef: {kind: OCIRepository, name: api}\n";
+    let found = waits("elsewhere", None);
+    assert_eq!(
+        found,
+        [format!(
+            "{rule} {RELEASE}:6: HelmRelease web depends on elsewhere/api, which nothing in this repository makes"
+        )]
+    );
+    for (namespace, more) in [
+        ("elsewhere", Some(("infra/api.yaml", release))),
+        // Another environment has it.
+        ("shop-qa", None),
+        ("\"${where}\"", None),
+    ] {
+        assert_eq!(waits(namespace, more), [] as [String; 0], "{namespace}");
+    }
 }
