@@ -56,9 +56,14 @@ pub fn records(old: &Record, new: &Record) -> Vec<ObjectDiff> {
 
 /// What differs between two manifests. `namespace` is where objects lie that name none.
 pub fn manifests(old: &str, new: &str, namespace: &str) -> Vec<ObjectDiff> {
+    between(old, new, [namespace, namespace])
+}
+
+/// As [`manifests`], where objects that name no namespace lie in one before, and perhaps in another one after.
+pub fn between(old: &str, new: &str, [before, after]: [&str; 2]) -> Vec<ObjectDiff> {
     let mut heap = Heap::new();
-    let mut old = documents(&mut heap, old, namespace);
-    let new = documents(&mut heap, new, namespace);
+    let mut old = documents(&mut heap, old, before);
+    let new = documents(&mut heap, new, after);
     let mut out = Vec::new();
     let mut added = Vec::new();
     for (key, new) in new {

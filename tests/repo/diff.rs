@@ -126,6 +126,35 @@ fn removals_are_told_with_what_they_cost() {
 }
 
 #[test]
+fn a_release_that_moves_takes_its_objects_along() {
+    let f = example();
+    let claim = "apiVersion: v1\nkind: PersistentVolumeClaim\nmetadata:\n  name: data\n";
+    let path = "k8s/helm-charts/worker/templates/claim.yaml";
+    let release = "k8s/gitops/dev/worker/release.yaml";
+    f.write(path, claim);
+    commit(&f, "claim");
+    let gone = "PersistentVolumeClaim shop-dev/data (v1) removed\n  DANGER: the claim goes";
+    let come = "PersistentVolumeClaim tt/data (v1) added\n";
+    let told = |with_claim: bool| {
+        edit(&f, release, "spec:\n", "spec:\n  targetNamespace: tt\n");
+        let (code, out, err) = diff(&f, &["HEAD", "--env", "dev"]);
+        assert_eq!((code, err.as_str()), (Some(0), ""));
+        assert!(out.contains(gone) && out.contains(come) == with_claim, "{out}");
+        assert!(out.contains("ServiceAccount shop-dev/worker (v1) removed\n"), "{out}");
+        assert!(out.contains("it is uninstalled and installed anew"), "{out}");
+        assert!(!out.contains("tt/worker (v1) removed") && !out.contains("tt/data (v1) removed"), "{out}");
+        git(f.path(), &["checkout", "--quiet", "."]);
+    };
+    // Named after its namespace, and with a name of its own, with which not a byte of a manifest differs.
+    told(true);
+    edit(&f, release, "spec:\n", "spec:\n  releaseName: worker\n");
+    commit(&f, "named");
+    told(true);
+    std::fs::remove_file(f.join(path)).unwrap();
+    told(false);
+}
+
+#[test]
 fn secrets_are_compared_without_a_trace() {
     let f = example();
     let path = "k8s/gitops/prod/web/secrets.yaml";

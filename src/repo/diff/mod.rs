@@ -148,7 +148,9 @@ fn compare(
         let Some(named) = y.or(x) else { continue };
         let texts = |r: Option<&Rendered>| r.map_or_else(Vec::new, documents);
         let moved = matches!((x, y), (Some(x), Some(y)) if (&x.name, &x.namespace) != (&y.name, &y.namespace));
-        let mut objects = objects::compare(&texts(x), &texts(y), &named.namespace, &hide);
+        let namespace = |r: Option<&Rendered>| r.unwrap_or(named).namespace.clone();
+        let namespaces = [namespace(x), namespace(y)];
+        let mut objects = objects::compare(&texts(x), &texts(y), namespaces.each_ref().map(String::as_str), &hide);
         if moved && let (Some(x), Some(y)) = (x, y) {
             let text = format!(
                 "Helm's release {}/{} becomes {}/{}: it is uninstalled and installed anew",
@@ -177,7 +179,7 @@ fn compare(
         all.iter().filter(of_service).filter(comparable).map(shown).collect()
     };
     if !same {
-        out.objects = objects::compare(&others(base), &others(head), "", &hide);
+        out.objects = objects::compare(&others(base), &others(head), ["", ""], &hide);
         // No namespace is named where there is none.
         out.objects.iter_mut().for_each(|o| o.object = o.object.replacen(" /", " ", 1));
     }

@@ -48,14 +48,8 @@ fn quiet(text: &str) -> String {
     out
 }
 
-/// Compares documents. `namespace` is where objects lie that name none; `hide` takes out what was decrypted.
-pub fn compare(
-    old: &[Vec<u8>],
-    new: &[Vec<u8>],
-    namespace: &str,
-    hide: &impl Fn(&[u8]) -> Vec<u8>,
-) -> Vec<ObjectChange> {
-    // Most documents are the same to the byte.
+/// Documents that only one side has, byte for byte: most are the same.
+fn unlike<'d>(old: &'d [Vec<u8>], new: &'d [Vec<u8>]) -> (Vec<&'d [u8]>, Vec<&'d [u8]>) {
     let mut count: BTreeMap<&[u8], i64> = BTreeMap::new();
     new.iter().for_each(|d| *count.entry(d).or_default() += 1);
     let mut gone = Vec::new();
@@ -72,6 +66,22 @@ pub fn compare(
             come.push(&d[..]);
         }
     }
+    (gone, come)
+}
+
+/// Compares documents. `namespaces` are where objects lie that name none, before and after; `hide` takes out what was decrypted.
+pub fn compare(
+    old: &[Vec<u8>],
+    new: &[Vec<u8>],
+    namespaces: [&str; 2],
+    hide: &impl Fn(&[u8]) -> Vec<u8>,
+) -> Vec<ObjectChange> {
+    let [before, after] = namespaces;
+    // The same text in another namespace is another object.
+    let (gone, come) = match before == after {
+        true => unlike(old, new),
+        false => (old.iter().map(Vec::as_slice).collect(), new.iter().map(Vec::as_slice).collect()),
+    };
     if gone.is_empty() && come.is_empty() {
         return Vec::new();
     }
@@ -79,11 +89,11 @@ pub fn compare(
         let shown = docs.iter().map(|d| quiet(&String::from_utf8_lossy(&hide(d))));
         shown.map(|text| format!("---\n{}\n", text.trim_start_matches("---\n"))).collect::<String>()
     };
-    let mut texts: BTreeMap<String, (Change, String)> = diff::manifests(&joined(&gone), &joined(&come), namespace)
+    let mut texts: BTreeMap<String, (Change, String)> = diff::between(&joined(&gone), &joined(&come), namespaces)
         .into_iter()
         .map(|d| (d.object, (d.change, d.text)))
         .collect();
-    let (old, new) = (parsed(&gone, namespace, hide), parsed(&come, namespace, hide));
+    let (old, new) = (parsed(&gone, before, hide), parsed(&come, after, hide));
     let mut out = Vec::new();
     for (id, (label, a, b)) in pair(old, new) {
         let _ = id;
@@ -151,7 +161,11 @@ mod tests {
     use super::*;
 
     fn found(old: &str, new: &str) -> Vec<ObjectChange> {
-        compare(&[old.as_bytes().to_vec()], &[new.as_bytes().to_vec()], "ns", &|t: &[u8]| t.to_vec())
+        moved(old, new, ["ns", "ns"])
+    }
+
+    fn moved(old: &str, new: &str, namespaces: [&str; 2]) -> Vec<ObjectChange> {
+        compare(&[old.as_bytes().to_vec()], &[new.as_bytes().to_vec()], namespaces, &|t: &[u8]| t.to_vec())
     }
 
     const WEB: &str = "apiVersion: apps/v1\nkind: Deployment\nmetadata:\n  name: web\n  labels:\n    helm.sh/chart: web-1\nspec:\n  template:\n    metadata:\n      annotations:\n        checksum/config: abc\n    spec:\n      containers:\n      - name: web\n        image: web:1\n";
@@ -167,6 +181,18 @@ mod tests {
         assert!(!image[0].is_noise() && image[0].facts.restarts, "{image:?}");
         assert_eq!(image[0].facts.images, [("web:1".to_owned(), "web:2".to_owned())]);
         assert!(image[0].text.contains("-        image: web:1\n+        image: web:2\n"), "{image:?}");
+    }
+
+    #[test]
+    fn another_namespace_makes_another_object() {
+        let claim = "apiVersion: v1\nkind: PersistentVolumeClaim\nmetadata:\n  name: data\n";
+        let found = moved(claim, claim, ["one", "two"]);
+        let told: Vec<_> = found.iter().map(|o| (o.object.as_str(), o.change, o.facts.risks.len())).collect();
+        let label = |namespace: &str| format!("PersistentVolumeClaim {namespace}/data (v1)");
+        assert_eq!(told, [(&*label("one"), Change::Removed, 1), (&*label("two"), Change::Added, 0)]);
+        // One that names its namespace stays there.
+        let own = claim.replace("name: data", "name: data\n  namespace: one");
+        assert!(moved(&own, &own, ["one", "two"]).is_empty());
     }
 
     #[test]
