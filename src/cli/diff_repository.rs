@@ -73,6 +73,9 @@ pub fn run(args: &RepositoryDiff, global: &Global, io: &mut Streams<'_>) -> Resu
     for name in names(args, &range)? {
         found.push(environment(args, &range, &opener, &name, io)?);
     }
+    if let Some(service) = args.service.as_deref().filter(|_| secrets.is_empty()) {
+        look_for(service, &range, &opener, &found)?;
+    }
     match args.output {
         Output::Terminal => terminal(&range, &found, &secrets, io)?,
         Output::Json => json(&range, &found, &secrets, io)?,
@@ -120,6 +123,35 @@ fn names(args: &RepositoryDiff, range: &Range) -> Result<Vec<String>, Failure> {
             Ok(all.into_iter().collect())
         }
     }
+}
+
+/// A service that is in neither state of any of the environments is a mistake.
+fn look_for(service: &str, range: &Range, opener: &Opener<'_>, found: &[EnvironmentDiff]) -> Result<(), Failure> {
+    if found.iter().any(|d| d.has_service || !d.problems.is_empty()) {
+        return Ok(());
+    }
+    // What is not concerned was not opened.
+    let mut names = BTreeSet::new();
+    for diff in found {
+        for checkout in [&range.head, &range.base] {
+            if Environment::directory(checkout, &diff.name).is_err() {
+                continue;
+            }
+            let environment = opener.open_parts(checkout, &diff.name, None, |_| false)?;
+            if !environment.problems.is_empty() || diff::has_service(&environment, service) {
+                return Ok(());
+            }
+            names.extend(environment.releases.into_iter().map(|hr| hr.name));
+        }
+    }
+    let environments: Vec<&str> = found.iter().map(|d| d.name.as_str()).collect();
+    let many = if found.len() == 1 { "" } else { "s" };
+    let names: Vec<String> = names.into_iter().collect();
+    let there = match names.is_empty() {
+        true => "no HelmRelease is there".to_owned(),
+        false => format!("there are {}", names.join(", ")),
+    };
+    Err(Failure::new(format!("no service {service} in environment{many} {}: {there}", environments.join(", "))))
 }
 
 fn environment(

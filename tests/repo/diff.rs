@@ -171,6 +171,34 @@ fn secrets_are_compared_without_a_trace() {
     }
 }
 
+#[test]
+fn a_service_that_is_nowhere_is_an_error() {
+    let f = example();
+    edit(&f, VALUES, "replicas: 4", "replicas: 5");
+    let (code, out, err) = diff(&f, &["HEAD", "--env", "dev", "--service", "nope", "--exit-code"]);
+    assert_eq!((code, out.as_str()), (Some(1), ""));
+    assert_eq!(err, "Error: no service nope in environment dev: there are api, web, worker\n");
+    let (code, _, err) = diff(&f, &["HEAD", "--service", "nope"]);
+    assert_eq!(code, Some(1));
+    assert_eq!(err, "Error: no service nope in environments dev, prod, qa: there are api, web, worker\n");
+    // One that the change does not concern, and one that only one of the states has, in one environment.
+    for service in ["api", "worker"] {
+        let (code, out, err) = diff(&f, &["HEAD", "--service", service, "--exit-code"]);
+        assert_eq!((code, err.as_str()), (Some(0), ""), "{out}");
+        assert!(out.starts_with("no difference in dev, prod, qa ("), "{out}");
+    }
+    edit(&f, "k8s/gitops/prod/kustomization.yaml", "  - worker\n", "");
+    for env in ["dev", "qa"] {
+        edit(&f, &format!("k8s/gitops/{env}/kustomization.yaml"), "  - worker\n", "");
+        commit(&f, "without");
+    }
+    let (code, out, err) = diff(&f, &["HEAD~1..HEAD", "--service", "worker", "--exit-code"]);
+    assert_eq!((code, err.as_str()), (Some(2), ""), "{out}");
+    assert!(out.contains("## Release: shop-qa/worker removed"), "{out}");
+    let (code, _, err) = diff(&f, &["HEAD~1..HEAD", "--env", "prod", "--service", "worker"]);
+    assert!(code == Some(1) && err.contains("no service worker in environment prod: there are api, web\n"), "{err}");
+}
+
 /// A Flux Kustomization of a repository.
 fn applies(name: &str, path: &str, more: &str) -> String {
     format!(

@@ -23,6 +23,7 @@ const MOST_FILES: usize = 20_000;
 const MOST_STEPS: usize = 6;
 
 static CONFIGURATIONS: LazyLock<Finder<'static>> = LazyLock::new(|| Finder::new("configurations"));
+static RELEASE: LazyLock<Finder<'static>> = LazyLock::new(|| Finder::new("HelmRelease"));
 
 /// What a part's files say.
 #[derive(Clone, Default)]
@@ -288,6 +289,17 @@ impl Selection {
     pub fn unclear_names(&self) -> impl Iterator<Item = &String> {
         let unclear = self.built().filter(|(_, part)| part.unclear);
         unclear.flat_map(|(_, part)| part.defines())
+    }
+
+    /// Whether one of the parts, built or not, has a release of this service: told by its path, or by a name as most people write it. False says
+    /// nothing.
+    pub fn has_service(&self, service: &str) -> bool {
+        let (dir, name) = (format!("/{service}/"), format!("  name: {service}"));
+        let named = |text: &[u8]| text.split(|b| *b == b'\n').any(|line| line.trim_ascii_end() == name.as_bytes());
+        self.parts.iter().any(|(path, part)| {
+            let is_own = format!("{path}/").contains(&dir);
+            part.texts().any(|text| (is_own || named(text)) && RELEASE.find(text).is_some())
+        })
     }
 
     /// Whether the built parts are the same in both states: what differs are charts and values files.

@@ -21,7 +21,7 @@ pub(super) use mentions::is_below;
 pub use objects::ObjectChange;
 pub use range::Range;
 pub use risks::{Facts, Risk};
-pub use sides::environment;
+pub use sides::{environment, has_service};
 
 use unbuilt::Unbuilt;
 
@@ -52,6 +52,8 @@ pub struct EnvironmentDiff {
     pub rendered: usize,
     /// What the builds warn of.
     pub warnings: Vec<String>,
+    /// Something of the service that was asked for is in one of the states; false if that is not known.
+    pub has_service: bool,
 }
 
 /// What differs in one release.

@@ -61,9 +61,20 @@ pub fn environment<E: Send>(
         }
         let mut diff = compare(base, head, reached.as_ref().unwrap_or(&range.changed), service, settings);
         diff.name = name.to_owned();
+        diff.has_service = service.is_none_or(|service| {
+            let in_part = selection.as_ref().is_some_and(|chosen| chosen.has_service(service));
+            in_part || [base, head].iter().any(|side| side.environment.is_some_and(|e| has_service(e, service)))
+        });
         diff.warnings = [&new, &old].into_iter().flatten().flat_map(|e| e.warnings.clone()).collect();
         return Ok(diff);
     }
+}
+
+/// Whether something of a service is in an environment.
+pub fn has_service(environment: &Environment, service: &str) -> bool {
+    let dir = format!("/{service}/");
+    environment.releases.iter().any(|hr| hr.belongs_to(service))
+        || environment.built.iter().any(|o| o.place.path.contains(&dir))
 }
 
 /// Runs two things side by side.
