@@ -27,7 +27,7 @@ use crate::render::Capabilities;
 use files::{generated_name, read, remove, write};
 
 pub use files::replace as replace_file;
-pub use kinds::escaped;
+pub use kinds::{escaped, is_namespaced};
 
 /// Objects without a namespace lie here.
 const CLUSTER: &str = "_cluster";

@@ -6,11 +6,13 @@
 
 mod lines;
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 
 pub use lines::unified;
 
 use super::record::Record;
+use crate::cluster::Gvk;
+use crate::cluster::directory::is_namespaced;
 use crate::render::manifest::split;
 use crate::value::{Heap, Value, equal};
 
@@ -30,6 +32,34 @@ pub struct ObjectDiff {
     pub change: Change,
     /// Hunks as of `diff -u`.
     pub text: String,
+}
+
+/// Where the objects of a manifest lie.
+#[derive(Clone, Copy)]
+pub struct Scope<'s> {
+    /// The namespace of those that name none.
+    pub namespace: &'s str,
+    /// Custom kinds that have no namespace, `GROUP/KIND`.
+    pub cluster_scoped: &'s BTreeSet<String>,
+}
+
+impl Scope<'_> {
+    /// The namespace that an object lies in, which may name one itself; empty for none.
+    pub fn place(&self, api: &str, kind: &str, own: &str) -> String {
+        let gvk = Gvk::parse(api, kind);
+        let custom = format!("{}/{kind}", gvk.group);
+        match own {
+            _ if !is_namespaced(&gvk) || self.cluster_scoped.contains(&custom) => String::new(),
+            "" => self.namespace.to_owned(),
+            own => own.to_owned(),
+        }
+    }
+}
+
+/// `Deployment default/web (apps/v1)`
+pub fn label(kind: &str, place: &str, name: &str, api: &str) -> String {
+    let slash = if place.is_empty() { "" } else { "/" };
+    format!("{kind} {place}{slash}{name} ({api})")
 }
 
 /// One document, with what tells it from others.
@@ -56,11 +86,12 @@ pub fn records(old: &Record, new: &Record) -> Vec<ObjectDiff> {
 
 /// What differs between two manifests. `namespace` is where objects lie that name none.
 pub fn manifests(old: &str, new: &str, namespace: &str) -> Vec<ObjectDiff> {
-    between(old, new, [namespace, namespace])
+    let scope = Scope { namespace, cluster_scoped: &BTreeSet::new() };
+    between(old, new, [scope, scope])
 }
 
-/// As [`manifests`], where objects that name no namespace lie in one before, and perhaps in another one after.
-pub fn between(old: &str, new: &str, [before, after]: [&str; 2]) -> Vec<ObjectDiff> {
+/// As [`manifests`], where objects may lie elsewhere after than before.
+pub fn between(old: &str, new: &str, [before, after]: [Scope<'_>; 2]) -> Vec<ObjectDiff> {
     let mut heap = Heap::new();
     let mut old = documents(&mut heap, old, before);
     let new = documents(&mut heap, new, after);
@@ -84,7 +115,7 @@ pub fn between(old: &str, new: &str, [before, after]: [&str; 2]) -> Vec<ObjectDi
     out
 }
 
-fn documents(heap: &mut Heap, manifest: &str, namespace: &str) -> BTreeMap<(String, usize), Document> {
+fn documents(heap: &mut Heap, manifest: &str, scope: Scope<'_>) -> BTreeMap<(String, usize), Document> {
     let mut out: BTreeMap<(String, usize), Document> = BTreeMap::new();
     for part in split(manifest.as_bytes()) {
         let text = String::from_utf8_lossy(part).into_owned();
@@ -96,14 +127,14 @@ fn documents(heap: &mut Heap, manifest: &str, namespace: &str) -> BTreeMap<(Stri
         let (api, kind) = (field(heap, &["apiVersion"]), field(heap, &["kind"]));
         let name = field(heap, &["metadata", "name"]);
         let own = field(heap, &["metadata", "namespace"]);
-        let place = if own.is_empty() { namespace.to_string() } else { own };
+        let place = scope.place(&api, &kind, &own);
         let group = api.split_once('/').map_or("", |(group, _)| group);
         // What is no object is known by its file.
         let (label, id) = if kind.is_empty() {
             let source = text.lines().find_map(|l| l.strip_prefix("# Source: ")).unwrap_or("document").to_string();
             (source.clone(), source)
         } else {
-            (format!("{kind} {place}/{name} ({api})"), format!("{group}/{kind}/{place}/{name}"))
+            (label(&kind, &place, &name, &api), format!("{group}/{kind}/{place}/{name}"))
         };
         let secret = value.as_ref().is_none_or(|v| holds_secret(heap, v, 0)) && may_hold_secret(&text);
         let mut n = 0;
@@ -301,6 +332,17 @@ mod tests {
             ]
         );
         assert!(found[0].text.contains("-  k: \"1\"\n+  k: \"2\"\n"), "{}", found[0].text);
+    }
+
+    #[test]
+    fn what_belongs_to_no_namespace_names_none() {
+        let role = "apiVersion: rbac.authorization.k8s.io/v1\nkind: ClusterRole\nmetadata: {name: r, namespace: odd}\n";
+        assert_eq!(manifests("", role, "ns")[0].object, "ClusterRole r (rbac.authorization.k8s.io/v1)");
+        let custom = "apiVersion: x.io/v1\nkind: Foo\nmetadata: {name: f}\n";
+        assert_eq!(manifests("", custom, "ns")[0].object, "Foo ns/f (x.io/v1)");
+        let known = ["x.io/Foo".to_owned()].into();
+        let scope = Scope { namespace: "ns", cluster_scoped: &known };
+        assert_eq!(between("", custom, [scope, scope])[0].object, "Foo f (x.io/v1)");
     }
 
     #[test]

@@ -182,8 +182,6 @@ fn compare(
     };
     if !same {
         out.objects = objects::compare(&others(base), &others(head), ["", ""], &hide);
-        // No namespace is named where there is none.
-        out.objects.iter_mut().for_each(|o| o.object = o.object.replacen(" /", " ", 1));
     }
     out
 }

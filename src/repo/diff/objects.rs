@@ -1,10 +1,10 @@
 //! Two lists of documents, object by object: the text that may be shown, and what a reviewer should know.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 
 use serde_json::Value as Json;
 
-use crate::release::diff::{self, Change};
+use crate::release::diff::{self, Change, Scope};
 use crate::value::Heap;
 
 use super::risks::{self, Facts, Risk};
@@ -85,14 +85,18 @@ pub fn compare(
     if gone.is_empty() && come.is_empty() {
         return Vec::new();
     }
+    // Of a release both builds know all objects; of an environment perhaps only a part was opened.
+    let cluster_scoped = cluster_scoped(old.iter().chain(new).filter(|_| !after.is_empty()));
+    let scopes = namespaces.map(|namespace| Scope { namespace, cluster_scoped: &cluster_scoped });
     let joined = |docs: &[&[u8]]| {
         let shown = docs.iter().map(|d| quiet(&String::from_utf8_lossy(&hide(d))));
         shown.map(|text| format!("---\n{}\n", text.trim_start_matches("---\n"))).collect::<String>()
     };
-    let mut texts: BTreeMap<String, (Change, String)> = diff::between(&joined(&gone), &joined(&come), namespaces)
+    let mut texts: BTreeMap<String, (Change, String)> = diff::between(&joined(&gone), &joined(&come), scopes)
         .into_iter()
         .map(|d| (d.object, (d.change, d.text)))
         .collect();
+    let [before, after] = scopes;
     let (old, new) = (parsed(&gone, before, hide), parsed(&come, after, hide));
     let mut out = Vec::new();
     for (id, (label, a, b)) in pair(old, new) {
@@ -120,6 +124,28 @@ pub fn compare(
     out
 }
 
+fn json(heap: &mut Heap, document: &[u8]) -> Option<Json> {
+    let value = crate::yaml::to_value(heap, document).ok()?;
+    let json = crate::value::json::encode(heap, &value, false, None).ok()?;
+    serde_json::from_slice(&json).ok()
+}
+
+/// The custom kinds that are defined here to have no namespace, `GROUP/KIND`. Definitions are long: only those that seem to say so are read.
+fn cluster_scoped<'d>(documents: impl Iterator<Item = &'d Vec<u8>>) -> BTreeSet<String> {
+    let has = |text: &[u8], what: &str| memchr::memmem::find(text, what.as_bytes()).is_some();
+    let mut heap = Heap::new();
+    let mut out = BTreeSet::new();
+    for document in documents.filter(|d| has(d, "scope: Cluster") && has(d, "CustomResourceDefinition")) {
+        for json in crate::render::manifest::split(document).into_iter().filter_map(|d| json(&mut heap, d)) {
+            let text = |pointer: &str| json.pointer(pointer).and_then(Json::as_str).unwrap_or_default();
+            if text("/kind") == "CustomResourceDefinition" && text("/spec/scope") == "Cluster" {
+                out.insert(format!("{}/{}", text("/spec/group"), text("/spec/names/kind")));
+            }
+        }
+    }
+    out
+}
+
 type Objects = BTreeMap<String, (String, Json)>;
 
 fn pair(mut old: Objects, new: Objects) -> BTreeMap<String, (String, Option<Json>, Option<Json>)> {
@@ -133,13 +159,11 @@ fn pair(mut old: Objects, new: Objects) -> BTreeMap<String, (String, Option<Json
 }
 
 /// The documents' objects by what may be shown of their names: one whose name ends with a hash of secrets is the same when they change.
-fn parsed(documents: &[&[u8]], namespace: &str, hide: &impl Fn(&[u8]) -> Vec<u8>) -> Objects {
+fn parsed(documents: &[&[u8]], scope: Scope<'_>, hide: &impl Fn(&[u8]) -> Vec<u8>) -> Objects {
     let mut out = Objects::new();
     let mut heap = Heap::new();
     for document in documents.iter().flat_map(|d| crate::render::manifest::split(d)) {
-        let Ok(value) = crate::yaml::to_value(&mut heap, document) else { continue };
-        let Ok(json) = crate::value::json::encode(&mut heap, &value, false, None) else { continue };
-        let Ok(json) = serde_json::from_slice::<Json>(&json) else { continue };
+        let Some(json) = json(&mut heap, document) else { continue };
         let text = |pointer: &str| {
             let text = json.pointer(pointer).and_then(Json::as_str).unwrap_or_default();
             String::from_utf8_lossy(&hide(text.as_bytes())).into_owned()
@@ -148,10 +172,9 @@ fn parsed(documents: &[&[u8]], namespace: &str, hide: &impl Fn(&[u8]) -> Vec<u8>
         if kind.is_empty() {
             continue;
         }
-        let own = text("/metadata/namespace");
-        let place = if own.is_empty() { namespace.to_owned() } else { own };
+        let place = scope.place(&api, &kind, &text("/metadata/namespace"));
         let group = api.split_once('/').map_or("", |(group, _)| group).to_owned();
-        out.insert(format!("{group}/{kind}/{place}/{name}"), (format!("{kind} {place}/{name} ({api})"), json));
+        out.insert(format!("{group}/{kind}/{place}/{name}"), (diff::label(&kind, &place, &name, &api), json));
     }
     out
 }
@@ -193,6 +216,19 @@ mod tests {
         // One that names its namespace stays there.
         let own = claim.replace("name: data", "name: data\n  namespace: one");
         assert!(moved(&own, &own, ["one", "two"]).is_empty());
+    }
+
+    #[test]
+    fn definitions_tell_which_kinds_have_no_namespace() {
+        let defined = |scope: &str| {
+            format!(
+                "apiVersion: apiextensions.k8s.io/v1\nkind: CustomResourceDefinition\nmetadata: {{name: foos.x.io}}\nspec:\n  group: x.io\n  names: {{kind: Foo}}\n  scope: {scope}\n---\napiVersion: x.io/v1\nkind: Foo\nmetadata: {{name: f}}\n"
+            )
+        };
+        for (scope, foo) in [("Cluster", "Foo f (x.io/v1)"), ("Namespaced", "Foo ns/f (x.io/v1)")] {
+            let labels: Vec<_> = found("", &defined(scope)).into_iter().map(|o| o.object).collect();
+            assert_eq!(labels, ["CustomResourceDefinition foos.x.io (apiextensions.k8s.io/v1)", foo]);
+        }
     }
 
     #[test]
