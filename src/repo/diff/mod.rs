@@ -5,6 +5,7 @@
 //! problem, never a removal.
 
 mod concerned;
+mod immutable;
 mod mentions;
 mod objects;
 mod parts;

@@ -1,9 +1,8 @@
 //! What a reviewer should know of a change: images, pods that restart, fields that can't be changed, data that would be lost.
-//!
-//! Immutable fields are those that the API server's validation refuses to change (Kubernetes `pkg/apis/*/validation`).
 
 use serde_json::Value as Json;
 
+use super::immutable::immutable;
 use crate::repo::flux_kustomization;
 
 /// Something to look at twice.
@@ -19,7 +18,7 @@ impl Risk {
         Self { danger: true, text: text.into() }
     }
 
-    fn notice(text: impl Into<String>) -> Self {
+    pub fn notice(text: impl Into<String>) -> Self {
         Self { danger: false, text: text.into() }
     }
 }
@@ -107,77 +106,6 @@ pub(in crate::repo) fn containers(object: &Json, depth: usize, out: &mut Vec<(St
     }
 }
 
-fn immutable(kind: &str, a: &Json, b: &Json, out: &mut Vec<Risk>) {
-    let differ = |pointer: &str| a.pointer(pointer) != b.pointer(pointer);
-    let both = |pointer: &str| a.pointer(pointer).is_some() && b.pointer(pointer).is_some();
-    let mut refused = |field: &str| {
-        out.push(Risk::danger(format!(
-            "{field} can't be changed: the server will refuse it, the object must be replaced"
-        )));
-    };
-    match kind {
-        "Deployment" | "DaemonSet" | "ReplicaSet" if differ("/spec/selector") => refused("spec.selector"),
-        "StatefulSet" => {
-            for field in ["selector", "serviceName", "podManagementPolicy", "volumeClaimTemplates"] {
-                if differ(&format!("/spec/{field}")) {
-                    refused(&format!("spec.{field}"));
-                }
-            }
-        }
-        "Job" => {
-            for field in ["selector", "template", "completionMode"] {
-                if differ(&format!("/spec/{field}")) {
-                    refused(&format!("spec.{field}"));
-                }
-            }
-        }
-        "Service" if differ("/spec/clusterIP") && both("/spec/clusterIP") => refused("spec.clusterIP"),
-        "RoleBinding" | "ClusterRoleBinding" if differ("/roleRef") => refused("roleRef"),
-        "StorageClass" => {
-            for field in ["provisioner", "parameters", "reclaimPolicy", "volumeBindingMode"] {
-                if differ(&format!("/{field}")) {
-                    refused(field);
-                }
-            }
-        }
-        "PriorityClass" if differ("/value") => refused("value"),
-        "IngressClass" if differ("/spec/controller") => refused("spec.controller"),
-        "Secret" if differ("/type") && both("/type") => refused("type"),
-        "CustomResourceDefinition" if differ("/spec/scope") => refused("spec.scope"),
-        _ => {}
-    }
-    if matches!(kind, "ConfigMap" | "Secret")
-        && a.get("immutable") == Some(&Json::Bool(true))
-        && ["data", "binaryData", "stringData", "immutable"].iter().any(|f| a.get(*f) != b.get(*f))
-    {
-        refused("data of an immutable object");
-    }
-    if kind == "PersistentVolumeClaim" {
-        for field in ["accessModes", "storageClassName", "volumeName", "volumeMode", "selector", "dataSource"] {
-            if differ(&format!("/spec/{field}")) {
-                refused(&format!("spec.{field}"));
-            }
-        }
-        if differ("/spec/resources/requests/storage") {
-            out.push(Risk::notice(
-                "the volume's size changes: it can grow where its class allows it, and never shrink",
-            ));
-        }
-    }
-    if kind == "CustomResourceDefinition" {
-        let versions = |o: &Json| -> Vec<String> {
-            let list = o.pointer("/spec/versions").and_then(Json::as_array);
-            let served = |v: &&Json| v.get("served") == Some(&Json::Bool(true));
-            let name = |v: &Json| v.get("name").and_then(Json::as_str).map(String::from);
-            list.map_or_else(Vec::new, |l| l.iter().filter(served).filter_map(name).collect())
-        };
-        let now = versions(b);
-        for gone in versions(a).iter().filter(|v| !now.contains(v)) {
-            out.push(Risk::danger(format!("version {gone} is served no longer: objects in it can't be read any more")));
-        }
-    }
-}
-
 fn removed(kind: &str, api: &str, object: &Json, out: &mut Vec<Risk>) {
     let annotation =
         |key: &str| object.pointer("/metadata/annotations").and_then(|a| a.get(key)).and_then(Json::as_str);
@@ -227,6 +155,8 @@ mod tests {
         assert!(risks(of("ConfigMap", json!({})), None).is_empty());
         let keep = json!({"metadata": {"annotations": {"helm.sh/resource-policy": "keep"}}});
         assert!(risks(of("PersistentVolumeClaim", keep), None).is_empty());
+        let claim = |size: Json| json!({"spec": {"resources": {"requests": {"storage": size}}}});
+        let indexed = |completions: i64, parallelism: i64| json!({"spec": {"completionMode": "Indexed", "completions": completions, "parallelism": parallelism}});
         for (kind, a, b, field) in [
             ("Deployment", json!({"spec": {"selector": 1}}), json!({"spec": {"selector": 2}}), "spec.selector"),
             (
@@ -238,9 +168,39 @@ mod tests {
             ("Job", json!({"spec": {"template": 1}}), json!({"spec": {"template": 2}}), "spec.template"),
             ("RoleBinding", json!({"roleRef": 1}), json!({"roleRef": 2}), "roleRef"),
             ("PersistentVolumeClaim", json!({"spec": {"accessModes": [1]}}), json!({"spec": {}}), "spec.accessModes"),
+            ("PersistentVolumeClaim", claim(json!("2Gi")), claim(json!("1Gi")), "spec.resources.requests.storage"),
+            ("PersistentVolumeClaim", claim(json!("1.5Ti")), claim(json!("1500G")), "spec.resources.requests.storage"),
+            ("PersistentVolumeClaim", claim(json!(2048)), claim(json!("1Ki")), "spec.resources.requests.storage"),
+            ("RuntimeClass", json!({"handler": "runc"}), json!({"handler": "kata"}), "handler"),
+            (
+                "PersistentVolume",
+                json!({"spec": {"hostPath": {"path": "/a"}}}),
+                json!({"spec": {"hostPath": {"path": "/b"}}}),
+                "spec.hostPath",
+            ),
+            ("PersistentVolume", json!({"spec": {}}), json!({"spec": {"volumeMode": "Block"}}), "spec.volumeMode"),
+            ("Job", json!({"spec": {}}), json!({"spec": {"completions": 2}}), "spec.completions"),
+            ("Job", indexed(2, 2), indexed(3, 2), "spec.completions"),
         ] {
             let found = risks(of(kind, a), Some(of(kind, b)));
             assert!(found.len() == 1 && found[0].starts_with(field), "{kind}: {found:?}");
+        }
+        // What the server takes.
+        for (kind, a, b) in [
+            ("PersistentVolumeClaim", claim(json!("1Gi")), claim(json!("1100Mi"))),
+            ("PersistentVolumeClaim", claim(json!("1Gi")), claim(json!("1024Mi"))),
+            ("PersistentVolumeClaim", claim(json!("1Gi")), claim(json!("<masked>"))),
+            ("PersistentVolume", json!({"spec": {"capacity": 1}}), json!({"spec": {"volumeMode": "Filesystem"}})),
+            (
+                "PersistentVolume",
+                json!({"spec": {"csi": {"driver": "d"}}}),
+                json!({"spec": {"csi": {"driver": "d", "controllerExpandSecretRef": {"name": "s"}}}}),
+            ),
+            ("Job", json!({"spec": {}}), json!({"spec": {"completions": 1, "parallelism": 1}})),
+            ("Job", indexed(2, 2), indexed(3, 3)),
+        ] {
+            let found = risks(of(kind, a), Some(of(kind, b)));
+            assert!(found.is_empty(), "{kind}: {found:?}");
         }
     }
 }
