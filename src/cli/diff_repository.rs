@@ -87,7 +87,7 @@ pub fn run(args: &RepositoryDiff, global: &Global, io: &mut Streams<'_>) -> Resu
         let what = "what can't be built can't be compared: nothing is said of it above";
         return Err(Failure::new(format!("{}\n\n{what}", problems.join("\n"))));
     }
-    let differs = !secrets.is_empty() || found.iter().any(|d| !d.is_empty());
+    let differs = secrets.iter().any(SecretFile::differs) || found.iter().any(|d| !d.is_empty());
     if args.exit_code && differs { Err(Failure { code: 2, ..Failure::new("") }) } else { Ok(()) }
 }
 
@@ -171,8 +171,7 @@ fn environment(
 
 /// Changed SOPS files, told by what is at hand: keys compare values, without them ciphertexts are compared.
 fn secret_files(range: &Range, opener: &Opener<'_>, service: Option<&str>) -> Result<Vec<SecretFile>, Failure> {
-    let services = opener.services();
-    let mut out = Vec::new();
+    let mut files = Vec::new();
     for path in &range.changed {
         if service.is_some_and(|s| !path.contains(&format!("/{s}/"))) {
             continue;
@@ -180,16 +179,21 @@ fn secret_files(range: &Range, opener: &Opener<'_>, service: Option<&str>) -> Re
         let read = |c: &Checkout| c.is_file(path).then(|| c.read(path)).transpose();
         let (base, head) = (read(&range.base)?, read(&range.head)?);
         let encrypted = |t: &Option<Vec<u8>>| t.as_ref().is_some_and(|t| secrets::is_encrypted(path, t));
-        if !encrypted(&base) && !encrypted(&head) {
-            continue;
+        if encrypted(&base) || encrypted(&head) {
+            files.push(secrets::Versions { path: path.clone(), renamed_from: None, base, head });
         }
+    }
+    let services = opener.services();
+    let mut out = Vec::new();
+    for secrets::Versions { path, renamed_from, base, head } in secrets::join(files) {
+        let encrypted = |t: &Option<Vec<u8>>| t.as_ref().is_some_and(|t| secrets::is_encrypted(&path, t));
         let (was_plain, is_plain) = (base.is_some() && !encrypted(&base), head.is_some() && !encrypted(&head));
         let side = |text: Option<Vec<u8>>, plain: bool| if plain { None } else { text };
         let (base, head) = (side(base, was_plain), side(head, is_plain));
-        let store = secrets::store(path);
+        let store = secrets::store(&path);
         let compared = mask::compare(&store, base.as_deref(), head.as_deref(), services.as_ref(), None);
-        let compared = compared.map_err(|e| format!("{path}: {e}"))?;
-        out.push(SecretFile { path: path.clone(), compared, was_plain, is_plain });
+        let compared = Comparison { renamed_from, ..compared.map_err(|e| format!("{path}: {e}"))? };
+        out.push(SecretFile { path, compared, was_plain, is_plain });
     }
     Ok(out)
 }
@@ -208,6 +212,9 @@ impl SecretFile {
         out.extend(
             c.problems.iter().map(|p| format!("! {}: {}", p.version, p.text.lines().next().unwrap_or_default())),
         );
+        if !self.is_plain && !self.was_plain {
+            out.extend(c.recipients.iter().map(|r| format!("recipient {r}")));
+        }
         out.extend(c.recipients_added.iter().map(|r| format!("+ recipient {r}")));
         out.extend(c.recipients_removed.iter().map(|r| format!("- recipient {r}")));
         out.extend(c.settings.iter().map(|s| format!("~ {s}")));
@@ -217,7 +224,21 @@ impl SecretFile {
 
     fn summary(&self) -> String {
         let how = if self.compared.with_key { "" } else { " (no key at hand: ciphertexts compared)" };
-        format!("{}{how}", self.compared.summary())
+        format!("{}{how}", self.verdict())
+    }
+
+    fn verdict(&self) -> String {
+        // There is nothing to compare with.
+        match (self.is_plain, self.was_plain) {
+            (true, _) => "in clear".to_owned(),
+            (_, true) => "encrypted now".to_owned(),
+            _ => self.compared.summary(),
+        }
+    }
+
+    /// False if only its name is another.
+    fn differs(&self) -> bool {
+        self.compared.renamed_from.is_none() || !self.compared.is_empty()
     }
 }
 
@@ -366,9 +387,11 @@ fn json(range: &Range, found: &[EnvironmentDiff], secrets: &[SecretFile], io: &m
                 s.compared.changes.iter().map(|c| json!({"path": c.path, "verdict": c.verdict.text()})).collect();
             json!({
                 "path": s.path,
-                "summary": s.compared.summary(),
+                "renamedFrom": s.compared.renamed_from,
+                "summary": s.verdict(),
                 "withKey": s.compared.with_key,
                 "changes": changes,
+                "recipients": s.compared.recipients,
                 "recipientsAdded": s.compared.recipients_added,
                 "recipientsRemoved": s.compared.recipients_removed,
                 "settings": s.compared.settings,

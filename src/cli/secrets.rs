@@ -11,7 +11,7 @@ use super::Failure;
 use super::keys::{KeyArgs, Keys};
 use super::output::Streams;
 use crate::golang::time::{Location, Time};
-use crate::repo::secrets::{self, Level};
+use crate::repo::secrets::{self, Level, Versions};
 use crate::sops::mask::{self, Comparison, FingerprintKey};
 use crate::sops::{self, Fresh, MergeError, emit_plain};
 
@@ -110,17 +110,16 @@ fn git(args: &[&str]) -> Result<Vec<u8>, Failure> {
     Err(Failure::new(format!("git {}: {}", args.first().unwrap_or(&""), String::from_utf8_lossy(&out.stderr).trim())))
 }
 
-/// A file with its two versions.
-struct Pair {
-    path: String,
-    base: Option<Vec<u8>>,
-    head: Option<Vec<u8>>,
-}
-
-fn pairs(args: &Diff) -> Result<Vec<Pair>, Failure> {
+/// The files that differ.
+fn pairs(args: &Diff) -> Result<Vec<Versions>, Failure> {
     let read = |path: &str| std::fs::read(path).map_err(|e| Failure::new(format!("{path}: {e}")));
     if let [base, head] = args.what.as_slice() {
-        return Ok(vec![Pair { path: head.clone(), base: Some(read(base)?), head: Some(read(head)?) }]);
+        return Ok(vec![Versions {
+            path: head.clone(),
+            renamed_from: None,
+            base: Some(read(base)?),
+            head: Some(read(head)?),
+        }]);
     }
     let range = args.what.first().map_or("HEAD", String::as_str);
     let (base, head) = match range.split_once("...").or_else(|| range.split_once("..")) {
@@ -150,10 +149,10 @@ fn pairs(args: &Diff) -> Result<Vec<Pair>, Failure> {
         );
         let is_sops = |text: &Option<Vec<u8>>| text.as_ref().is_some_and(|t| secrets::is_encrypted(&path, t));
         if is_sops(&old) || is_sops(&new) {
-            out.push(Pair { path, base: old, head: new });
+            out.push(Versions { path, renamed_from: None, base: old, head: new });
         }
     }
-    Ok(out)
+    Ok(secrets::join(out))
 }
 
 fn diff(args: &Diff, io: &mut Streams<'_>) -> Result<(), Failure> {
@@ -182,12 +181,8 @@ fn diff(args: &Diff, io: &mut Streams<'_>) -> Result<(), Failure> {
         let keys = (!keys.is_empty()).then_some(&services);
         let compared = mask::compare(&store, base.as_deref(), head.as_deref(), keys, fingerprints.as_ref())
             .map_err(|e| format!("{}: {e}", pair.path))?;
-        differs |= !compared.changes.is_empty()
-            || !compared.recipients_added.is_empty()
-            || !compared.recipients_removed.is_empty()
-            || !compared.settings.is_empty()
-            || !compared.problems.is_empty()
-            || was_plain != is_plain;
+        let compared = Comparison { renamed_from: pair.renamed_from, ..compared };
+        differs |= !compared.is_empty() || was_plain != is_plain;
         if args.json {
             report.push(as_json(&pair.path, &compared, was_plain, is_plain));
         } else if was_plain || is_plain {
@@ -196,11 +191,10 @@ fn diff(args: &Diff, io: &mut Streams<'_>) -> Result<(), Failure> {
                 true => "! THE FILE IS NOT ENCRYPTED ANY MORE",
                 false => "! the file was in clear before: its values are in the history, change them",
             };
-            let how = if is_plain { "in clear" } else { "encrypted now" };
-            writeln!(io.out, "{}: {how}\n  {what}", pair.path)?;
+            writeln!(io.out, "{}: {}\n  {what}", pair.path, verdict(&compared, was_plain, is_plain))?;
             problems(&compared, io)?;
         } else {
-            print(&pair.path, &compared, pair.head.is_none(), io)?;
+            print(&pair.path, &compared, io)?;
         }
         if args.reveal {
             reveal(&store, base.as_deref(), head.as_deref(), &services, io)?;
@@ -220,17 +214,18 @@ fn problems(c: &Comparison, io: &mut Streams<'_>) -> std::io::Result<()> {
     Ok(())
 }
 
-fn print(path: &str, c: &Comparison, gone: bool, io: &mut Streams<'_>) -> std::io::Result<()> {
+fn print(path: &str, c: &Comparison, io: &mut Streams<'_>) -> std::io::Result<()> {
     let how = if c.with_key { "" } else { " (no key at hand: ciphertexts compared)" };
     writeln!(io.out, "{path}: {}{how}", c.summary())?;
     problems(c, io)?;
+    for name in &c.recipients {
+        writeln!(io.out, "  recipient {name}")?;
+    }
     for name in &c.recipients_added {
         writeln!(io.out, "  + recipient {name}")?;
     }
     for name in &c.recipients_removed {
-        // With the file, all lose what they could read.
-        let advice = if gone { "" } else { " (rotate the data key and change the values: it could read them)" };
-        writeln!(io.out, "  - recipient {name}{advice}")?;
+        writeln!(io.out, "  - recipient {name} (rotate the data key and change the values: it could read them)")?;
     }
     for line in &c.settings {
         writeln!(io.out, "  {line}")?;
@@ -250,6 +245,15 @@ fn print(path: &str, c: &Comparison, gone: bool, io: &mut Streams<'_>) -> std::i
     Ok(())
 }
 
+/// One line for all; a side in clear is no document to compare with.
+fn verdict(c: &Comparison, was_plain: bool, is_plain: bool) -> String {
+    match (was_plain, is_plain) {
+        (_, true) => "in clear".to_owned(),
+        (true, _) => "encrypted now".to_owned(),
+        _ => c.summary(),
+    }
+}
+
 fn as_json(path: &str, c: &Comparison, was_plain: bool, is_plain: bool) -> serde_json::Value {
     let changes: Vec<serde_json::Value> = c
         .changes
@@ -259,8 +263,10 @@ fn as_json(path: &str, c: &Comparison, was_plain: bool, is_plain: bool) -> serde
     let problems: Vec<serde_json::Value> =
         c.problems.iter().map(|p| json!({"version": p.version, "text": p.text.lines().next()})).collect();
     json!({
-        "path": path, "summary": c.summary(), "withKey": c.with_key, "sameValues": c.same_values(), "changes": changes,
-        "recipientsAdded": c.recipients_added, "recipientsRemoved": c.recipients_removed, "settings": c.settings,
+        "path": path, "renamedFrom": c.renamed_from, "summary": verdict(c, was_plain, is_plain), "withKey": c.with_key,
+        "sameValues": c.same_values(), "changes": changes,
+        "recipients": c.recipients, "recipientsAdded": c.recipients_added, "recipientsRemoved": c.recipients_removed,
+        "settings": c.settings,
         "problems": problems, "wasPlain": was_plain, "isPlain": is_plain,
     })
 }

@@ -76,10 +76,26 @@ pub struct Problem {
     pub text: String,
 }
 
+/// Which versions there are.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub enum Versions {
+    #[default]
+    Both,
+    /// The file is new.
+    Head,
+    /// The file is gone.
+    Base,
+}
+
 /// The result.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct Comparison {
+    pub versions: Versions,
+    /// The older version's path, where it is another.
+    pub renamed_from: Option<String>,
     pub changes: Vec<Change>,
+    /// Who can read the only version.
+    pub recipients: Vec<String>,
     pub recipients_added: Vec<String>,
     pub recipients_removed: Vec<String>,
     /// Other metadata that changed what is protected: selectors, threshold, `mac_only_encrypted`.
@@ -96,8 +112,25 @@ impl Comparison {
         self.changes.iter().all(|c| !c.verdict.is_change())
     }
 
+    /// True if there is nothing to tell.
+    pub fn is_empty(&self) -> bool {
+        let recipients = self.recipients_added.is_empty() && self.recipients_removed.is_empty();
+        let same = self.changes.is_empty() && self.settings.is_empty() && self.problems.is_empty();
+        self.versions == Versions::Both && recipients && same
+    }
+
     /// One line for all.
     pub fn summary(&self) -> String {
+        match (self.versions, &self.renamed_from) {
+            (Versions::Head, _) => "file added".to_owned(),
+            (Versions::Base, _) => "file removed".to_owned(),
+            (Versions::Both, Some(old)) if self.is_empty() => format!("renamed from {old}, nothing changed"),
+            (Versions::Both, Some(old)) => format!("renamed from {old}, {}", self.what_changed()),
+            (Versions::Both, None) => self.what_changed(),
+        }
+    }
+
+    fn what_changed(&self) -> String {
         let recipients = !self.recipients_added.is_empty() || !self.recipients_removed.is_empty();
         let values = match (self.changes.is_empty(), self.same_values()) {
             (true, _) => "no value changed",
@@ -152,7 +185,8 @@ pub fn placeholder(enc: &[u8]) -> String {
     format!("{PLACEHOLDER}{kind} {}>", short(&Sha256::digest(enc)))
 }
 
-const PLACEHOLDER: &str = "<encrypted ";
+/// How such a text begins.
+pub const PLACEHOLDER: &str = "<encrypted ";
 
 /// Whether a text stands for an encrypted value.
 pub fn is_placeholder(text: &str) -> bool {
@@ -314,8 +348,17 @@ pub fn compare(
         sides.iter().zip(plain).all(|(s, p)| s.is_none() || p.is_some()) && sides.iter().any(Option::is_some);
     let side_recipients = sides.map(|s| s.map(|s| recipients(&s.tree.metadata)).unwrap_or_default());
     let [before, after] = &side_recipients;
-    out.recipients_added = after.difference(before).cloned().collect();
-    out.recipients_removed = before.difference(after).cloned().collect();
+    out.versions = match sides {
+        [None, Some(_)] => Versions::Head,
+        [Some(_), None] => Versions::Base,
+        _ => Versions::Both,
+    };
+    if out.versions == Versions::Both {
+        out.recipients_added = after.difference(before).cloned().collect();
+        out.recipients_removed = before.difference(after).cloned().collect();
+    } else {
+        out.recipients = before.union(after).cloned().collect();
+    }
     if let [Some(base), Some(head)] = sides {
         let [old, new] = [base, head].map(|s| settings(&s.tree.metadata));
         out.settings.extend(old.iter().filter(|l| !new.contains(l)).map(|l| format!("- {l}")));

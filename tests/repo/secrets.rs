@@ -197,10 +197,29 @@ fn commits_are_compared_and_json_says_the_same() {
         assert!(text(&out).contains("the file has no MAC"), "{}", text(&out));
         assert_eq!(out.status.code(), Some(1));
     }
-    // Nobody is shut out of a file that is gone.
+    folder.write("k8s/secret.yaml", &now);
+    // Of a file that only got another name there is no more to tell, and nobody was shut out of one that is gone.
+    git(folder.path(), &["mv", "k8s/secret.yaml", "k8s/renamed.yaml"]);
+    for key in [None, Some(1)] {
+        let out = run(folder.path(), key, &["diff", "--exit-code"]);
+        assert_eq!(out.status.code(), Some(0), "{}", text(&out));
+        let said = "k8s/renamed.yaml: renamed from k8s/secret.yaml, nothing changed";
+        assert!(text(&out).starts_with(said) && text(&out).lines().count() == 1, "{}", text(&out));
+    }
+    let json = run(folder.path(), None, &["diff", "--json"]);
+    let json: serde_json::Value = serde_json::from_slice(&json.stdout).unwrap();
+    assert_eq!(json[0]["renamedFrom"], "k8s/secret.yaml");
+    // Renamed and changed at the same time it is another file.
+    folder.write("k8s/renamed.yaml", set(&old, "[\"data\"][\"b\"]", "\"y\""));
+    let said = text(&run(folder.path(), Some(1), &["diff"]));
+    for line in ["k8s/renamed.yaml: file added\n", "k8s/secret.yaml: file removed\n", "\n  recipient "] {
+        assert!(said.contains(line), "{said}");
+    }
+    git(folder.path(), &["mv", "--force", "k8s/renamed.yaml", "k8s/secret.yaml"]);
     std::fs::remove_file(folder.join("k8s/secret.yaml")).unwrap();
     let said = text(&run(folder.path(), None, &["diff"]));
-    assert!(said.contains("data.b: removed") && said.contains("- recipient ") && !said.contains("rotate"), "{said}");
+    assert!(said.starts_with("k8s/secret.yaml: file removed") && said.contains("data.b: removed"), "{said}");
+    assert!(said.contains("  recipient ") && !said.contains("- recipient") && !said.contains("rotate"), "{said}");
 }
 
 #[test]

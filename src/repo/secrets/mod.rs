@@ -2,8 +2,10 @@
 
 mod check;
 mod clear;
+mod renamed;
 
 pub use check::{Finding, Level, check};
+pub use renamed::{Versions, join};
 
 use crate::sops::{Format, Store};
 
