@@ -309,6 +309,11 @@ fn what_cannot_be_done_whole_is_not_done() {
             (&file("untagged"), "image: {repository: old/untagged}\n".into()),
             (&file("undigested"), "image: {repository: reg/undigested, tag: v1}\n".into()),
             (&file("alias"), "base: &b {tag: v1}\nother: *b\n".into()),
+            (
+                &file("anchor"),
+                "a: &t v1\nuse: *t\nbase: &b {image: {repository: r/x, tag: v1}}\nmore: {<<: *b}\n".into(),
+            ),
+            (&file("unused"), "a: &t v1\nimage: &i {tag: v1}\nb: &u {c: 1}\nd: *u\n".into()),
             (&file("sealed"), sops("")),
             (&file("open"), sops("  mac_only_encrypted: true\n")),
             (&file("broken"), "image: {tag: v1\n".into()),
@@ -322,6 +327,10 @@ fn what_cannot_be_done_whole_is_not_done() {
         ("moved", "--image", "new/moved:v2", "no `newName` beside it"),
         ("moved", "--image", "reg/moved:v2@sha256:aa", "no `digest` beside it"),
         ("alias", "--set", "other.tag=v2", "leads through an alias"),
+        ("alias", "--set", "base.tag=v2", "by the alias in line 2"),
+        ("anchor", "--set", "a=v2", "by the alias in line 2"),
+        ("anchor", "--tag", "v2", "by the alias in line 4"),
+        ("anchor", "--image", "r/x:v2", "by the alias in line 4"),
         ("sealed", "--tag", "v2", "SOPS' MAC covers this value"),
         ("broken", "--tag", "v2", "broken/dev-config.yaml: "),
         ("oci", "--chart-version", "v2", "pinned by digest"),
@@ -338,6 +347,10 @@ fn what_cannot_be_done_whole_is_not_done() {
     let text = fails(&repo, &["--file", "gone.yaml", "--set", "a=b"]);
     assert!(text.contains("no such file"), "{text}");
     assert!(ok(&repo, &["--env", "dev", "--service", "open", "--tag", "v2"]).contains("pushed"));
+    // Nobody shares these; and a value that is there already changes nothing.
+    ok(&repo, &["--env", "dev", "--service", "unused", "--tag", "v2", "--set", "a=v2"]);
+    assert_eq!(at_main(&repo, &file("unused")), "a: &t v2\nimage: &i {tag: v2}\nb: &u {c: 1}\nd: *u\n");
+    assert!(ok(&repo, &["--env", "dev", "--service", "anchor", "--set", "a=v1"]).contains("nothing to do"));
 }
 
 #[test]

@@ -12,7 +12,7 @@ use super::candidate::{Candidate, File, Part, Refusal, Splice};
 use super::image::ImageRef;
 use super::intent::{Change, Intent};
 use super::scope::scope;
-use super::{images, manifests, marker, releases};
+use super::{images, manifests, marker, releases, shared};
 use crate::yaml::edit::{EditError, Kind, Place, Text};
 
 /// The files of a commit.
@@ -56,6 +56,10 @@ pub enum FindError {
     Missing { place: String, field: &'static str },
     #[error("{0}: the path leads through an alias, the value is that of other places too; edit the file by hand")]
     Alias(String),
+    #[error(
+        "{place}: the value is that of other places too, by the alias in line {line}; edit the file by hand, or give that place a value of its own"
+    )]
+    Shared { place: String, line: u32 },
     #[error("{0}: the repository has no such file")]
     NoFile(String),
     #[error(
@@ -173,6 +177,13 @@ pub fn find(tree: &dyn Tree, intent: &Intent) -> Result<Vec<Edit>, FindError> {
             Refusal::Missing(field) => FindError::Missing { place, field },
             Refusal::Alias => FindError::Alias(place),
         });
+    }
+    // A marker says itself that this scalar is to be set, as Flux does.
+    let edits = found.iter().filter(|c| c.policy.is_none()).flat_map(|c| c.edits.iter().map(move |e| (c, e)));
+    for (c, edit) in edits.filter(|(_, e)| !e.place.holds(&e.new, e.kind())) {
+        if let Some(line) = files.get(c.file).and_then(|(_, file)| shared::alias_of(&file.text, &edit.place)) {
+            return Err(FindError::Shared { place: place(c), line });
+        }
     }
     if found.is_empty() {
         let files = files.iter().map(|f| f.1.path.to_owned()).collect();

@@ -21,6 +21,7 @@ mod marker;
 mod push;
 mod releases;
 mod scope;
+mod shared;
 
 pub use find::{Edit, FindError, Texts, Tree, apply, find};
 pub use git::{Git, GitError};
