@@ -298,6 +298,36 @@ fn markers_of_other_policies_are_not_guessed() {
 }
 
 #[test]
+fn a_digest_is_not_dropped() {
+    let folder = Folder::new();
+    let values = |name: &str| format!("k8s/helm-values/{name}/dev-config.yaml");
+    let files = [
+        (values("web"), "image: reg.example/web:1.0@sha256:aa\n"),
+        (values("map"), "image: {repository: reg.example/map, tag: '1.0@sha256:aa'}\n"),
+        ("k8s/gitops/dev/marked/x.yaml".into(), "x: reg/marked:1.0@sha256:aa # {\"$imagepolicy\": \"flux:marked\"}\n"),
+        ("k8s/gitops/dev/part/x.yaml".into(), "x: 1.0@sha256:aa # {\"$imagepolicy\": \"flux:part:tag\"}\n"),
+    ];
+    let all: Vec<(&str, String)> = files.iter().map(|(path, text)| (path.as_str(), (*text).to_owned())).collect();
+    let repo = bare(&folder, "r.git", &all);
+    for (path, text) in files {
+        let service = path.rsplit('/').nth(1).unwrap();
+        let args = |image: &'static str| ["--env", "dev", "--service", service, "--image", image];
+        let (short, registry) = match service {
+            "web" => (["web:2", "web:2@sha256:bb"], "reg.example"),
+            "map" => (["map:2", "map:2@sha256:bb"], "reg.example"),
+            "marked" => (["reg/marked:2", "reg/marked:2@sha256:bb"], "reg"),
+            _ => (["part:2", "part:2@sha256:bb"], "reg"),
+        };
+        for image in [short[0].to_owned(), format!("{registry}/{}", short[0].trim_start_matches("reg/"))] {
+            let said = fails(&repo, &["--env", "dev", "--service", service, "--image", &image]);
+            assert!(said.contains("pinned by digest (sha256:aa)"), "{said}");
+        }
+        ok(&repo, &args(short[1]));
+        assert_eq!(at_main(&repo, &path), text.replace("1.0", "2").replace("aa", "bb"));
+    }
+}
+
+#[test]
 fn what_cannot_be_done_whole_is_not_done() {
     let folder = Folder::new();
     let file = |name: &str| format!("k8s/helm-values/{name}/dev-config.yaml");

@@ -29,6 +29,13 @@ impl Splice {
         Self { place, new: new.into(), part }
     }
 
+    /// The digest behind a tag or a reference, where nothing would take its place.
+    pub(super) fn lost_digest(&self) -> Option<&str> {
+        let (_, digest) = self.place.value.split_once('@')?;
+        let holds_one = matches!(self.part, Part::Reference | Part::Version);
+        (holds_one && !self.new.contains('@')).then_some(digest)
+    }
+
     pub(super) const fn kind(&self) -> Kind {
         match self.part {
             Part::Value => Kind::AsBefore,

@@ -178,6 +178,9 @@ pub fn find(tree: &dyn Tree, intent: &Intent) -> Result<Vec<Edit>, FindError> {
             Refusal::Alias => FindError::Alias(place),
         });
     }
+    if let Some((c, digest)) = found.iter().find_map(|c| Some((c, c.edits.iter().find_map(Splice::lost_digest)?))) {
+        return Err(FindError::Pinned { place: place(c), digest: digest.to_owned() });
+    }
     // A marker says itself that this scalar is to be set, as Flux does.
     let edits = found.iter().filter(|c| c.policy.is_none()).flat_map(|c| c.edits.iter().map(move |e| (c, e)));
     for (c, edit) in edits.filter(|(_, e)| !e.place.holds(&e.new, e.kind())) {

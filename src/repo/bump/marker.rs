@@ -85,8 +85,11 @@ pub(super) fn markers(file: &File<'_>, own: bool, intent: &Intent) -> Vec<Candid
                     Some(Candidate::at(0, edits).refused(digest.map(Refusal::Pinned)))
                 }
                 (Some("tag"), Change::Image(image)) => image.tag.as_ref().map(|tag| {
-                    let mut edits = vec![Splice::new(place, tag, Part::Version)];
                     let digest = beside();
+                    // `1.2.3@sha256:…`
+                    let inside = image.digest.as_ref().filter(|_| digest.is_none() && place.value.contains('@'));
+                    let tag = inside.map_or_else(|| tag.clone(), |digest| format!("{tag}@{digest}"));
+                    let mut edits = vec![Splice::new(place, tag, Part::Version)];
                     let pinned = digest.as_ref().map(|p| p.value.clone()).filter(|_| image.digest.is_none());
                     edits.extend(digest.zip(image.digest.as_ref()).map(|(p, d)| Splice::new(p, d, Part::Digest)));
                     Candidate::at(0, edits).refused(pinned.map(Refusal::Pinned))
