@@ -298,6 +298,29 @@ fn markers_of_other_policies_are_not_guessed() {
 }
 
 #[test]
+fn an_exact_name_wins_over_a_directorys() {
+    let folder = Folder::new();
+    let path = "k8s/gitops/dev/web/releases.yaml";
+    let of = |name: &str, tag: &str| {
+        release(&format!("    image: {{repository: reg/{name}, tag: {tag}}}\n    n: 1\n"))
+            .replace("name: web", &format!("name: {name}"))
+    };
+    let other = of("web2", "v1");
+    let repo = bare(&folder, "r.git", &[(path, format!("{}---\n{other}", of("web", "v1")))]);
+    let bump = |flag: &'static str, value: &'static str| ok(&repo, &["--env", "dev", "--service", "web", flag, value]);
+    bump("--chart-version", "1.2.0");
+    bump("--tag", "v2");
+    bump("--set", "n=2");
+    let web = of("web", "v2").replace("1.0.0", "1.2.0").replace("n: 1", "n: 2");
+    assert_eq!(at_main(&repo, path), format!("{web}---\n{other}"));
+    // In one file by its path as well; and with neither called so, both are meant.
+    ok(&repo, &["--file", path, "--service", "web", "--set", "spec.chart.spec.version=1.3.0"]);
+    assert_eq!(at_main(&repo, path), format!("{}---\n{other}", web.replace("1.2.0", "1.3.0")));
+    let text = fails(&repo, &["--file", path, "--set", "spec.chart.spec.version=1.4.0"]);
+    assert!(text.contains("more than one place fits"), "{text}");
+}
+
+#[test]
 fn a_digest_is_not_dropped() {
     let folder = Folder::new();
     let values = |name: &str| format!("k8s/helm-values/{name}/dev-config.yaml");

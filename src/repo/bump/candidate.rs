@@ -64,6 +64,8 @@ pub(super) struct Candidate {
     pub depth: usize,
     /// It has exactly the repository that was asked for.
     pub exact: bool,
+    /// In an object that is called as the service.
+    pub named: bool,
     /// `namespace:policy` of the marker that it was found by.
     pub policy: Option<String>,
     pub line: u32,
@@ -77,7 +79,7 @@ impl Candidate {
     /// At the first of some scalars.
     pub(super) fn at(depth: usize, edits: Vec<Splice>) -> Self {
         let (line, shown) = edits.first().map_or((0, String::new()), |e| (e.place.line, e.place.value.clone()));
-        Self { file: 0, depth, exact: false, policy: None, line, shown, edits, refusal: None }
+        Self { file: 0, depth, exact: false, named: false, policy: None, line, shown, edits, refusal: None }
     }
 
     pub(super) fn refused(self, refusal: Option<Refusal>) -> Self {

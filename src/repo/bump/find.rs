@@ -81,12 +81,14 @@ pub type Texts = BTreeMap<String, Vec<u8>>;
 /// Files in which places are looked for; `true` for the service's own.
 type Files<'a> = [(bool, File<'a>)];
 
-/// Candidates of the first kind that has any: of them the most exact, nearest to the root.
+/// Candidates of the first kind that has any: of them the most exact, in objects called as the service, nearest to the root.
 fn first(files: &Files<'_>, intent: &Intent, finders: &[Finder]) -> Vec<Candidate> {
     for finder in finders {
         let mut found = all(files, intent, *finder);
-        if found.iter().any(|c| c.exact) {
-            found.retain(|c| c.exact);
+        for is_closer in [|c: &Candidate| c.exact, |c: &Candidate| c.named] {
+            if found.iter().any(is_closer) {
+                found.retain(is_closer);
+            }
         }
         let nearest = found.iter().map(|c| c.depth).min().unwrap_or(0);
         found.retain(|c| c.depth == nearest);

@@ -125,9 +125,11 @@ fn moved(repository: Place, registry: Option<Place>, new: &ImageRef) -> Vec<Spli
 
 pub(super) fn in_release(file: &File<'_>, own: bool, intent: &Intent) -> Vec<Candidate> {
     let mut out = Vec::new();
-    for (d, root) in releases(file, own, intent) {
-        if let Some(values) = file.text.at(d, root, ["spec", "values"]) {
-            images(file, d, values, 0, intent, &mut out);
+    for release in releases(file, own, intent) {
+        if let Some(values) = file.text.at(release.document, release.root, ["spec", "values"]) {
+            let mut found = Vec::new();
+            images(file, release.document, values, 0, intent, &mut found);
+            out.extend(found.into_iter().map(|candidate| release.candidate(candidate)));
         }
     }
     out
@@ -162,8 +164,10 @@ pub(super) fn flux_kustomization(file: &File<'_>, own: bool, intent: &Intent) ->
         let api = field(&["apiVersion"]).and_then(|n| text.text(d, n)).unwrap_or_default();
         if api.starts_with(flux_kustomization::API) {
             let name = field(&["metadata", "name"]).and_then(|n| text.text(d, n));
-            let own = own || name.as_ref() == Some(&intent.service);
-            out.extend(field(&["spec", "images"]).into_iter().flat_map(|list| listed(text, d, list, own, intent)));
+            let named = name.as_ref() == Some(&intent.service);
+            let listed = |list| listed(text, d, list, own || named, intent);
+            let found = field(&["spec", "images"]).into_iter().flat_map(listed);
+            out.extend(found.map(|candidate| Candidate { named, ..candidate }));
         }
     }
     out
