@@ -6,7 +6,7 @@ use clap::Args;
 
 use super::Failure;
 use super::output::Streams;
-use crate::repo::bump::{BumpError, Change, Done, Intent, ParseImageError, Plan, State, bump};
+use crate::repo::bump::{BumpError, Change, Done, Intent, ParseImageError, Plan, State, bump, split_path};
 
 #[derive(Args, Debug, Clone)]
 pub struct Bump {
@@ -87,7 +87,11 @@ impl ChangeArgs {
         }
         for set in &self.set {
             let (path, value) = set.split_once('=').ok_or_else(|| format!("--set {set}: write PATH=VALUE"))?;
-            out.push(Change::Set { path: split_path(path), value: value.to_owned() });
+            let path = split_path(path).ok_or_else(|| format!("--set {set}: a part of the path is empty"))?;
+            if out.iter().any(|other| matches!(other, Change::Set { path: given, .. } if *given == path)) {
+                return Err(Failure::new(format!("--set {set}: another --set gives this path a value too")));
+            }
+            out.push(Change::Set { path, value: value.to_owned() });
         }
         Ok(out)
     }
@@ -107,21 +111,6 @@ fn chart_version_of(text: &str) -> Result<Change, Failure> {
     } else {
         Ok(Change::ChartVersion(text.to_owned()))
     }
-}
-
-/// `a.b\.c.0` → a, b.c, 0
-fn split_path(path: &str) -> Vec<String> {
-    let mut out = vec![String::new()];
-    let mut chars = path.chars();
-    while let Some(c) = chars.next() {
-        match (c, out.last_mut()) {
-            ('\\', Some(last)) => last.extend(chars.next()),
-            ('.', _) => out.push(String::new()),
-            (c, Some(last)) => last.push(c),
-            (_, None) => {}
-        }
-    }
-    out
 }
 
 fn intents(args: &Bump) -> Result<Vec<Intent>, Failure> {

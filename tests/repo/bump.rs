@@ -64,6 +64,7 @@ fn each_kind_of_place_is_found_and_only_the_scalar_changes() {
         (VALUES, "image: reg:5000/web:v1\n".into(), &["--tag", "v2"], "web:v1", "web:v2"),
         (VALUES, "image: reg/web:v1\n".into(), &["--image", "reg/web:v2@sha256:ab"], "web:v1", "web:v2@sha256:ab"),
         (VALUES, "a:\n- b: {c: 3}\n".into(), &["--set", "a.0.b.c=4"], "3", "4"),
+        (VALUES, "a:\n- b: [{c: 3}]\n".into(), &["--set", "a[0].b[0].c=4"], "3", "4"),
         (VALUES, "a.b: x\n".into(), &["--set", "a\\.b=new"], "x", "new"),
         (RELEASE, release(&image("reg/web")), &["--tag", "1.0.1"], "tag: 1.0.0", "tag: 1.0.1"),
         (RELEASE, release(&image("reg/web")), &["--chart-version", "1.2.0"], "1.0.0 # chart", "1.2.0 # chart"),
@@ -457,6 +458,31 @@ fn a_file_and_a_path_are_enough() {
     let repo = bare(&folder, "r.git", &[(path, release("    image: {tag: 'a'}\n"))]);
     ok(&repo, &["--file", path, "--set", "spec.values.image.tag=b", "--set", "spec.chart.spec.version=1.0.1"]);
     assert_eq!(at_main(&repo, path), release("    image: {tag: 'b'}\n").replace("1.0.0", "1.0.1"));
+}
+
+#[test]
+fn what_of_a_path_is_not_there_is_said() {
+    let folder = Folder::new();
+    let path = "apps/x.yaml";
+    let repo = bare(&folder, "r.git", &[(path, "images:\n- newTag: a\nmap: {b: c}\n---\nother: 1\n".into())]);
+    for (set, want) in [
+        (
+            "images[1].newTag=x",
+            "apps/x.yaml: images.1.newTag=x: `images` is a list of 1, counted from 0, and has no item 1",
+        ),
+        ("images.newTag=x", "`images` is a list, of which `newTag` is no number"),
+        ("map.0=x", "`map` has no key `0`"),
+        ("map.b.c=x", "`map.b` is a single value, with nothing below it"),
+        ("map=x", "`map` is no single value"),
+        ("nothing.at.all=x", "the document has no key `nothing`"),
+        ("images..newTag=x", "--set images..newTag=x: a part of the path is empty"),
+        ("=x", "--set =x: a part of the path is empty"),
+    ] {
+        let text = fails(&repo, &["--file", path, "--set", set]);
+        assert!(text.contains(want) && text.lines().count() == 1, "{set}: {text}");
+    }
+    let text = fails(&repo, &["--file", path, "--set", "images.0.newTag=2", "--set", "images[0].newTag=3"]);
+    assert!(text.contains("another --set gives this path a value too"), "{text}");
 }
 
 #[test]

@@ -12,7 +12,7 @@ use super::candidate::{Candidate, File, Part, Refusal, Splice};
 use super::image::ImageRef;
 use super::intent::{Change, Intent};
 use super::scope::scope;
-use super::{images, manifests, marker, releases, shared};
+use super::{images, manifests, marker, path, releases, shared};
 use crate::yaml::edit::{EditError, Kind, Place, Text};
 
 /// The files of a commit.
@@ -42,6 +42,8 @@ pub struct Edit {
 pub enum FindError {
     #[error("{intent}: no place for it in {} file(s) of the service; name one with --file and --set PATH=VALUE", files.len())]
     Nowhere { intent: String, files: Vec<String> },
+    #[error("{intent}: {why}")]
+    NoPath { intent: String, why: String },
     #[error("{intent}: the repository has no file of this service and environment")]
     NoFiles { intent: String },
     #[error("{intent}: more than one place fits, name one with {with}:\n  {}", places.join("\n  "))]
@@ -191,6 +193,9 @@ pub fn find(tree: &dyn Tree, intent: &Intent) -> Result<Vec<Edit>, FindError> {
         }
     }
     if found.is_empty() {
+        if let (Change::Set { path, .. }, Some(_), [(_, file)]) = (&intent.change, &intent.file, &files[..]) {
+            return Err(FindError::NoPath { intent: intent.to_string(), why: path::missing(file, path) });
+        }
         let files = files.iter().map(|f| f.1.path.to_owned()).collect();
         return Err(broken.unwrap_or(FindError::Nowhere { intent: intent.to_string(), files }));
     }
