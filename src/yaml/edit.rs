@@ -36,6 +36,11 @@ pub struct Place {
 }
 
 impl Place {
+    /// True where no value stands yet.
+    pub fn is_gap(&self) -> bool {
+        self.span.is_empty()
+    }
+
     /// True if the value stands there already; `1.10` without quotes is no such text, but the number 1.1.
     pub fn holds(&self, new: &str, kind: Kind) -> bool {
         self.value == new && (kind == Kind::AsBefore || self.is_string)
@@ -148,6 +153,38 @@ impl<'a> Text<'a> {
         })
     }
 
+    /// As [`Text::place`]; of a key without a value (`tag:`) the gap behind its colon, if nothing but a comment follows in its line.
+    pub fn place_or_gap(&self, document: usize, id: usize) -> Option<Place> {
+        self.place(document, id).or_else(|| self.gap(document, id))
+    }
+
+    fn gap(&self, document: usize, id: usize) -> Option<Place> {
+        let doc = self.documents.get(document)?;
+        doc.nodes.get(id).filter(|n| n.kind == NodeKind::Scalar && n.span.is_empty() && n.value.is_empty())?;
+        let mut maps = doc.nodes.iter().filter(|n| n.kind == NodeKind::Mapping && !n.flow);
+        let key = maps.find_map(|n| n.children.chunks(2).find_map(|p| p.first().filter(|_| p.get(1) == Some(&id))))?;
+        let key = doc.nodes.get(*key).filter(|k| !k.span.is_empty())?;
+        let end = key.span.end + self.start;
+        let line = self.bytes.get(end..)?.split(|b| matches!(b, b'\n' | b'\r')).next()?;
+        let colon = line.iter().position(|b| *b != b' ').filter(|at| line.get(*at) == Some(&b':'))?;
+        let behind = line.get(colon + 1..)?;
+        let blank = behind.trim_ascii_start();
+        if !(blank.is_empty() || blank.starts_with(b"#") && blank.len() < behind.len()) {
+            return None;
+        }
+        let at = end + colon + 1;
+        Some(Place {
+            document,
+            node: id,
+            line: key.line,
+            span: at..at,
+            style: Style::Plain,
+            flow: false,
+            value: String::new(),
+            is_string: false,
+        })
+    }
+
     /// Puts new values in place of old ones.
     ///
     /// # Errors
@@ -160,6 +197,9 @@ impl<'a> Text<'a> {
         for (place, new, kind) in &edits {
             let token = token(place, new, *kind)?;
             out.extend_from_slice(self.bytes.get(at..place.span.start).ok_or(EditError::NotAlone(place.line))?);
+            if place.is_gap() {
+                out.push(b' ');
+            }
             out.extend_from_slice(token.as_bytes());
             at = place.span.end;
         }
@@ -176,6 +216,7 @@ impl<'a> Text<'a> {
         if after.documents.len() != self.documents.len() {
             return Err(alone());
         }
+        let has_gap = edits.iter().any(|(place, ..)| place.is_gap());
         for (d, (old, new)) in self.documents.iter().zip(&after.documents).enumerate() {
             if old.nodes.len() != new.nodes.len() || old.root != new.root {
                 return Err(alone());
@@ -184,7 +225,8 @@ impl<'a> Text<'a> {
                 let edit = edits.iter().find(|(place, ..)| place.document == d && place.node == i);
                 let same = match edit {
                     Some((_, value, _)) => a.kind == b.kind && b.value == value.as_bytes(),
-                    None => same_node(a, b),
+                    // What a comment belongs to is another question once its line has a value.
+                    None => same_node(a, b) && (has_gap || same_comments(a, b)),
                 };
                 if !same {
                     return Err(alone());
@@ -196,13 +238,11 @@ impl<'a> Text<'a> {
 }
 
 fn same_node(a: &Node, b: &Node) -> bool {
-    a.kind == b.kind
-        && a.tag == b.tag
-        && a.value == b.value
-        && a.children == b.children
-        && a.head == b.head
-        && a.behind == b.behind
-        && a.foot == b.foot
+    a.kind == b.kind && a.tag == b.tag && a.value == b.value && a.children == b.children
+}
+
+fn same_comments(a: &Node, b: &Node) -> bool {
+    a.head == b.head && a.behind == b.behind && a.foot == b.foot
 }
 
 fn contains(doc: &Document, parent: usize, id: usize) -> bool {
@@ -278,5 +318,33 @@ mod tests {
         assert!(text.place(0, at("a")).is_some());
         assert!(text.place(0, at("b")).is_none());
         assert!(text.place(0, at("c")).is_none());
+    }
+
+    #[test]
+    fn a_key_without_a_value_gets_one() {
+        for (text, path, new, want) in [
+            ("a:\n", "a", "v1", "a: v1\n"),
+            ("a:", "a", "1.10", "a: \"1.10\""),
+            ("x:\n  a:   # why\n  b: 1\n", "x.a", "v1", "x:\n  a: v1   # why\n  b: 1\n"),
+            (
+                "x:\n  # above\n  a: \r\n\n  # below\nb: 1\r\n",
+                "x.a",
+                "v1",
+                "x:\n  # above\n  a: v1 \r\n\n  # below\nb: 1\r\n",
+            ),
+            ("\"a\" :\nb: 1\n", "a", "v", "\"a\" : v\nb: 1\n"),
+            ("l:\n- a:\n  b: 1\n- c\n", "l.0.a", "v", "l:\n- a: v\n  b: 1\n- c\n"),
+        ] {
+            let parsed = Text::parse(text.as_bytes()).unwrap();
+            let node = parsed.at(0, parsed.root(0).unwrap(), path.split('.')).unwrap();
+            let place = parsed.place_or_gap(0, node).unwrap();
+            let edited = parsed.splice(&[(place, new, Kind::String)]).map(|text| String::from_utf8(text).unwrap());
+            assert_eq!(edited.as_deref(), Ok(want), "{text:?}");
+        }
+        for text in ["a: !!str\n", "a: &x\nb: *x\n", "{a: , b: 1}\n", "? a\n: \n"] {
+            let parsed = Text::parse(text.as_bytes()).unwrap();
+            let node = parsed.get(0, parsed.root(0).unwrap(), "a").unwrap();
+            assert!(parsed.place_or_gap(0, node).is_none(), "{text:?}");
+        }
     }
 }

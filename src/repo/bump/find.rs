@@ -83,11 +83,12 @@ pub type Texts = BTreeMap<String, Vec<u8>>;
 /// Files in which places are looked for; `true` for the service's own.
 type Files<'a> = [(bool, File<'a>)];
 
-/// Candidates of the first kind that has any: of them the most exact, in objects called as the service, nearest to the root.
+/// Candidates of the first kind that has any: of them the most exact, in objects called as the service, with a value, nearest to the root.
 fn first(files: &Files<'_>, intent: &Intent, finders: &[Finder]) -> Vec<Candidate> {
     for finder in finders {
         let mut found = all(files, intent, *finder);
-        for is_closer in [|c: &Candidate| c.exact, |c: &Candidate| c.named] {
+        let has_value = |c: &Candidate| c.edits.iter().all(|e| !e.place.is_gap());
+        for is_closer in [|c: &Candidate| c.exact, |c: &Candidate| c.named, has_value] {
             if found.iter().any(is_closer) {
                 found.retain(is_closer);
             }
@@ -233,7 +234,7 @@ fn version(edit: &Splice) -> Option<(String, String)> {
         Part::Version => text.split('@').next().unwrap_or_default().to_owned(),
         _ => text.to_owned(),
     };
-    let ordered = !matches!(edit.part, Part::Name | Part::Digest);
+    let ordered = !matches!(edit.part, Part::Name | Part::Digest) && !edit.place.is_gap();
     ordered.then(|| (tag(&edit.place.value), tag(&edit.new)))
 }
 

@@ -68,7 +68,8 @@ fn image(text: &Text<'_>, document: usize, node: usize, depth: usize, intent: &I
         return if same { reference(place, intent, depth) } else { None };
     }
     let field = |name: &str| text.get(document, node, name).and_then(|n| text.place(document, n));
-    let (repository, tag, digest) = (field("repository"), field("tag"), field("digest"));
+    let perhaps_empty = |name: &str| text.get(document, node, name).and_then(|n| text.place_or_gap(document, n));
+    let (repository, tag, digest) = (field("repository"), perhaps_empty("tag"), perhaps_empty("digest"));
     let pinned = digest.as_ref().map(|d| d.value.clone()).filter(|d| !d.is_empty());
     match &intent.change {
         Change::Tag(new) => {
@@ -181,7 +182,8 @@ fn listed(text: &Text<'_>, document: usize, list: usize, own: bool, intent: &Int
         let field = |name: &str| text.get(document, *item, name).and_then(|n| text.place(document, n));
         let (Some(name), moved) = (field("name"), field("newName")) else { continue };
         let base = name.value.rsplit('/').next().unwrap_or_default();
-        let (tag, digest) = (field("newTag"), field("digest"));
+        let perhaps_empty = |name: &str| text.get(document, *item, name).and_then(|n| text.place_or_gap(document, n));
+        let (tag, digest) = (perhaps_empty("newTag"), perhaps_empty("digest"));
         let candidate = match &intent.change {
             Change::Tag(new) if base == intent.service || (own && items.len() == 1) => {
                 let edits: Vec<Splice> = tag.map(|p| Splice::new(p, new, Part::Version)).into_iter().collect();
@@ -225,7 +227,7 @@ fn image_of_kustomization(
         _ => {}
     };
     // With a digest, kustomize's tag is but a word beside it.
-    let worded = tag.is_some() || digest.is_none();
+    let worded = tag.is_some() || digest.as_ref().is_none_or(|d| d.value.is_empty());
     put(tag, new.tag.as_ref().filter(|_| worded), "newTag", Part::Version);
     put(digest, new.digest.as_ref(), "digest", Part::Digest);
     let elsewhere = !new.is_short() && moved.as_ref().map_or(name, |p| &p.value) != new.repository;

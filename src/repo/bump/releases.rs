@@ -47,7 +47,7 @@ pub(super) fn chart_version(file: &File<'_>, own: bool, intent: &Intent) -> Vec<
     let text = &file.text;
     let version = |release: Release| {
         let node = text.at(release.document, release.root, ["spec", "chart", "spec", "version"])?;
-        let place = text.place(release.document, node)?;
+        let place = text.place_or_gap(release.document, node)?;
         Some(release.candidate(Candidate::at(0, vec![Splice::new(place, new, Part::Version)])))
     };
     releases(file, own, intent).into_iter().filter_map(version).collect()
@@ -93,7 +93,7 @@ fn set_at(file: &File<'_>, document: usize, node: usize, intent: &Intent) -> Opt
             let shown = path.join(".");
             Some(Candidate { line, shown, ..Candidate::at(0, Vec::new()) }.refused(Some(Refusal::Alias)))
         }
-        None => Some(Candidate::at(0, vec![Splice::new(file.text.place(document, at)?, value, Part::Value)])),
+        None => Some(Candidate::at(0, vec![Splice::new(file.text.place_or_gap(document, at)?, value, Part::Value)])),
     }
 }
 
