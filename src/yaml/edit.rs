@@ -61,7 +61,7 @@ pub enum Kind {
 pub enum EditError {
     #[error("{0}")]
     Syntax(String),
-    #[error("line {0}: the value is a block of text, which is not edited")]
+    #[error("line {0}: the value is a block of text, which is not edited: write it in one line behind its key first")]
     Block(u32),
     #[error("line {0}: the value would not stay one line of text")]
     Lines(u32),

@@ -464,6 +464,25 @@ fn a_file_and_a_path_are_enough() {
 }
 
 #[test]
+fn what_git_would_refuse_is_told_in_a_line() {
+    let folder = Folder::new();
+    let repo = bare(&folder, "r.git", &[(VALUES, "image: {tag: v1}\n".into())]);
+    let args = |more: &[&'static str]| [&["--env", "dev", "--service", "web", "--tag", "v2"], more].concat();
+    for (more, want) in [
+        (&["--author", "bad"][..], "Error: \"bad\" is no author: write NAME <ADDRESS>\n"),
+        (&["--pr", "x y"], "Error: \"x y\" is no name of a branch\n"),
+        (&["--branch", "a..b"], "Error: \"a..b\" is no name of a branch\n"),
+    ] {
+        assert_eq!(fails(&repo, &args(more)), want);
+    }
+    git(folder.path(), &["clone", "--quiet", "r.git", "work"]);
+    let work = folder.join("work");
+    let text = fails(&work, &args(&[]));
+    assert!(text.starts_with("Error: main is checked out in that repository") && text.lines().count() == 1, "{text}");
+    ok(&work, &args(&["--pr", "bump"]));
+}
+
+#[test]
 fn what_of_a_path_is_not_there_is_said() {
     let folder = Folder::new();
     let path = "apps/x.yaml";

@@ -20,6 +20,10 @@ pub enum GitError {
     Failed { command: String, message: String },
     #[error("the remote has no branch {0}")]
     NoBranch(String),
+    #[error(
+        "{0} is checked out in that repository, and Git does not push under its work tree: push to a bare one, give --pr NAME, or check out something else there"
+    )]
+    CheckedOut(String),
     #[error("a push was rejected: {0}")]
     Rejected(String),
 }
@@ -243,8 +247,11 @@ impl Git {
         if output.status.success() {
             return Ok(());
         }
-        let text = [output.stdout, output.stderr].concat();
-        Err(GitError::Rejected(self.clean(&text)))
+        let text = self.clean(&[output.stdout, output.stderr].concat());
+        if text.contains("branch is currently checked out") {
+            return Err(GitError::CheckedOut(branch.to_owned()));
+        }
+        Err(GitError::Rejected(text))
     }
 }
 

@@ -18,6 +18,7 @@ mod images;
 mod intent;
 mod manifests;
 mod marker;
+mod names;
 mod path;
 mod push;
 mod releases;

@@ -7,6 +7,7 @@ use super::find::{Edit, FindError, apply};
 use super::forward;
 use super::git::{Git, GitError};
 use super::intent::Intent;
+use super::names;
 
 /// A bump with its circumstances.
 #[derive(Clone, Debug)]
@@ -69,6 +70,10 @@ pub enum BumpError {
         "{place}: cannot tell whether {new} is newer than {old}: one of them is no semantic version; leave out --only-forward"
     )]
     NoOrder { place: String, old: String, new: String },
+    #[error("{0:?} is no author: write NAME <ADDRESS>")]
+    Author(String),
+    #[error("{0:?} is no name of a branch")]
+    Branch(String),
     #[error("others pushed to {branch} first {lost} times; time is up after {seconds} s, nothing was changed")]
     Deadline { branch: String, lost: u32, seconds: u64 },
 }
@@ -174,6 +179,12 @@ mod queue {
 /// Applies and pushes.
 pub fn bump(plan: &Plan) -> Outcome {
     let started = Instant::now();
+    if !names::is_author(&plan.author) {
+        return Err(BumpError::Author(plan.author.clone()));
+    }
+    if let Some(name) = plan.branch.iter().chain(&plan.pull_request).find(|name| !names::is_branch(name)) {
+        return Err(BumpError::Branch(name.clone()));
+    }
     let _turn = queue::wait(&plan.repo, plan.deadline);
     let git = Git::new(&plan.repo, plan.token.as_deref())?;
     let branch = match &plan.branch {
