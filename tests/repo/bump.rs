@@ -426,6 +426,9 @@ fn only_forward_holds() {
     let repo = bare(&folder, "s.git", &[(path, image("v1.9.0", "aa"))]);
     let args = |image| ["--env", "dev", "--service", "api", "--only-forward", "--image", image];
     assert!(ok(&repo, &args("reg/api:v1.8.0@sha256:00")).contains("superseded"));
+    // Also where it could not be changed.
+    assert!(ok(&repo, &args("reg/api:v1.8.0")).contains("superseded"));
+    assert!(fails(&repo, &args("reg/api:v1.9.1")).contains("pinned by digest"));
     assert!(ok(&repo, &args("reg/api:v1.10.0@sha256:bb")).contains("pushed"));
     assert_eq!(at_main(&repo, path), image("v1.10.0", "bb"));
 }

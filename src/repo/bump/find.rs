@@ -51,7 +51,12 @@ pub enum FindError {
     #[error(
         "{place}: the image is pinned by digest ({digest}), a tag alone would not count; give --image REPOSITORY:TAG@DIGEST"
     )]
-    Pinned { place: String, digest: String },
+    Pinned {
+        place: String,
+        digest: String,
+        /// What was to change.
+        edit: Box<Edit>,
+    },
     #[error(
         "{place}: there is no `{field}` beside it to hold a part of the new image; write one, or give the image without it"
     )]
@@ -178,13 +183,13 @@ pub fn find(tree: &dyn Tree, intent: &Intent) -> Result<Vec<Edit>, FindError> {
     if let Some((c, refusal)) = found.iter().find_map(|c| Some((c, c.refusal.clone()?))) {
         let place = place(c);
         return Err(match refusal {
-            Refusal::Pinned(digest) => FindError::Pinned { place, digest },
+            Refusal::Pinned(digest) => FindError::Pinned { place, digest, edit: planned(&files, c) },
             Refusal::Missing(field) => FindError::Missing { place, field },
             Refusal::Alias => FindError::Alias(place),
         });
     }
     if let Some((c, digest)) = found.iter().find_map(|c| Some((c, c.edits.iter().find_map(Splice::lost_digest)?))) {
-        return Err(FindError::Pinned { place: place(c), digest: digest.to_owned() });
+        return Err(FindError::Pinned { place: place(c), digest: digest.to_owned(), edit: planned(&files, c) });
     }
     // A marker says itself that this scalar is to be set, as Flux does.
     let edits = found.iter().filter(|c| c.policy.is_none()).flat_map(|c| c.edits.iter().map(move |e| (c, e)));
@@ -238,13 +243,13 @@ fn version(edit: &Splice) -> Option<(String, String)> {
     ordered.then(|| (tag(&edit.place.value), tag(&edit.new)))
 }
 
-fn edit(file: &File<'_>, edits: &[Splice]) -> Result<Edit, FindError> {
-    let path = file.path.to_owned();
-    let changed: Vec<(Place, &str, Kind)> = edits
-        .iter()
-        .filter(|e| !e.place.holds(&e.new, e.kind()))
-        .map(|e| (e.place.clone(), e.new.as_str(), e.kind()))
-        .collect();
+/// What a candidate would change.
+fn planned(files: &Files<'_>, candidate: &Candidate) -> Box<Edit> {
+    Box::new(outline(files.get(candidate.file).map_or("", |(_, file)| file.path), &candidate.edits))
+}
+
+/// Edits, without the new text.
+fn outline(path: &str, edits: &[Splice]) -> Edit {
     let (old, new): (Vec<&str>, Vec<String>) = edits
         .iter()
         .map(|e| {
@@ -253,6 +258,18 @@ fn edit(file: &File<'_>, edits: &[Splice]) -> Result<Edit, FindError> {
             (e.place.value.as_str(), if quoted { format!("\"{}\"", e.new) } else { e.new.clone() })
         })
         .unzip();
+    let line = edits.first().map_or(0, |e| e.place.line);
+    let versions = edits.iter().filter_map(version).collect();
+    Edit { path: path.to_owned(), line, old: old.join(" "), new: new.join(" "), versions, text: None }
+}
+
+fn edit(file: &File<'_>, edits: &[Splice]) -> Result<Edit, FindError> {
+    let path = file.path.to_owned();
+    let changed: Vec<(Place, &str, Kind)> = edits
+        .iter()
+        .filter(|e| !e.place.holds(&e.new, e.kind()))
+        .map(|e| (e.place.clone(), e.new.as_str(), e.kind()))
+        .collect();
     let text = if changed.is_empty() {
         None
     } else if is_sealed(&file.text, &changed) {
@@ -260,9 +277,7 @@ fn edit(file: &File<'_>, edits: &[Splice]) -> Result<Edit, FindError> {
     } else {
         Some(file.text.splice(&changed).map_err(|error| FindError::Edit { path: path.clone(), error })?)
     };
-    let line = edits.first().map_or(0, |e| e.place.line);
-    let versions = edits.iter().filter_map(version).collect();
-    Ok(Edit { path, line, old: old.join(" "), new: new.join(" "), versions, text })
+    Ok(Edit { text, ..outline(file.path, edits) })
 }
 
 /// Applies several intents to a tree, one after the other on the same files; the edits, and the new texts by path.

@@ -176,6 +176,11 @@ mod queue {
     }
 }
 
+/// Whether a newer version stands where an edit would write.
+fn is_behind(edit: &Edit) -> bool {
+    edit.versions.iter().any(|(old, new)| forward::compare(old, new).is_some_and(Ordering::is_gt))
+}
+
 /// Applies and pushes.
 pub fn bump(plan: &Plan) -> Outcome {
     let started = Instant::now();
@@ -199,11 +204,19 @@ pub fn bump(plan: &Plan) -> Outcome {
         let mut edits = Vec::new();
         let mut wanted = Vec::new();
         for intent in &plan.intents {
-            let (found, _) = apply(&files, std::slice::from_ref(intent))?;
+            let found = match apply(&files, std::slice::from_ref(intent)) {
+                Ok((found, _)) => found,
+                // Whatever pins it, it is older than what is there.
+                Err(FindError::Pinned { edit, .. }) if plan.only_forward && is_behind(&edit) => {
+                    edits.push(*edit);
+                    continue;
+                }
+                Err(e) => return Err(e.into()),
+            };
             let mut behind = false;
             for edit in found.iter().filter(|e| plan.only_forward && e.text.is_some()) {
+                behind |= is_behind(edit);
                 for (old, new) in &edit.versions {
-                    behind |= forward::compare(old, new).is_some_and(Ordering::is_gt);
                     if forward::compare(old, new).is_none() {
                         let place = format!("{}:{}", edit.path, edit.line);
                         return Err(BumpError::NoOrder { place, old: old.clone(), new: new.clone() });
