@@ -46,7 +46,10 @@ pub fn facts(old: Option<&Json>, new: Option<&Json>) -> Facts {
         (Some(a), Some(b)) => {
             let differ = |pointer: &str| a.pointer(pointer) != b.pointer(pointer);
             out.restarts = WORKLOADS.contains(&kind) && differ("/spec/template");
-            immutable(kind, a, b, &mut out.risks);
+            // Hooks are made anew, never changed.
+            if annotation(b, "helm.sh/hook").is_none() {
+                immutable(kind, a, b, &mut out.risks);
+            }
         }
         (Some(a), None) => removed(kind, api, a, &mut out.risks),
         _ => {}
@@ -106,10 +109,12 @@ pub(in crate::repo) fn containers(object: &Json, depth: usize, out: &mut Vec<(St
     }
 }
 
+fn annotation<'o>(object: &'o Json, key: &str) -> Option<&'o str> {
+    object.pointer("/metadata/annotations")?.get(key)?.as_str()
+}
+
 fn removed(kind: &str, api: &str, object: &Json, out: &mut Vec<Risk>) {
-    let annotation =
-        |key: &str| object.pointer("/metadata/annotations").and_then(|a| a.get(key)).and_then(Json::as_str);
-    if annotation("helm.sh/resource-policy") == Some("keep") {
+    if annotation(object, "helm.sh/resource-policy") == Some("keep") {
         return out.push(Risk::notice("stays in the cluster (helm.sh/resource-policy: keep)"));
     }
     let text = match kind {
@@ -156,6 +161,7 @@ mod tests {
         let keep = json!({"metadata": {"annotations": {"helm.sh/resource-policy": "keep"}}});
         assert!(risks(of("PersistentVolumeClaim", keep), None).is_empty());
         let claim = |size: Json| json!({"spec": {"resources": {"requests": {"storage": size}}}});
+        let hook = |template: i64| json!({"metadata": {"annotations": {"helm.sh/hook": "pre-upgrade"}}, "spec": {"template": template}});
         let indexed = |completions: i64, parallelism: i64| json!({"spec": {"completionMode": "Indexed", "completions": completions, "parallelism": parallelism}});
         for (kind, a, b, field) in [
             ("Deployment", json!({"spec": {"selector": 1}}), json!({"spec": {"selector": 2}}), "spec.selector"),
@@ -198,6 +204,7 @@ mod tests {
             ),
             ("Job", json!({"spec": {}}), json!({"spec": {"completions": 1, "parallelism": 1}})),
             ("Job", indexed(2, 2), indexed(3, 3)),
+            ("Job", hook(1), hook(2)),
         ] {
             let found = risks(of(kind, a), Some(of(kind, b)));
             assert!(found.is_empty(), "{kind}: {found:?}");
