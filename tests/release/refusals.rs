@@ -275,3 +275,33 @@ fn many_objects_are_looked_up_at_once() {
     let done = ns.pintle(&["history", "web", "--kube-apiserver", &url]);
     assert!(done.status.success(), "{}", text(&done));
 }
+
+/// What helm refuses to say more of than that the name is taken.
+#[test]
+fn an_install_leaves_what_others_began() {
+    let ns = cluster::namespace("begun");
+    let stuck = "apiVersion: v1\nkind: ConfigMap\nmetadata: {name: NAME, annotations: {helm.sh/hook: pre-delete}}\ndata: {a: [1]}\n";
+    let chart = |name: &str| {
+        small(&[("templates/a.yaml", &config_map(name)), ("templates/h.yaml", &stuck.replace("NAME", "hook"))])
+    };
+    let a = chart("a");
+    let a = a.to_str().unwrap();
+    assert!(ns.helm(&["install", "x", a]).status.success());
+    assert!(!ns.helm(&["uninstall", "x"]).status.success());
+    let before = snapshot(&ns);
+    for more in [&[][..], &["--replace"], &["--plan"]] {
+        let [ours, theirs] = ["pintle", "helm"].map(|program| {
+            let words = [&["install", "x", a], more].concat();
+            let out = if program == "helm" { ns.helm(&words) } else { ns.pintle(&words) };
+            let text = String::from_utf8_lossy(&out.stderr).into_owned();
+            (out.status.code(), text.lines().find(|l| l.starts_with("Error: ")).unwrap_or_default().to_owned())
+        });
+        if more != ["--plan"] {
+            assert_eq!(ours, theirs);
+        }
+        assert!(ours.0 == Some(1) && ours.1.ends_with("cannot reuse a name that is still in use"), "{ours:?}");
+        assert_eq!(snapshot(&ns), before);
+    }
+    // Who says that it is to go gets it done.
+    assert!(ns.pintle(&["uninstall", "x", "--no-hooks"]).status.success());
+}

@@ -70,8 +70,8 @@ pub async fn install(ctx: &Context, install: Install, source: Source) -> Result<
     if install.dry_run != DryRun::None {
         return dry_run(ctx, &install, source).await;
     }
-    let entries = history::entries(ctx.storage.as_ref(), &install.name).await.map_err(|e| reachability(e, ctx))?;
-    available(ctx, &install, &entries)?;
+    let entries = taken(ctx, &install.name).await?;
+    available(ctx, &install, &entries).await?;
     if entries.is_empty() {
         sweep_if_any(ctx, &install).await;
         let prepared = prepare(ctx, &install, source).await?;
@@ -106,10 +106,19 @@ pub(super) fn subject(operation: &str, record: &Record) -> String {
     format!("{operation} {} revision {} ({})", record.name, record.version, record.chart_label())
 }
 
+/// The revisions that stand in an install's way. Who may write records and not list them may install, as in Helm: a revision that is there
+/// all the same is not overwritten.
+async fn taken(ctx: &Context, name: &str) -> Result<Vec<Entry>, ActionError> {
+    match history::entries(ctx.storage.as_ref(), name).await {
+        Err(StorageError::Cluster(e)) if e.reason == Reason::Forbidden => Ok(Vec::new()),
+        found => found.map_err(|e| reachability(e, ctx)),
+    }
+}
+
 /// An install over what is there of the name: the remains of a dead process, or a release that is to be replaced.
 async fn over_remains(work: &mut Work, install: &Install, source: Source) -> Result<Record, ActionError> {
-    if work.last().is_some_and(|e| e.status == Status::Uninstalling) {
-        // Somebody began to uninstall it and did not come to the end.
+    if work.uninstall_interrupted {
+        // The process that began to uninstall it died on the way.
         super::check_labels(&install.labels)?;
         let name = install.name.clone();
         uninstall::go_on(work, &name, &install.options).await?;
@@ -154,18 +163,23 @@ pub(super) fn check_name(ctx: &Context, name: &str) -> Result<(), ActionError> {
     Err(ActionError::new(format!("release name check failed: {e}")))
 }
 
-fn in_use(ctx: &Context) -> ActionError {
+pub(super) fn in_use(ctx: &Context) -> ActionError {
     let text = "cannot reuse a name that is still in use";
     ctx.log(LogLine::error("release name check failed").with("error", text));
     ActionError::new(format!("release name check failed: {text}"))
 }
 
 /// Whether the name may be used, as far as this can be told without the release's mark.
-fn available(ctx: &Context, install: &Install, entries: &[Entry]) -> Result<(), ActionError> {
+async fn available(ctx: &Context, install: &Install, entries: &[Entry]) -> Result<(), ActionError> {
     match entries.last().map(|e| e.status) {
         None => Ok(()),
         // A dead process may have left it so.
-        Some(Status::PendingInstall | Status::Uninstalling | Status::Failed) => Ok(()),
+        Some(Status::PendingInstall | Status::Failed) => Ok(()),
+        // That an uninstall failed is no leave to finish it: only a mark tells that its process died.
+        Some(Status::Uninstalling) => match ctx.locks.look(&install.name).await {
+            Ok(None) => Err(in_use(ctx)),
+            _ => Ok(()),
+        },
         Some(Status::Uninstalled) if install.replace => Ok(()),
         Some(_) => Err(in_use(ctx)),
     }
@@ -271,9 +285,9 @@ fn defined(crd: &Json) -> (String, String) {
 }
 
 /// What can be told of an install's name by reading.
-pub(super) fn check(ctx: &Context, install: &Install, entries: &[Entry]) -> Result<(), ActionError> {
+pub(super) async fn check(ctx: &Context, install: &Install, entries: &[Entry]) -> Result<(), ActionError> {
     check_name(ctx, &install.name)?;
-    available(ctx, install, entries)?;
+    available(ctx, install, entries).await?;
     match entries.last().map(|e| e.status) {
         Some(Status::Failed) if !install.replace => Err(in_use(ctx)),
         _ => Ok(()),

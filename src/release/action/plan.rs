@@ -150,7 +150,7 @@ impl Change {
 /// What the install itself would fail with before its first write.
 pub async fn install(ctx: &Context, given: &Install, source: Source, no_hooks: bool) -> Result<Plan, ActionError> {
     let entries = history::entries(ctx.storage.as_ref(), &given.name).await.map_err(super::first_word)?;
-    install::check(ctx, given, &entries)?;
+    install::check(ctx, given, &entries).await?;
     let prepared = install::prepare(ctx, given, source).await?;
     let mut record = prepared.record;
     record.version = entries.last().map_or(1, |e| e.version + 1);

@@ -46,7 +46,7 @@ pub async fn test(ctx: &Context, test: &Test) -> Result<Tested, ActionError> {
         operation: "test",
         revision: last.version,
         may_roll_back: false,
-        foreign: Foreign::Respect,
+        foreign: Foreign::Leave,
     };
     let version = last.version;
     let work = Work::begin(ctx, &task, entries, &test.options).await?;

@@ -21,7 +21,7 @@ use crate::release::storage::Entry;
 
 use super::guard::{GuardedCluster, GuardedStorage};
 use super::lock::{Held, LockError, Owner};
-use super::{ActionError, Context, Options, history, objects};
+use super::{ActionError, Context, Options, history, install, objects};
 
 /// What to do with a pending revision of another program.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -30,6 +30,8 @@ pub(super) enum Foreign {
     Respect,
     /// Take it to be dead: the user asked for what Helm allows then, too (rollback, uninstall), or said so (recover).
     Take,
+    /// Leave it as it is: what is done beside it harms nobody (tests).
+    Leave,
 }
 
 /// An action's hold on a release.
@@ -149,6 +151,9 @@ impl Work {
 
     /// A pending revision that no mark explains.
     async fn foreign(&mut self, task: &Task<'_>, at: usize, options: &Options) -> Result<(), ActionError> {
+        if task.foreign == Foreign::Leave {
+            return Ok(());
+        }
         let Some(entry) = self.entries.get(at).cloned() else { return Ok(()) };
         let Some(record) = history::readable(&self.ctx, task.name, entry.version).await? else { return Ok(()) };
         let since = record.info.last_deployed.clone();
@@ -158,7 +163,11 @@ impl Work {
         if task.foreign == Foreign::Take || old {
             return self.interrupt(task.name, at, None).await;
         }
-        Err(ActionError::new(LockError::Held(Box::default()).to_string())
+        let refused = match task.operation {
+            "install" => install::in_use(&self.ctx),
+            _ => ActionError::new(LockError::Held(Box::default()).to_string()),
+        };
+        Err(refused
             .with(format!(
                 "revision {} is {} since {since}; it was written by a program that leaves no mark of its life (helm)",
                 entry.version,
