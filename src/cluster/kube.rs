@@ -153,8 +153,15 @@ impl Kube {
     }
 
     async fn object_call(&self, verb: Verb, id: &ObjectId) -> Result<Call, ClusterError> {
-        let path = self.path(&id.gvk, id.namespace.as_deref(), &id.name).await?;
-        Ok(Call::get(verb, &path).about(id))
+        Ok(Call::get(verb, &self.object_path(verb, id).await?).about(id))
+    }
+
+    /// The path of one object. Without a name it would be that of all objects of the kind, and a deletion would take them all.
+    async fn object_path(&self, verb: Verb, id: &ObjectId) -> Result<String, ClusterError> {
+        if id.name.is_empty() {
+            return Err(ClusterError::local(verb, id, "resource name may not be empty".into()));
+        }
+        self.path(&id.gvk, id.namespace.as_deref(), &id.name).await
     }
 
     /// As [`Cluster::get`], but only `apiVersion`, `kind` and `metadata`.
@@ -492,33 +499,14 @@ impl Cluster for Kube {
     }
 
     async fn delete(&self, id: &ObjectId, propagation: Propagation, uid: Option<&str>) -> Result<bool, ClusterError> {
-        let path = self.path(&id.gvk, id.namespace.as_deref(), &id.name).await?;
-        let mut body = serde_json::json!({
-            "apiVersion": "v1",
-            "kind": "DeleteOptions",
-            "propagationPolicy": match propagation {
-                Propagation::Background => "Background",
-                Propagation::Foreground => "Foreground",
-                Propagation::Orphan => "Orphan",
-            },
-        });
-        if let Some(uid) = uid {
-            body["preconditions"] = serde_json::json!({"uid": uid});
-        }
-        match self.inner.http.send(&Call::delete(&path, &body).about(id)).await {
-            Ok(_) => Ok(true),
-            Err(e) if e.is_not_found() => Ok(false),
-            // Another object of that name: the one that was meant is gone.
-            Err(e)
-                if e.is_conflict()
-                    && uid.is_some()
-                    && (e.message.contains("Precondition failed: UID")
-                        || e.message.contains("UID in the precondition")) =>
-            {
-                Ok(false)
-            }
-            Err(e) => Err(e),
-        }
+        let conditions = uid.map(|uid| serde_json::json!({"uid": uid}));
+        self.delete_if(id, propagation, conditions).await
+    }
+
+    async fn delete_as_read(&self, object: &Json) -> Result<bool, ClusterError> {
+        let read = |key: &str| object.pointer(&format!("/metadata/{key}")).cloned().unwrap_or_default();
+        let conditions = serde_json::json!({"uid": read("uid"), "resourceVersion": read("resourceVersion")});
+        self.delete_if(&ObjectId::of(object), Propagation::Background, Some(conditions)).await
     }
 
     async fn watch(
@@ -552,6 +540,43 @@ impl Cluster for Kube {
 }
 
 impl Kube {
+    /// Deletes an object if it still has this uid, or this version.
+    async fn delete_if(
+        &self,
+        id: &ObjectId,
+        propagation: Propagation,
+        conditions: Option<Json>,
+    ) -> Result<bool, ClusterError> {
+        let path = self.object_path(Verb::Delete, id).await?;
+        let mut body = serde_json::json!({
+            "apiVersion": "v1",
+            "kind": "DeleteOptions",
+            "propagationPolicy": match propagation {
+                Propagation::Background => "Background",
+                Propagation::Foreground => "Foreground",
+                Propagation::Orphan => "Orphan",
+            },
+        });
+        let conditional = conditions.is_some();
+        if let Some(conditions) = conditions {
+            body["preconditions"] = conditions;
+        }
+        match self.inner.http.send(&Call::delete(&path, &body).about(id)).await {
+            Ok(_) => Ok(true),
+            Err(e) if e.is_not_found() => Ok(false),
+            // Another object of that name: the one that was meant is gone.
+            Err(e)
+                if e.is_conflict()
+                    && conditional
+                    && (e.message.contains("Precondition failed: UID")
+                        || e.message.contains("UID in the precondition")) =>
+            {
+                Ok(false)
+            }
+            Err(e) => Err(e),
+        }
+    }
+
     async fn patch_answer(
         &self,
         id: &ObjectId,

@@ -174,6 +174,12 @@ pub trait Cluster: Send + Sync {
     /// Deletes; `Ok(false)` if it was not there. With a `uid` only that very object.
     async fn delete(&self, id: &ObjectId, propagation: Propagation, uid: Option<&str>) -> Result<bool, ClusterError>;
 
+    /// Deletes an object if it is still as it was read; `Ok(false)` if it is no longer there, a conflict if it was written since.
+    async fn delete_as_read(&self, object: &Json) -> Result<bool, ClusterError> {
+        let uid = object.pointer("/metadata/uid").and_then(Json::as_str);
+        self.delete(&ObjectId::of(object), Propagation::Background, uid).await
+    }
+
     /// The present objects and then each change. Resumes by itself; ends with an error only when that can't help (RBAC, no such kind).
     async fn watch(
         &self,

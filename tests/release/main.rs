@@ -18,6 +18,7 @@ mod plans;
 mod post_rendering;
 mod reading;
 mod refusals;
+mod rights;
 mod running;
 mod storage;
 mod templates;
