@@ -298,8 +298,8 @@ where
 
 async fn create_one(cluster: &dyn Cluster, target: &Target, options: &ApplyOptions) -> Result<(), Failed> {
     match options.method {
-        // A generated name can't be applied: there is nothing to address.
-        Method::ServerSide { force_conflicts, .. } if !target.id.name.is_empty() => {
+        // A generated name can't be applied: there is nothing to address. A directory makes a name of the object.
+        Method::ServerSide { force_conflicts, .. } if !target.id.name.is_empty() || cluster.is_live() => {
             apply_one(cluster, target, force_conflicts, options).await.map(drop)
         }
         _ => match cluster.create(&target.object, &options.write()).await {
@@ -369,10 +369,12 @@ async fn update_one(
     options: &ApplyOptions,
 ) -> Result<bool, Update> {
     let created = |e: Failed| Update::Create(Failed::new(format!("failed to create resource: {}", e.message), e.cause));
-    if target.id.name.is_empty() {
+    if target.id.name.is_empty() && !cluster.is_live() {
         return create_one(cluster, target, options).await.map(|()| true).map_err(created);
     }
-    if let Method::ServerSide { force_conflicts, migrate } = options.method {
+    if let Method::ServerSide { force_conflicts, migrate } = options.method
+        && !target.id.name.is_empty()
+    {
         if migrate {
             migrate_one(cluster, target, options).await.map_err(Update::Change)?;
         }
@@ -498,6 +500,8 @@ async fn prune_one(cluster: &dyn Cluster, target: &Target, options: &ApplyOption
     let live = match cluster.get(&target.id).await {
         Ok(Some(live)) => live,
         Ok(None) => return Ok(Pruned::Absent),
+        // Nobody knows which object it was.
+        Err(_) if target.id.name.is_empty() => return Ok(Pruned::Absent),
         // Helm passes over what it cannot read; we say so, since it stays behind.
         Err(e) if e.reason == Reason::NoMatch => return Ok(Pruned::Absent),
         Err(e) => return Err(prune_failed(target, e)),

@@ -472,7 +472,7 @@ impl Cluster for Kube {
 
     async fn replace(&self, object: &Json, options: &WriteOptions) -> Result<Json, ClusterError> {
         let id = ObjectId::of(object);
-        let path = self.path(&id.gvk, id.namespace.as_deref(), &id.name).await?;
+        let path = self.object_path(Verb::Update, &id).await?;
         let call = Call::put(&write_query(options, None).after(&path), object).about(&id);
         self.inner.http.send(&call).await?.json(Verb::Update)
     }
@@ -585,7 +585,7 @@ impl Kube {
         body: &Json,
         options: &WriteOptions,
     ) -> Result<http::Answer, ClusterError> {
-        let path = self.path(&id.gvk, id.namespace.as_deref(), &id.name).await? + part;
+        let path = self.object_path(Verb::Patch, id).await? + part;
         let (content, force) = match patch {
             PatchType::Json => ("application/json-patch+json", None),
             PatchType::Merge => ("application/merge-patch+json", None),

@@ -270,8 +270,7 @@ pub async fn live<'a>(
     cluster: &dyn Cluster,
     targets: &'a [Target],
 ) -> Vec<(&'a Target, Result<Option<Json>, ClusterError>)> {
-    let named: Vec<&Target> = targets.iter().filter(|t| !t.id.name.is_empty()).collect();
-    let asked: Vec<_> = named.into_iter().map(|t| async move { (t, cluster.get(&t.id).await) }.boxed()).collect();
+    let asked: Vec<_> = targets.iter().map(|t| async move { (t, cluster.get(&t.id).await) }.boxed()).collect();
     stream::iter(asked).buffered(PARALLEL).collect().await
 }
 

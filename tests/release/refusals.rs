@@ -276,6 +276,47 @@ fn many_objects_are_looked_up_at_once() {
     assert!(done.status.success(), "{}", text(&done));
 }
 
+/// Objects that no name is given: helm can neither apply them nor find them again.
+#[test]
+fn generated_names_are_refused_as_by_helm() {
+    let ns = cluster::namespace("generated");
+    let other = small(&[("templates/a.yaml", &config_map("other"))]);
+    assert!(ns.pintle(&["install", "other", other.to_str().unwrap()]).status.success());
+    let text_of = "apiVersion: v1\nkind: ConfigMap\nmetadata: {generateName: gen-}\n";
+    let chart = small(&[("templates/a.yaml", text_of)]);
+    let hook = text_of.replace("generateName", "annotations: {helm.sh/hook: pre-install}, generateName");
+    let hook = small(&[("templates/a.yaml", &hook)]);
+    let named = small(&[("templates/a.yaml", &config_map("named"))]);
+    let [chart, hook, named] = [&chart, &hook, &named].map(|c| c.to_str().unwrap());
+    for (words, wants) in [
+        (
+            &["install", "x", chart][..],
+            Some(
+                "INSTALLATION FAILED: server-side apply failed for object NAMESPACE/ /v1, Kind=ConfigMap: resource name may not be empty",
+            ),
+        ),
+        (&["install", "h", hook], Some("INSTALLATION FAILED: failed pre-install: resource name may not be empty")),
+        (&["install", "y", chart, "--server-side=false"], None),
+        (
+            &["upgrade", "y", chart],
+            Some("UPGRADE FAILED: could not get information about the resource: resource name may not be empty"),
+        ),
+        (&["upgrade", "y", named], None),
+        (&["install", "z", chart, "--server-side=false"], None),
+    ] {
+        let done = ns.pintle(words);
+        let said = text(&done);
+        assert_eq!(done.status.success(), wants.is_none(), "{words:?} {said}");
+        let wants = wants.unwrap_or_default().replace("NAMESPACE", ns.name());
+        assert!(said.contains(&wants), "{words:?} {said}");
+    }
+    let gone = text(&ns.pintle(&["uninstall", "z"]));
+    let stays = "1 resource(s) were not deleted because their ownership could not be verified:\n[ConfigMap] : resource name may not be empty\n";
+    assert!(gone.contains(stays), "{gone}");
+    // Nobody's objects went with those that have no name.
+    assert!(snapshot(&ns).iter().any(|o| o.contains(" other ")), "{:?}", snapshot(&ns));
+}
+
 /// What helm refuses to say more of than that the name is taken.
 #[test]
 fn an_install_leaves_what_others_began() {

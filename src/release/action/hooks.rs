@@ -202,7 +202,7 @@ async fn delete(ctx: &Context, hook: &HookRecord, policy: &str, options: &Option
 async fn present(ctx: &Context, targets: Vec<Target>) -> Result<Vec<Target>, ActionError> {
     let mut out = Vec::new();
     for target in targets {
-        if !target.id.name.is_empty() && ctx.cluster.get(&target.id).await?.is_some() {
+        if ctx.cluster.get(&target.id).await?.is_some() {
             out.push(target);
         }
     }

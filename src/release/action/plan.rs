@@ -293,7 +293,9 @@ async fn try_write(
     let Some(live) = live else {
         let mut change = Change::new(&target.id, Deed::Create);
         let tried = match method {
-            Method::ServerSide { force_conflicts: force, .. } if !target.id.name.is_empty() => {
+            Method::ServerSide { force_conflicts: force, .. }
+                if !target.id.name.is_empty() || ctx.cluster.is_live() =>
+            {
                 ctx.cluster.patch(&target.id, PatchType::Apply { force }, &target.object, options).await
             }
             _ => ctx.cluster.create(&target.object, options).await,
