@@ -98,6 +98,36 @@ pub async fn build(
     if wrong.texts.is_empty() { Ok(targets) } else { Err(wrong) }
 }
 
+/// What Helm finds before it asks a server: objects that do not say what they are.
+///
+/// Source: `k8s.io/kubectl/pkg/validation/schema.go`, `getObjectKind`.
+///
+/// # Errors
+/// All of them at once.
+pub fn check_kinds<'o>(objects: impl IntoIterator<Item = &'o Json>) -> Result<(), String> {
+    let mut wrong = Vec::new();
+    for fields in objects.into_iter().filter_map(Json::as_object).filter(|fields| !fields.is_empty()) {
+        let mut texts: Vec<String> = Vec::new();
+        match fields.get("apiVersion") {
+            None => texts.push("apiVersion not set".into()),
+            Some(Json::String(v)) if v.matches('/').count() > 1 => {
+                texts.push(format!("unexpected GroupVersion string: {v}"));
+            }
+            Some(Json::String(_)) => {}
+            Some(_) => texts.push("apiVersion isn't string type".into()),
+        }
+        match fields.get("kind") {
+            None => texts.push("kind not set".into()),
+            Some(Json::String(_)) => {}
+            Some(_) => texts.push("kind isn't string type".into()),
+        }
+        if !texts.is_empty() {
+            wrong.push(format!("error validating \"\": error validating data: {}", aggregate(&texts)));
+        }
+    }
+    if wrong.is_empty() { Ok(()) } else { Err(aggregate(&wrong)) }
+}
+
 /// The objects of a document: Helm's builder takes any object with a list of `items` apart, whatever its kind.
 pub fn flatten(object: Json) -> Vec<Json> {
     match object {

@@ -317,6 +317,28 @@ fn generated_names_are_refused_as_by_helm() {
     assert!(snapshot(&ns).iter().any(|o| o.contains(" other ")), "{:?}", snapshot(&ns));
 }
 
+#[test]
+fn objects_that_do_not_say_what_they_are() {
+    let ns = cluster::namespace("kindless");
+    for (text_of, want) in [
+        ("foo: bar\n", "[apiVersion not set, kind not set]"),
+        ("kind: ConfigMap\nmetadata: {name: a}\n", "apiVersion not set"),
+        ("apiVersion: v1\nmetadata: {name: a}\n", "kind not set"),
+        ("apiVersion: v1\nkind: 5\nmetadata: {name: a}\n", "kind isn't string type"),
+        ("apiVersion: 1\nkind: 5\n", "[apiVersion isn't string type, kind isn't string type]"),
+        ("apiVersion: a/b/c\nkind: X\nmetadata: {name: a}\n", "unexpected GroupVersion string: a/b/c"),
+    ] {
+        let chart = small(&[("templates/a.yaml", text_of)]);
+        let said = text(&ns.pintle(&["install", "x", chart.to_str().unwrap()]));
+        let want = format!(
+            "Error: INSTALLATION FAILED: unable to build kubernetes objects from release manifest: error validating \"\": error validating data: {want}"
+        );
+        assert!(said.contains(&want), "{text_of} {said}");
+        let said = text(&ns.pintle(&["install", "x", chart.to_str().unwrap(), "--disable-openapi-validation"]));
+        assert!(!said.contains("error validating"), "{said}");
+    }
+}
+
 /// What helm refuses to say more of than that the name is taken.
 #[test]
 fn an_install_leaves_what_others_began() {

@@ -211,7 +211,7 @@ pub(super) async fn prepare(ctx: &Context, install: &Install, source: Source) ->
             "failed to install CRD {file}: invalid client create option(s): forceConflicts enabled when serverSideApply disabled"
         )));
     }
-    let (mut targets, later) = resolve(ctx, &record, &crds).await?;
+    let (mut targets, later) = resolve(ctx, install, &record, &crds).await?;
     objects::check_unique(&targets)?;
     objects::own(&mut targets, &record);
     objects::check_namespaces(ctx, &targets).await?;
@@ -264,12 +264,16 @@ fn new_record(
 /// The objects of the manifest. Those whose kinds `crds/` will define are left out for now.
 async fn resolve(
     ctx: &Context,
+    install: &Install,
     record: &Record,
     crds: &[(String, Vec<Target>)],
 ) -> Result<(Vec<Target>, Vec<ObjectId>), ActionError> {
     let fail = |e: String| ActionError::new(format!("unable to build kubernetes objects from release manifest: {e}"));
     let coming: Vec<(String, String)> = crds.iter().flat_map(|(_, t)| t).map(|t| defined(&t.object)).collect();
     let all = manifest::objects(record.manifest.as_bytes()).map_err(fail)?;
+    if !install.disable_openapi_validation {
+        targets::check_kinds(&all).map_err(fail)?;
+    }
     let (later, now): (Vec<Json>, Vec<Json>) = all.into_iter().partition(|o| {
         let gvk = Gvk::of(o);
         coming.contains(&(gvk.group, gvk.kind))

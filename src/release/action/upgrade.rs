@@ -9,7 +9,7 @@ use std::sync::Arc;
 use crate::chart::{Table, data};
 use crate::cluster::apply::{self, ApplyOptions};
 use crate::cluster::targets::{self, Target};
-use crate::cluster::{FieldValidation, ObjectId, Propagation};
+use crate::cluster::{FieldValidation, ObjectId, Propagation, manifest};
 use crate::diagnostic::LogLine;
 use crate::release::Record;
 use crate::release::record::{Info, Status, StoredChart, time};
@@ -242,6 +242,9 @@ pub(super) async fn prepare(
         annotations: ctx.witnessed(),
     };
     // Helm checks the manifest here, before anything else, and gives the error as it is.
+    if !upgrade.disable_openapi_validation {
+        targets::check_kinds(&manifest::objects(record.manifest.as_bytes())?)?;
+    }
     let mut targets = objects::of_manifest(ctx, &record.manifest).await?;
     objects::check_unique(&targets)?;
     let mut originals = objects::of_record(ctx, &current)
