@@ -127,7 +127,8 @@ pub(super) fn perform(
     };
     let quiet = apply.waiting.quiet;
     let apis = super::flags::all(&chart.api_versions);
-    let open = target::open_with(global, kube_version, &apis);
+    let words = format!("{}cluster reachability check failed: ", wanted.prefix);
+    let open = target::prefixed(target::open_with(global, kube_version, &apis), &words);
     if apply.plan {
         let plan = drive(&name, quiet, io, open, |ctx| async move {
             let planned = plan::install(&ctx, &what, loaded.source, what.options.no_hooks).await;

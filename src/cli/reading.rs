@@ -2,7 +2,6 @@
 
 use std::sync::Arc;
 
-use crate::cluster::{ClusterError, Reason};
 use crate::golang::json;
 use crate::release::Storage;
 use crate::release::query::QueryError;
@@ -42,10 +41,10 @@ pub fn of_all_namespaces(global: &Global, target: &Target) -> Result<Arc<dyn Sto
 /// A question's error in Helm's words.
 pub fn failure(e: &QueryError) -> Failure {
     match e {
-        QueryError::Storage(StorageError::Cluster(ClusterError { reason: Reason::Unreachable, message, .. }))
-            if !message.starts_with("kubernetes cluster unreachable") =>
+        QueryError::Storage(StorageError::Cluster(e))
+            if e.is_closed() && !e.message.starts_with("kubernetes cluster unreachable") =>
         {
-            Failure::new(format!("kubernetes cluster unreachable: {message}"))
+            Failure::new(format!("kubernetes cluster unreachable: {e}"))
         }
         other => Failure::new(other.to_string()),
     }

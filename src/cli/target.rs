@@ -76,6 +76,20 @@ pub struct TargetArgs {
     pub kube_insecure_skip_tls_verify: bool,
 }
 
+/// How Helm begins what it says of a cluster that cannot be asked.
+pub(super) const UNREACHABLE: &str = "kubernetes cluster unreachable: ";
+
+/// Words before what is said of a cluster that cannot be asked; other failures stay as they are.
+pub(super) async fn prefixed(
+    open: impl Future<Output = Result<Target, Failure>>,
+    words: &str,
+) -> Result<Target, Failure> {
+    open.await.map_err(|f| match f.message.strip_prefix(UNREACHABLE) {
+        Some(_) => Failure { message: format!("{words}{}", f.message), ..f },
+        None => f,
+    })
+}
+
 /// An opened target.
 pub struct Target {
     pub cluster: Arc<dyn Cluster>,
@@ -164,7 +178,8 @@ pub async fn open_with(
     }
     let driver = Driver::parse(&std::env::var("HELM_DRIVER").unwrap_or_default())?;
     let kind = if driver == Driver::Secret { "Secret" } else { "ConfigMap" };
-    let kube = Kube::connect(&global.target.connection(given)).await.map_err(|e| Failure::new(e.to_string()))?;
+    let kube = Kube::connect(&global.target.connection(given)).await;
+    let kube = kube.map_err(|e| Failure::new(format!("{UNREACHABLE}{e}")))?;
     let namespace = kube.namespace().to_string();
     let lookup: Arc<dyn Lookup> = Arc::new(ClusterLookup::new(kube.clone()));
     let cluster: Arc<dyn Cluster> = Arc::new(kube);

@@ -16,7 +16,7 @@ use super::driving::{ApplyArgs, drive, labels, server_side_of};
 use super::install::{self, Wanted, exclusive, print_plan};
 use super::output::Streams;
 use super::printed::{self, Format, Show};
-use super::{Failure, arity, runtime, target};
+use super::{Failure, arity, reading, runtime, target};
 
 #[derive(Args, Debug, Clone)]
 pub struct UpgradeArgs {
@@ -100,7 +100,7 @@ fn to_be_installed(name: &str, global: &Global) -> Result<Option<bool>, Failure>
         let mut entries = match target.storage.entries(Some(name)).await {
             Ok(entries) => entries,
             Err(StorageError::NotFound) => Vec::new(),
-            Err(e) => return Err(Failure::new(e.to_string())),
+            Err(e) => return Err(reading::failure(&e.into())),
         };
         entries.sort_by_key(|e| e.version);
         Ok(match entries.last().map(|e| e.status) {
@@ -148,7 +148,7 @@ fn perform(
     };
     let quiet = args.apply.waiting.quiet;
     let apis = super::flags::all(&chart.api_versions);
-    let open = target::open_with(global, kube_version, &apis);
+    let open = target::prefixed(target::open_with(global, kube_version, &apis), prefix);
     if args.apply.plan {
         let plan = drive(name, quiet, io, open, |ctx| async move {
             plan::upgrade(&ctx, &what, loaded.source).await.map_err(|e| explainer.failure(e, prefix))

@@ -81,6 +81,11 @@ impl ClusterError {
         self.code >= 500 || matches!(self.reason, Reason::Unreachable | Reason::Timeout | Reason::TooManyRequests)
     }
 
+    /// The server does not talk to us at all: it is not there, or does not know us.
+    pub fn is_closed(&self) -> bool {
+        matches!(self.reason, Reason::Unreachable | Reason::Unauthorized)
+    }
+
     pub fn is_not_found(&self) -> bool {
         self.reason == Reason::NotFound
     }

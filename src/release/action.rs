@@ -374,9 +374,7 @@ fn check_labels(labels: &BTreeMap<String, String>) -> Result<(), ActionError> {
 /// The first thing that is asked of a target; a server that does not answer is said in Helm's words.
 fn first_word(e: StorageError) -> ActionError {
     match e {
-        StorageError::Cluster(e) if e.reason == crate::cluster::Reason::Unreachable => {
-            ActionError::new(format!("kubernetes cluster unreachable: {e}"))
-        }
+        StorageError::Cluster(e) if e.is_closed() => ActionError::new(format!("kubernetes cluster unreachable: {e}")),
         e => e.into(),
     }
 }

@@ -7,6 +7,8 @@ use std::path::{Path, PathBuf};
 use ::kube::Config;
 use ::kube::config::{Cluster, KubeConfigOptions, Kubeconfig};
 
+use crate::golang::errno;
+
 /// What a command line says of the connection. All is optional.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct Connection {
@@ -143,6 +145,9 @@ impl Connection {
             return inline.read().map(Some);
         }
         if let Some(path) = &self.kubeconfig {
+            if let Err(e) = std::fs::metadata(path) {
+                return Err(ConfigError::Invalid(errno::path_error("stat", &path.to_string_lossy(), &e)));
+            }
             return read(path).map(Some);
         }
         let paths: Vec<PathBuf> = match std::env::var_os("KUBECONFIG") {

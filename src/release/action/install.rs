@@ -141,7 +141,7 @@ async fn over_remains(work: &mut Work, install: &Install, source: Source) -> Res
 /// Helm's first step: whether the server is there.
 fn reachability(e: StorageError, ctx: &Context) -> ActionError {
     match &e {
-        StorageError::Cluster(cause) if cause.reason == Reason::Unreachable => {
+        StorageError::Cluster(cause) if cause.is_closed() => {
             let text = format!("cluster reachability check failed: kubernetes cluster unreachable: {cause}");
             ctx.log(LogLine::error(text.clone()));
             ActionError::new(text)

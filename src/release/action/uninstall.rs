@@ -5,7 +5,7 @@
 
 use crate::cluster::apply;
 use crate::cluster::targets::{Target, build, ownership};
-use crate::cluster::{ClusterError, Json, ObjectId, Propagation, Reason, manifest, wait};
+use crate::cluster::{ClusterError, Json, ObjectId, Propagation, manifest, wait};
 use crate::diagnostic::LogLine;
 use crate::release::Record;
 use crate::release::record::{Status, time};
@@ -60,7 +60,7 @@ pub async fn uninstall(ctx: &Context, uninstall: &Uninstall) -> Result<Uninstall
     let entries = match history::entries(ctx.storage.as_ref(), name).await {
         Ok(entries) => entries,
         Err(_) if uninstall.ignore_not_found && !uninstall.dry_run => return Ok(Uninstalled::default()),
-        Err(StorageError::Cluster(e)) if e.reason == Reason::Unreachable || uninstall.dry_run => {
+        Err(StorageError::Cluster(e)) if e.is_closed() || uninstall.dry_run => {
             return Err(super::first_word(StorageError::Cluster(e)));
         }
         Err(e @ StorageError::Cluster(_)) => {
