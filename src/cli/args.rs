@@ -43,11 +43,19 @@ impl Cli {
             Some(command) => {
                 let root = Global::augment_args(clap::Command::new("pintle")).args_override_self(true);
                 let root = root.version(env!("CARGO_PKG_VERSION")).max_term_width(110).subcommand_required(true);
-                let mut matches = root.subcommand(command).try_get_matches_from(args)?;
+                let mut matches = flags::greedy(root.subcommand(command)).try_get_matches_from(args)?;
                 Self::from_arg_matches_mut(&mut matches)
             }
-            None => Self::try_parse_from(args),
+            None => {
+                let mut matches = Self::tree().try_get_matches_from(args)?;
+                Self::from_arg_matches_mut(&mut matches)
+            }
         }
+    }
+
+    /// The definition of all commands, as command lines are read by it.
+    pub fn tree() -> clap::Command {
+        flags::greedy(<Self as clap::CommandFactory>::command())
     }
 }
 
@@ -79,9 +87,9 @@ pub struct Global {
 pub struct UnusedGlobalFlags {
     #[arg(long, global = true, hide = true, visible_alias = "colour", value_parser = ["never", "auto", "always"])]
     pub color: Option<String>,
-    #[arg(long, global = true, hide = true, allow_negative_numbers = true, value_parser = flags::integer)]
+    #[arg(long, global = true, hide = true, value_parser = flags::integer)]
     pub burst_limit: Option<i64>,
-    #[arg(long, global = true, hide = true, allow_negative_numbers = true, value_parser = flags::number)]
+    #[arg(long, global = true, hide = true, value_parser = flags::number)]
     pub qps: Option<f64>,
     #[arg(long, global = true, hide = true)]
     pub content_cache: Option<String>,
@@ -243,19 +251,19 @@ pub struct ValueArgs {
     #[arg(short = 'f', long = "values", value_name = "FILE", value_parser = flags::list)]
     pub values: Vec<flags::List>,
     /// Set values on the command line (can specify multiple or separate values with commas: key1=val1,key2=val2)
-    #[arg(long, value_name = "KEY=VALUE", allow_hyphen_values = true)]
+    #[arg(long, value_name = "KEY=VALUE")]
     pub set: Vec<String>,
     /// Set STRING values on the command line
-    #[arg(long, value_name = "KEY=VALUE", allow_hyphen_values = true)]
+    #[arg(long, value_name = "KEY=VALUE")]
     pub set_string: Vec<String>,
     /// Set values from respective files
-    #[arg(long, value_name = "KEY=PATH", allow_hyphen_values = true)]
+    #[arg(long, value_name = "KEY=PATH")]
     pub set_file: Vec<String>,
     /// Set JSON values on the command line (key1=json,key2=json or one JSON object)
-    #[arg(long, value_name = "KEY=JSON", allow_hyphen_values = true)]
+    #[arg(long, value_name = "KEY=JSON")]
     pub set_json: Vec<String>,
     /// Set a literal STRING value on the command line
-    #[arg(long, value_name = "KEY=TEXT", allow_hyphen_values = true)]
+    #[arg(long, value_name = "KEY=TEXT")]
     pub set_literal: Vec<String>,
 }
 
@@ -402,7 +410,7 @@ pub struct ShowValuesArgs {
     #[command(flatten)]
     pub show: ShowArgs,
     /// Supply a JSONPath expression to filter the output
-    #[arg(long, default_value = "", hide_default_value = true, value_name = "TEMPLATE", allow_hyphen_values = true)]
+    #[arg(long, default_value = "", hide_default_value = true, value_name = "TEMPLATE")]
     pub jsonpath: String,
 }
 
@@ -412,7 +420,7 @@ pub struct Version {
     #[arg(long)]
     pub short: bool,
     /// Go template for the version's text, for example '{{.Version}}'
-    #[arg(long, value_name = "TEMPLATE", allow_hyphen_values = true)]
+    #[arg(long, value_name = "TEMPLATE")]
     pub template: Option<String>,
 }
 
@@ -492,8 +500,7 @@ mod tests {
 
     #[test]
     fn a_command_alone_is_the_command_of_the_tree() {
-        use clap::CommandFactory;
-        let tree = Cli::command();
+        let tree = Cli::tree();
         let words: Vec<String> = tree
             .get_subcommands()
             .flat_map(|c| {
@@ -509,7 +516,10 @@ mod tests {
             for rest in [vec!["--help"], vec!["-h"], vec!["--no-such-flag"], vec!["--namespace"], vec![]] {
                 let line: Vec<OsString> =
                     ["pintle", &word].into_iter().chain(rest.clone()).map(OsString::from).collect();
-                let (alone, all) = (Cli::read(line.clone()), Cli::try_parse_from(line));
+                let (alone, all) = (
+                    Cli::read(line.clone()),
+                    Cli::tree().try_get_matches_from(line).and_then(|m| Cli::from_arg_matches(&m)),
+                );
                 match (alone, all) {
                     (Err(a), Err(b)) => assert_eq!(a.to_string(), b.to_string(), "{word} {rest:?}"),
                     (Ok(a), Ok(b)) => assert_eq!(format!("{a:?}"), format!("{b:?}"), "{word} {rest:?}"),

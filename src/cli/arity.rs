@@ -4,7 +4,6 @@
 //! and scripts know these lines. The table stands here whole; commands that count themselves take their text from it as well, the others
 //! get it when the command line's parser finds an argument missing or too many.
 
-use clap::CommandFactory;
 use clap::error::{ContextKind, ErrorKind};
 
 use super::Failure;
@@ -94,7 +93,7 @@ pub fn said(error: &clap::Error, command: &[String]) -> Option<String> {
 /// The command that a command line names, by the commands' own names: `["get", "values"]`.
 pub fn named(args: &[std::ffi::OsString]) -> Vec<String> {
     let mut names = Vec::new();
-    let tree = Cli::command().ignore_errors(true).disable_help_flag(true).disable_version_flag(true);
+    let tree = Cli::tree().ignore_errors(true).disable_help_flag(true).disable_version_flag(true);
     let Ok(matches) = tree.try_get_matches_from(args) else { return names };
     let mut at = &matches;
     while let Some((name, below)) = at.subcommand() {
@@ -106,6 +105,8 @@ pub fn named(args: &[std::ffi::OsString]) -> Vec<String> {
 
 #[cfg(test)]
 mod tests {
+    use clap::CommandFactory;
+
     use super::*;
 
     #[test]

@@ -166,6 +166,12 @@ pub(super) fn dry_run_of(text: Option<&str>, default: DryRun, io: &mut Streams<'
     Ok(result)
 }
 
+/// How many revisions are kept; 0 for all. Helm's variable counts where the flag is not given, if it is a number; fewer than none is all.
+pub(super) fn history_max(flag: Option<i64>) -> usize {
+    let set = || std::env::var("HELM_MAX_HISTORY").ok().and_then(|text| text.parse().ok());
+    usize::try_from(flag.or_else(set).unwrap_or(10)).unwrap_or_default()
+}
+
 /// `--server-side`'s value.
 ///
 /// # Errors

@@ -193,6 +193,17 @@ fn csv(text: &str) -> Result<Vec<String>, String> {
     }
 }
 
+/// The same commands with flags that take the next argument for their value whatever it is, as pflag's do: `--description "- item"`,
+/// `--max -1`, even `--filter --`. Those whose value may be left out only take one behind `=`.
+pub fn greedy(command: clap::Command) -> clap::Command {
+    let wants = |arg: &clap::Arg| {
+        let optional = arg.get_num_args().is_some_and(|n| n.min_values() == 0);
+        arg.get_action().takes_values() && !arg.is_positional() && !optional
+    };
+    let command = command.mut_args(|arg| if wants(&arg) { arg.allow_hyphen_values(true) } else { arg });
+    command.mut_subcommands(greedy)
+}
+
 /// The command line again, where clap stopped at a switch that was given a value (`--debug=false`): with the switch alone, or without it.
 /// `None` if this was not the reason.
 ///

@@ -76,7 +76,7 @@ pub struct Of {
     #[arg(value_name = "RELEASE_NAME")]
     pub name: String,
     /// Get the named release with revision
-    #[arg(long, default_value_t = 0, value_name = "INT", allow_negative_numbers = true, value_parser = super::flags::integer)]
+    #[arg(long, default_value_t = 0, value_name = "INT", value_parser = super::flags::integer)]
     pub revision: i64,
 }
 

@@ -19,7 +19,7 @@ pub struct HistoryArgs {
     #[arg(value_name = "RELEASE_NAME")]
     pub name: String,
     /// Maximum number of revision to include in history
-    #[arg(long, default_value_t = 256, value_name = "INT", allow_negative_numbers = true, value_parser = super::flags::integer)]
+    #[arg(long, default_value_t = 256, value_name = "INT", value_parser = super::flags::integer)]
     pub max: i64,
     /// Show the rollback revision column in table output
     #[arg(long)]

@@ -55,7 +55,7 @@ pub struct ListArgs {
     #[arg(short = 'A', long)]
     pub all_namespaces: bool,
     /// Maximum number of releases to fetch
-    #[arg(short = 'm', long, default_value_t = 256, value_name = "INT", allow_negative_numbers = true, value_parser = super::flags::integer)]
+    #[arg(short = 'm', long, default_value_t = 256, value_name = "INT", value_parser = super::flags::integer)]
     pub max: i64,
     /// Next release index in the list, used to offset from start value
     #[arg(long, default_value_t = 0, value_name = "INT")]

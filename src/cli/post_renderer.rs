@@ -28,7 +28,7 @@ pub struct PostRendererArgs {
     #[arg(long, value_name = "PLUGIN")]
     pub post_renderer: Vec<String>,
     /// An argument to the post-renderer (can specify multiple)
-    #[arg(long, value_name = "ARG", allow_hyphen_values = true)]
+    #[arg(long, value_name = "ARG")]
     pub post_renderer_args: Vec<String>,
 }
 

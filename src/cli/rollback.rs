@@ -6,7 +6,7 @@ use crate::release::action::plan;
 use crate::release::action::rollback::{MAX_DESCRIPTION, Rollback, rollback};
 
 use super::args::Global;
-use super::driving::{ApplyArgs, drive, failure, server_side_of};
+use super::driving::{ApplyArgs, drive, failure, history_max, server_side_of};
 use super::install::{exclusive, print_plan};
 use super::output::Streams;
 use super::{Failure, arity, chart_source, target};
@@ -24,9 +24,9 @@ pub struct RollbackArgs {
     /// Allow deletion of new resources created in this rollback when rollback fails
     #[arg(long)]
     pub cleanup_on_fail: bool,
-    /// Limit the maximum number of revisions saved per release. Use 0 for no limit
-    #[arg(long, env = "HELM_MAX_HISTORY", default_value_t = 10, value_name = "N")]
-    pub history_max: usize,
+    /// Limit the maximum number of revisions saved per release. Use 0 for no limit [default: $HELM_MAX_HISTORY, or 10]
+    #[arg(long, value_name = "N", value_parser = super::flags::integer)]
+    pub history_max: Option<i64>,
     /// The format of --plan: table, json, yaml
     #[arg(short, long, default_value = "table", value_name = "FORMAT")]
     pub output: String,
@@ -57,7 +57,7 @@ pub fn run(args: &RollbackArgs, global: &Global, io: &mut Streams<'_>) -> Result
         options: args.apply.options(io)?,
         server_side: server_side_of(&args.server_side, name, "release: not found", global)?,
         cleanup_on_fail: args.cleanup_on_fail,
-        history_max: args.history_max,
+        history_max: history_max(args.history_max),
         ..Rollback::default()
     };
     let quiet = args.apply.waiting.quiet;

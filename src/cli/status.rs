@@ -20,7 +20,7 @@ pub struct StatusArgs {
     #[arg(value_name = "RELEASE_NAME")]
     pub name: String,
     /// If set, display the status of the named release with revision
-    #[arg(long, default_value_t = 0, value_name = "INT", allow_negative_numbers = true, value_parser = super::flags::integer)]
+    #[arg(long, default_value_t = 0, value_name = "INT", value_parser = super::flags::integer)]
     pub revision: i64,
     /// Prints the output in the specified format. Allowed values: table, json, yaml
     #[arg(short = 'o', long, default_value = "table", value_name = "FORMAT")]

@@ -12,7 +12,7 @@ use crate::render::{Capabilities, Compat};
 
 use super::args::Global;
 use super::chart_source::ChartArgs;
-use super::driving::{ApplyArgs, drive, labels, server_side_of};
+use super::driving::{ApplyArgs, drive, history_max, labels, server_side_of};
 use super::install::{self, Wanted, exclusive, print_plan};
 use super::output::Streams;
 use super::printed::{self, Format, Show};
@@ -38,9 +38,9 @@ pub struct UpgradeArgs {
     /// Allow deletion of new resources created in this upgrade when upgrade fails
     #[arg(long)]
     pub cleanup_on_fail: bool,
-    /// Limit the maximum number of revisions saved per release. Use 0 for no limit
-    #[arg(long, env = "HELM_MAX_HISTORY", default_value_t = 10, value_name = "N")]
-    pub history_max: usize,
+    /// Limit the maximum number of revisions saved per release. Use 0 for no limit [default: $HELM_MAX_HISTORY, or 10]
+    #[arg(long, value_name = "N", value_parser = super::flags::integer)]
+    pub history_max: Option<i64>,
 }
 
 /// What becomes of the last revision's values.
@@ -137,7 +137,7 @@ fn perform(
         disable_openapi_validation: chart.disable_openapi_validation,
         cleanup_on_fail: args.cleanup_on_fail,
         rollback_on_failure: chart.rolls_back(io),
-        history_max: args.history_max,
+        history_max: history_max(args.history_max),
         labels: labels(&chart.labels),
         provenance: loaded.provenance(),
         offline: Some(Arc::new(Capabilities::offline(

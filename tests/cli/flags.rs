@@ -64,6 +64,62 @@ fn switches_take_values_and_the_last_of_a_flag_counts() {
     }
 }
 
+/// A small chart that can be installed.
+fn installable() -> Scratch {
+    let s = shower();
+    s.write("c/templates/a.yaml", "apiVersion: v1\nkind: ConfigMap\nmetadata: {name: {{ .Release.Name }}}\n");
+    s
+}
+
+#[test]
+fn a_flag_takes_the_next_argument_whatever_it_is() {
+    let s = installable();
+    let c = s.path("c");
+    let dir = format!("dir:{}", s.path("d"));
+    let install = |name: &str, more: &[&str]| pintle(&[&["install", name, &c, "--target", &dir], more].concat());
+    for (name, description) in [("a", "- item"), ("b", "-x"), ("c", "--wait"), ("d", "--"), ("e", "--description=x")] {
+        let out = install(name, &["--description", description]);
+        assert!(out.code == 0 && out.out.contains(&format!("DESCRIPTION: {description}\n")), "{} {}", out.out, out.err);
+    }
+    for more in [&["--timeout", "-5s"][..], &["-l", "-a=b"], &["--description", "-n", "-n", "other"]] {
+        let out = install("f", more);
+        assert_eq!(out.code, 0, "{more:?} {}", out.err);
+        assert_eq!(pintle(&["uninstall", "f", "--target", &dir, "--ignore-not-found"]).code, 0);
+    }
+    for more in [&["--filter", "-x"][..], &["-f", "-x"], &["--max", "-1"]] {
+        let out = pintle(&[&["list", "--target", &dir], more].concat());
+        assert_eq!(out.code, 0, "{more:?} {}", out.err);
+    }
+    for max in [&["--history-max", "-1"][..], &["--history-max=-1"], &["--history-max", "0x10"]] {
+        let out = pintle(&[&["upgrade", "a", &c, "--target", &dir], max].concat());
+        assert_eq!(out.code, 0, "{max:?} {}", out.err);
+    }
+    // A value that may be left out stands behind an equals sign, and two hyphens end the flags.
+    let out = install("g", &["--wait", "--dry-run=client", "--plan", "--", "one-too-many"]);
+    assert_eq!(
+        out.err,
+        "Error: INSTALLATION FAILED: expected at most two arguments, unexpected arguments: one-too-many\n"
+    );
+    for (args, want) in [
+        (&["rollback", "a", "-1"][..], "unknown shorthand flag: '1' in -1"),
+        (&["list", "-a"], "unknown shorthand flag: 'a' in -a"),
+        (&["list", "-aq"], "unknown shorthand flag: 'a' in -aq"),
+        (&["list", "--all"], "unknown flag: --all"),
+        (&["list", "--filter"], "flag needs an argument: --filter"),
+        (
+            &["upgrade", "a", "b", "--history-max", "x"],
+            "invalid argument \"x\" for \"--history-max\" flag: strconv.ParseInt: parsing \"x\": invalid syntax",
+        ),
+        (
+            &["rollback", "a", "99999999999999999999"],
+            "could not convert revision to a number: strconv.Atoi: parsing \"99999999999999999999\": value out of range",
+        ),
+    ] {
+        let o = pintle(args);
+        assert_eq!((o.code, o.err.lines().next()), (1, Some(&*format!("Error: {want}"))), "{args:?}");
+    }
+}
+
 #[test]
 fn lists_of_flags_are_csv() {
     let s = shower();
