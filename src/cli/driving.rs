@@ -9,7 +9,7 @@ use tokio::sync::{mpsc, watch};
 
 use crate::cluster::wait::Progress;
 use crate::diagnostic::LogLine;
-use crate::release::action::{ActionError, Context, DryRun, Event, Options, ServerSide, WaitStrategy};
+use crate::release::action::{ActionError, Context, DryRun, Event, Options, ServerSide, WaitStrategy, is_name};
 
 use super::args::Global;
 use super::flags::Pairs;
@@ -188,12 +188,21 @@ fn server_side(text: &str) -> Result<ServerSide, Failure> {
 /// `--server-side`'s value, complained of where Helm does: only once the release has been found.
 ///
 /// # Errors
-/// The cluster cannot be reached, `absent` if there is no such release, a value that is none.
-pub(super) fn server_side_of(text: &str, name: &str, absent: &str, global: &Global) -> Result<ServerSide, Failure> {
+/// Of the texts the first if there can be no release of that name, the second if there is none; the cluster cannot be reached; a value that is
+/// none.
+pub(super) fn server_side_of(
+    text: &str,
+    name: &str,
+    (invalid, absent): (&str, &str),
+    global: &Global,
+) -> Result<ServerSide, Failure> {
     let wrong = match server_side(text) {
         Ok(mode) => return Ok(mode),
         Err(wrong) => wrong,
     };
+    if !is_name(name) {
+        return Err(Failure::new(invalid));
+    }
     let entries = super::reading::ask(global, async |t| Ok(t.storage.entries(Some(name)).await?))?;
     Err(if entries.is_empty() { Failure::new(absent) } else { wrong })
 }

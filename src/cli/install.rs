@@ -60,6 +60,7 @@ pub fn run(args: &InstallArgs, global: &Global, io: &mut Streams<'_>) -> Result<
         prefix: "INSTALLATION FAILED: ",
         name_template: &args.name_template,
         generate_name: args.generate_name,
+        announced: "",
     };
     perform(&args.args, &args.chart, &args.apply, &wanted, global, io)
 }
@@ -90,6 +91,8 @@ pub(super) struct Wanted<'a> {
     pub prefix: &'a str,
     pub name_template: &'a str,
     pub generate_name: bool,
+    /// What is said once the flags are known to be right.
+    pub announced: &'a str,
 }
 
 pub(super) fn perform(
@@ -102,6 +105,7 @@ pub(super) fn perform(
 ) -> Result<(), Failure> {
     let dry_run = apply.dry_run(io)?;
     let options = apply.options(io)?;
+    io.out.write_all(wanted.announced.as_bytes())?;
     let prefixed = |f: Failure| Failure { message: format!("{}{}", wanted.prefix, f.message), ..f };
     let mut state = chart.state(global);
     let (name, chart_ref) = name_and_chart(words, wanted, &mut state).map_err(prefixed)?;

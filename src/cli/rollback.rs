@@ -54,8 +54,9 @@ pub fn run(args: &RollbackArgs, global: &Global, io: &mut Streams<'_>) -> Result
         name: name.clone(),
         revision,
         dry_run: args.apply.dry_run(io)?,
+    let invalid = format!("prepareRollback: Release name is invalid: {name}");
         options: args.apply.options(io)?,
-        server_side: server_side_of(&args.server_side, name, "release: not found", global)?,
+        server_side: server_side_of(&args.server_side, name, (&invalid, "release: not found"), global)?,
         cleanup_on_fail: args.cleanup_on_fail,
         history_max: history_max(args.history_max),
         ..Rollback::default()

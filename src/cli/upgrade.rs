@@ -6,7 +6,7 @@ use clap::Args;
 
 use crate::release::Status;
 use crate::release::action::upgrade::{Upgrade, Values, upgrade};
-use crate::release::action::{DryRun, plan};
+use crate::release::action::{DryRun, is_name, plan};
 use crate::release::storage::StorageError;
 use crate::render::{Capabilities, Compat};
 
@@ -77,9 +77,9 @@ pub fn run(args: &UpgradeArgs, global: &Global, io: &mut Streams<'_>) -> Result<
     if args.install
         && let Some(replace) = to_be_installed(name, global)?
     {
-        if format == Format::Table && !args.apply.plan {
-            writeln!(io.out, "Release {name:?} does not exist. Installing it now.")?;
-        }
+        let shown = format == Format::Table && !args.apply.plan;
+        let announced =
+            if shown { format!("Release {name:?} does not exist. Installing it now.\n") } else { String::new() };
         let wanted = Wanted {
             client_side: args.server_side == "false",
             replace,
@@ -87,6 +87,7 @@ pub fn run(args: &UpgradeArgs, global: &Global, io: &mut Streams<'_>) -> Result<
             prefix: "",
             name_template: "",
             generate_name: false,
+            announced: &announced,
         };
         return install::perform(&args.args, &args.chart, &args.apply, &wanted, global, io);
     }
@@ -95,6 +96,9 @@ pub fn run(args: &UpgradeArgs, global: &Global, io: &mut Streams<'_>) -> Result<
 
 /// Whether an install is to be run, and whether it replaces an uninstalled release.
 fn to_be_installed(name: &str, global: &Global) -> Result<Option<bool>, Failure> {
+    if !is_name(name) {
+        return Err(Failure::new(format!("release name is invalid: {name}")));
+    }
     runtime::block_on(async {
         let target = target::open(global).await?;
         let mut entries = match target.storage.entries(Some(name)).await {
@@ -126,7 +130,9 @@ fn perform(
     let kube_version = chart.kube_version()?;
     let explainer = loaded.explainer();
     let prefix = "UPGRADE FAILED: ";
-    let mode = server_side_of(&args.server_side, name, &format!("{name:?} has no deployed releases"), global);
+    let invalid = format!("release name is invalid: {name}");
+    let absent = format!("{name:?} has no deployed releases");
+    let mode = server_side_of(&args.server_side, name, (&invalid, &absent), global);
     let what = Upgrade {
         name: name.to_string(),
         options,

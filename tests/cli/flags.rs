@@ -121,6 +121,29 @@ fn a_flag_takes_the_next_argument_whatever_it_is() {
 }
 
 #[test]
+fn an_upgrade_that_installs_says_so_once_its_flags_are_right() {
+    let s = installable();
+    let (c, dir) = (s.path("c"), format!("dir:{}", s.path("d")));
+    let long = "x".repeat(60);
+    for (name, more, want) in [
+        (
+            "u",
+            "--wait=bogus",
+            "invalid argument \"bogus\" for \"--wait\" flag: invalid wait input \"bogus\". Valid inputs are watcher, hookOnly, and legacy",
+        ),
+        ("u", "--timeout=x", "invalid argument \"x\" for \"--timeout\" flag: time: invalid duration \"x\""),
+        ("u", "--dry-run=bad", "invalid dry-run value (\"bad\"). Must be \"none\", \"server\", or \"client\""),
+        ("R_bad", "--install", "release name is invalid: R_bad"),
+        (&long, "--install", &format!("release name is invalid: {long}")),
+    ] {
+        let o = pintle(&["upgrade", "--install", name, &c, "--target", &dir, more]);
+        assert_eq!((o.code, o.out.as_str(), o.err.as_str()), (1, "", &*format!("Error: {want}\n")), "{name} {more}");
+    }
+    let o = pintle(&["upgrade", "R_bad", &c, "--target", &dir, "--server-side=bad"]);
+    assert_eq!(o.err, "Error: UPGRADE FAILED: release name is invalid: R_bad\n");
+}
+
+#[test]
 fn lists_of_flags_are_csv() {
     let s = shower();
     let c = s.path("c");
