@@ -115,6 +115,11 @@ fn parse_bool(text: &str) -> Result<bool, String> {
     }
 }
 
+/// Whether a variable holds a truth value, as Go reads it, that is true.
+pub fn set_in_environment(name: &str) -> bool {
+    std::env::var(name).is_ok_and(|text| parse_bool(&text) == Ok(true))
+}
+
 /// The first record of a text (Go's `csv.Reader.Read`); what follows is not looked at.
 fn csv(text: &str) -> Result<Vec<String>, String> {
     let mut lines = text.split_inclusive('\n').map(|line| match line.strip_suffix("\r\n") {

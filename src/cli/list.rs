@@ -30,9 +30,6 @@ pub struct ListArgs {
     /// Reverse the sort order
     #[arg(short = 'r', long)]
     pub reverse: bool,
-    /// Show all releases without any filter applied (Helm 4's default, kept for scripts)
-    #[arg(short = 'a', long, hide = true)]
-    pub all: bool,
     /// Show uninstalled releases (if 'uninstall --keep-history' was used)
     #[arg(long)]
     pub uninstalled: bool,
@@ -73,9 +70,6 @@ pub struct ListArgs {
 
 impl ListArgs {
     fn states(&self) -> Vec<Status> {
-        if self.all {
-            return Vec::new();
-        }
         let mut states = Vec::new();
         for (flag, these) in [
             (self.deployed, &[Status::Deployed][..]),

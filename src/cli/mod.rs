@@ -104,10 +104,11 @@ impl From<std::io::Error> for Failure {
 /// Runs a command line, the program's name first. Writes to the given streams and returns the exit code.
 pub fn run(args: impl IntoIterator<Item = OsString>, io: &mut Streams<'_>) -> u8 {
     let args: Vec<OsString> = args.into_iter().collect();
-    let cli = match Cli::read(args.clone()) {
+    let mut cli = match Cli::read(args.clone()) {
         Ok(cli) => cli,
         Err(e) => return args::usage(&e, &args, io),
     };
+    cli.global.debug |= flags::set_in_environment("HELM_DEBUG");
     let explain = cli.global.explain_errors || io.terminal;
     let result = match cli.command {
         args::Command::Template(a) => template::run(&a, &cli.global, io),

@@ -1,5 +1,7 @@
 //! `pintle rollback`: `helm rollback`. Source: Helm 4.3 `pkg/cmd/rollback.go`.
 
+use std::num::{IntErrorKind, ParseIntError};
+
 use clap::Args;
 
 use crate::release::action::plan;
@@ -39,22 +41,24 @@ pub fn run(args: &RollbackArgs, global: &Global, io: &mut Streams<'_>) -> Result
     };
     let revision = match args.args.get(1) {
         None => 0,
-        Some(text) => text.parse().map_err(|_| {
+        Some(text) => text.parse().map_err(|e: ParseIntError| {
             let quoted = crate::golang::strconv::quote(text.as_bytes());
-            Failure::new(format!(
-                "could not convert revision to a number: strconv.Atoi: parsing {quoted}: invalid syntax"
-            ))
+            let why = match e.kind() {
+                IntErrorKind::PosOverflow | IntErrorKind::NegOverflow => "value out of range",
+                _ => "invalid syntax",
+            };
+            Failure::new(format!("could not convert revision to a number: strconv.Atoi: parsing {quoted}: {why}"))
         })?,
     };
     let length = args.apply.description.chars().count();
     if length > MAX_DESCRIPTION {
         return Err(Failure::new(format!("description must be {MAX_DESCRIPTION} characters or less, got {length}")));
     }
+    let invalid = format!("prepareRollback: Release name is invalid: {name}");
     let what = Rollback {
         name: name.clone(),
         revision,
         dry_run: args.apply.dry_run(io)?,
-    let invalid = format!("prepareRollback: Release name is invalid: {name}");
         options: args.apply.options(io)?,
         server_side: server_side_of(&args.server_side, name, (&invalid, "release: not found"), global)?,
         cleanup_on_fail: args.cleanup_on_fail,

@@ -184,7 +184,7 @@ pub async fn open_with(
     let lookup: Arc<dyn Lookup> = Arc::new(ClusterLookup::new(kube.clone()));
     let cluster: Arc<dyn Cluster> = Arc::new(kube);
     Ok(Target {
-        storage: Arc::new(Objects::new(cluster.clone(), driver, Some(&namespace), "helm")),
+        storage: Arc::new(Objects::new(cluster.clone(), driver, Some(&namespace), "Helm")),
         locks: Arc::new(ObjectLocks::new(cluster.clone(), &namespace, kind)),
         cluster,
         namespace,
