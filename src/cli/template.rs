@@ -171,7 +171,7 @@ fn with_server(
 ) -> Result<(), Failure> {
     let (name, values) = (what.name.clone(), source.values);
     let apis = super::flags::all(&args.api_versions);
-    let open = target::open_with(global, kube_version, &apis);
+    let open = target::prefixed(target::open_with(global, kube_version, &apis), "cluster reachability check failed: ");
     let previewed = drive(&name, true, io, open, |ctx| async move { Ok(preview(&ctx, &what, source).await) })?;
     let mut output = Output { args, release_name: &name, io, written: HashSet::new() };
     match previewed {

@@ -144,6 +144,36 @@ fn an_upgrade_that_installs_says_so_once_its_flags_are_right() {
 }
 
 #[test]
+fn a_cluster_that_cannot_be_asked_is_told_of() {
+    let s = installable();
+    let c = s.path("c");
+    s.write(
+        "k.yaml",
+        "apiVersion: v1\nkind: Config\nclusters: []\ncontexts: [{name: a, context: {cluster: a, user: a}}]\n",
+    );
+    let (none, some) = (s.path("none"), s.path("k.yaml"));
+    for (flags, why) in [
+        (&["--kubeconfig", &none][..], format!("stat {none}: no such file or directory")),
+        (&["--kubeconfig", &some, "--kube-context", "nope"], "context \"nope\" does not exist".into()),
+    ] {
+        for (words, before) in [
+            (&["list"][..], ""),
+            (&["status", "x"], ""),
+            (&["uninstall", "x"], ""),
+            (&["rollback", "x"], ""),
+            (&["install", "x", &c], "INSTALLATION FAILED: cluster reachability check failed: "),
+            (&["upgrade", "x", &c], "UPGRADE FAILED: "),
+            (&["upgrade", "--install", "x", &c], ""),
+        ] {
+            let o = pintle(&[words, flags].concat());
+            let error = o.err.lines().find(|l| l.starts_with("Error: ")).map(str::to_owned);
+            let want = format!("Error: {before}kubernetes cluster unreachable: {why}");
+            assert_eq!((o.code, o.out.as_str(), error), (1, "", Some(want)), "{words:?}");
+        }
+    }
+}
+
+#[test]
 fn lists_of_flags_are_csv() {
     let s = shower();
     let c = s.path("c");

@@ -43,6 +43,11 @@ impl Driver {
         }
     }
 
+    /// As [`Driver::says`], for the first request of a command: before it Helm asks whether the server is there, and says no more if it is not.
+    fn says_first(self, attempted: &str, e: ClusterError) -> ClusterError {
+        if e.is_closed() { e } else { self.says(attempted, e) }
+    }
+
     /// Helm's error for a request: only its Secrets say what was attempted.
     fn says(self, attempted: &str, mut e: ClusterError) -> ClusterError {
         if self == Self::Secret {
@@ -229,7 +234,7 @@ impl Storage for Objects {
         };
         let attempted = if name.is_some() { QUERY } else { "list: failed to list" };
         let found = self.cluster.list_metadata(&self.gvk(), self.namespace.as_deref(), &selector).await;
-        let found = found.map_err(|e| self.driver.says(attempted, e))?;
+        let found = found.map_err(|e| self.driver.says_first(attempted, e))?;
         let mut entries: Vec<Entry> = found.iter().filter_map(entry_of).collect();
         entries.sort_by(|a, b| (&a.namespace, &a.name, a.version).cmp(&(&b.namespace, &b.name, b.version)));
         Ok(entries)
@@ -239,7 +244,7 @@ impl Storage for Objects {
     async fn newest(&self, name: &str, max: usize) -> Result<(Vec<Summary>, Vec<String>), StorageError> {
         let selector = format!("name={name},owner=helm");
         let objects = self.cluster.list(&self.gvk(), self.namespace.as_deref(), &selector, "").await;
-        let objects = objects.map_err(|e| self.driver.says(QUERY, e))?;
+        let objects = objects.map_err(|e| self.driver.says_first(QUERY, e))?;
         let mut all: Vec<(i64, &Json)> = objects.iter().filter_map(|o| Some((entry_of(o)?.version, o))).collect();
         if all.is_empty() {
             return Err(StorageError::NotFound);
