@@ -11,7 +11,7 @@ use futures::stream::{self, StreamExt};
 use serde_json::json;
 
 use super::{Entry, Storage, StorageError, labels, size};
-use crate::cluster::{Cluster, ClusterError, FieldValidation, Gvk, Json, ObjectId, Propagation, WriteOptions};
+use crate::cluster::{Cluster, ClusterError, FieldValidation, Gvk, Json, ObjectId, Propagation, Reason, WriteOptions};
 use crate::golang::base64;
 use crate::release::record::{Record, Status, Summary, key};
 
@@ -45,7 +45,14 @@ impl Driver {
 
     /// As [`Driver::says`], for the first request of a command: before it Helm asks whether the server is there, and says no more if it is not.
     fn says_first(self, attempted: &str, e: ClusterError) -> ClusterError {
-        if e.is_closed() { e } else { self.says(attempted, e) }
+        match e.reason {
+            // What client-go says of an answer without a text, which that to Helm's question is.
+            Reason::Unauthorized => {
+                ClusterError { message: "the server has asked for the client to provide credentials".into(), ..e }
+            }
+            Reason::Unreachable => e,
+            _ => self.says(attempted, e),
+        }
     }
 
     /// Helm's error for a request: only its Secrets say what was attempted.
