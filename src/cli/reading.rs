@@ -5,7 +5,7 @@ use std::sync::Arc;
 use crate::golang::json;
 use crate::release::Storage;
 use crate::release::query::QueryError;
-use crate::release::storage::{DirectoryStorage, Driver, Objects, StorageError};
+use crate::release::storage::{DirectoryStorage, Driver, Objects, StorageError, unreachable};
 
 use super::args::Global;
 use super::output::Streams;
@@ -41,11 +41,7 @@ pub fn of_all_namespaces(global: &Global, target: &Target) -> Result<Arc<dyn Sto
 /// A question's error in Helm's words.
 pub fn failure(e: &QueryError) -> Failure {
     match e {
-        QueryError::Storage(StorageError::Cluster(e))
-            if e.is_closed() && !e.message.starts_with("kubernetes cluster unreachable") =>
-        {
-            Failure::new(format!("kubernetes cluster unreachable: {e}"))
-        }
+        QueryError::Storage(StorageError::Cluster(e)) if e.is_closed() => Failure::new(unreachable(e)),
         other => Failure::new(other.to_string()),
     }
 }

@@ -36,7 +36,7 @@ use crate::cluster::wait::{Health, OnProgress, Progress, Unready, WaitError, Wai
 use crate::cluster::{Cluster, Gvk};
 use crate::diagnostic::LogLine;
 use crate::release::Record;
-use crate::release::storage::{Storage, StorageError};
+use crate::release::storage::{self, Storage, StorageError};
 use crate::render::Capabilities;
 use guard::Faults;
 use lock::Locks;
@@ -374,7 +374,7 @@ fn check_labels(labels: &BTreeMap<String, String>) -> Result<(), ActionError> {
 /// The first thing that is asked of a target; a server that does not answer is said in Helm's words.
 fn first_word(e: StorageError) -> ActionError {
     match e {
-        StorageError::Cluster(e) if e.is_closed() => ActionError::new(format!("kubernetes cluster unreachable: {e}")),
+        StorageError::Cluster(e) if e.is_closed() => ActionError::new(storage::unreachable(&e)),
         e => e.into(),
     }
 }

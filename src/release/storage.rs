@@ -8,7 +8,7 @@ pub mod objects;
 pub mod size;
 
 pub use directory::DirectoryStorage;
-pub use objects::{Driver, Objects};
+pub use objects::{Driver, Objects, unreachable};
 
 use std::collections::BTreeMap;
 

@@ -12,7 +12,7 @@ use crate::cluster::{FieldValidation, Gvk, Json, ObjectId, Reason, manifest};
 use crate::diagnostic::LogLine;
 use crate::release::Record;
 use crate::release::record::{Info, Status, StoredChart, time};
-use crate::release::storage::{Entry, StorageError};
+use crate::release::storage::{Entry, StorageError, unreachable};
 use crate::render::{Capabilities, ReleaseOptions};
 
 use super::rendering::{self, Rendered, Source};
@@ -142,7 +142,7 @@ async fn over_remains(work: &mut Work, install: &Install, source: Source) -> Res
 fn reachability(e: StorageError, ctx: &Context) -> ActionError {
     match &e {
         StorageError::Cluster(cause) if cause.is_closed() => {
-            let text = format!("cluster reachability check failed: kubernetes cluster unreachable: {cause}");
+            let text = format!("cluster reachability check failed: {}", unreachable(cause));
             ctx.log(LogLine::error(text.clone()));
             ActionError::new(text)
         }

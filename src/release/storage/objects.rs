@@ -43,18 +43,6 @@ impl Driver {
         }
     }
 
-    /// As [`Driver::says`], for the first request of a command: before it Helm asks whether the server is there, and says no more if it is not.
-    fn says_first(self, attempted: &str, e: ClusterError) -> ClusterError {
-        match e.reason {
-            // What client-go says of an answer without a text, which that to Helm's question is.
-            Reason::Unauthorized => {
-                ClusterError { message: "the server has asked for the client to provide credentials".into(), ..e }
-            }
-            Reason::Unreachable => e,
-            _ => self.says(attempted, e),
-        }
-    }
-
     /// Helm's error for a request: only its Secrets say what was attempted.
     fn says(self, attempted: &str, mut e: ClusterError) -> ClusterError {
         if self == Self::Secret {
@@ -68,6 +56,22 @@ impl Driver {
 const SINGLE_FETCHES: usize = 8;
 
 const QUERY: &str = "query: failed to query with labels";
+const LIST: &str = "list: failed to list";
+
+/// What Helm's commands say of a cluster that can't be asked, by our first question to it: before their own they ask whether it is there, so
+/// that no word of records is in it.
+pub fn unreachable(e: &ClusterError) -> String {
+    let text = e.to_string();
+    let attempted = [QUERY, LIST].into_iter().find_map(|words| text.strip_prefix(words)?.strip_prefix(": "));
+    let why = match e.reason {
+        // client-go's words for an answer without a text, which that to Helm's question is.
+        Reason::Unauthorized => "the server has asked for the client to provide credentials",
+        _ => attempted.unwrap_or(&text),
+    };
+    if why.starts_with(UNREACHABLE) { why.to_owned() } else { format!("{UNREACHABLE}: {why}") }
+}
+
+const UNREACHABLE: &str = "kubernetes cluster unreachable";
 
 /// Requests at a time.
 const PARALLEL: usize = 8;
@@ -239,9 +243,9 @@ impl Storage for Objects {
             Some(name) => format!("name={name},owner=helm"),
             None => "owner=helm".to_string(),
         };
-        let attempted = if name.is_some() { QUERY } else { "list: failed to list" };
+        let attempted = if name.is_some() { QUERY } else { LIST };
         let found = self.cluster.list_metadata(&self.gvk(), self.namespace.as_deref(), &selector).await;
-        let found = found.map_err(|e| self.driver.says_first(attempted, e))?;
+        let found = found.map_err(|e| self.driver.says(attempted, e))?;
         let mut entries: Vec<Entry> = found.iter().filter_map(entry_of).collect();
         entries.sort_by(|a, b| (&a.namespace, &a.name, a.version).cmp(&(&b.namespace, &b.name, b.version)));
         Ok(entries)
@@ -251,7 +255,7 @@ impl Storage for Objects {
     async fn newest(&self, name: &str, max: usize) -> Result<(Vec<Summary>, Vec<String>), StorageError> {
         let selector = format!("name={name},owner=helm");
         let objects = self.cluster.list(&self.gvk(), self.namespace.as_deref(), &selector, "").await;
-        let objects = objects.map_err(|e| self.driver.says_first(QUERY, e))?;
+        let objects = objects.map_err(|e| self.driver.says(QUERY, e))?;
         let mut all: Vec<(i64, &Json)> = objects.iter().filter_map(|o| Some((entry_of(o)?.version, o))).collect();
         if all.is_empty() {
             return Err(StorageError::NotFound);
