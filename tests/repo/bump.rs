@@ -315,7 +315,7 @@ fn an_exact_name_wins_over_a_directorys() {
     bump("--chart-version", "1.2.0");
     bump("--tag", "v2");
     bump("--set", "n=2");
-    let web = of("web", "v2").replace("1.0.0", "1.2.0").replace("n: 1", "n: 2");
+    let web = of("web", "v2").replace("1.0.0", "1.2.0").replace("    n: 1", "    n: 2");
     assert_eq!(at_main(&repo, path), format!("{web}---\n{other}"));
     // In one file by its path as well; and with neither called so, both are meant.
     ok(&repo, &["--file", path, "--service", "web", "--set", "spec.chart.spec.version=1.3.0"]);
