@@ -108,10 +108,12 @@ fn what_is_wrong_is_told_by_the_files_of_the_repository() {
     assert!(code == Some(1) && err.contains("shared/region-prod.yaml"), "{err}");
     // A finding of what is fine, too.
     let f = composed();
-    let config = f.read("apps/base/app/config.yaml").replace("  level: info\n", "  level: 5\n");
+    let config = f.read("apps/base/app/config.yaml").replace("  level: info\n", "  level: 5\n  other: 5\n");
     f.write("apps/base/app/config.yaml", config);
     let (_, out, _) = run(&f, &["check"]);
-    assert!(out.contains("apps/base/app/config.yaml:8: error"), "{out}");
+    assert!(out.contains("apps/base/app/config.yaml:9: error"), "{out}");
+    // The level is another one in what is applied.
+    assert!(!out.contains("config.yaml:8: "), "{out}");
 }
 
 #[test]
