@@ -10,27 +10,15 @@ use std::process::Command;
 
 use serde_json::Value as Json;
 
+use crate::support::files;
+
 fn zoo() -> PathBuf {
     Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/fixtures/zoo")
 }
 
 /// The sound repository, file by file.
 fn base() -> BTreeMap<String, String> {
-    fn walk(dir: &Path, root: &Path, out: &mut BTreeMap<String, String>) {
-        for entry in fs::read_dir(dir).unwrap() {
-            let path = entry.unwrap().path();
-            if path.is_dir() {
-                walk(&path, root, out);
-            } else {
-                let name = path.strip_prefix(root).unwrap().to_str().unwrap().to_owned();
-                out.insert(name, fs::read_to_string(&path).unwrap());
-            }
-        }
-    }
-    let mut out = BTreeMap::new();
-    let root = zoo().join("base");
-    walk(&root, &root, &mut out);
-    out
+    files(&zoo().join("base"))
 }
 
 struct Case {

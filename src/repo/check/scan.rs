@@ -201,9 +201,7 @@ impl Scan {
 
     /// The object of a file in which a line stands: the document's, or of a List the item.
     pub fn object(&self, path: &str, line: usize) -> Option<&Node> {
-        let root = self.document(path, line)?;
-        let items = root.get("items").filter(|_| text(root, "kind").ends_with("List")).map_or(&[][..], Node::items);
-        Some(items.iter().rfind(|item| item.line() <= line).unwrap_or(root))
+        document::object_at(&self.files.get(path)?.documents, line.max(1))
     }
 
     /// Files in a directory and below.

@@ -1,27 +1,14 @@
 //! One service in several environments: the example repository, and what is not alike in it.
 
-use std::fs;
 use std::path::Path;
 
 use super::found;
+use crate::support::files;
 
 /// The files of the example repository.
 fn example() -> Vec<(String, String)> {
-    fn walk(dir: &Path, root: &Path, out: &mut Vec<(String, String)>) {
-        for entry in fs::read_dir(dir).unwrap() {
-            let path = entry.unwrap().path();
-            if path.is_dir() {
-                walk(&path, root, out);
-            } else {
-                let name = path.strip_prefix(root).unwrap().to_str().unwrap().to_owned();
-                out.push((name, fs::read_to_string(&path).unwrap()));
-            }
-        }
-    }
     let root = Path::new(env!("CARGO_MANIFEST_DIR")).join("examples/deployment-repo");
-    let mut out = Vec::new();
-    walk(&root, &root, &mut out);
-    out
+    files(&root).into_iter().collect()
 }
 
 /// The findings of one rule in the example, once it is changed.
