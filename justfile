@@ -3,6 +3,7 @@ fmt:
     cargo fmt --check
 clippy:
     cargo clippy --release --locked --features otel --all-targets -- -D warnings
+    cargo clippy --release --locked --no-default-features --lib --example render -- -D warnings
 doc:
     RUSTDOCFLAGS="-D warnings" cargo doc --release --locked --features otel --no-deps
 deny:

@@ -3,23 +3,34 @@
 //!
 //! The rooms, from the ground up; each uses only those before it.
 
-pub mod api;
 pub mod chart;
-pub mod cli;
-pub mod cluster;
-pub mod controller;
 pub mod diagnostic;
 pub mod golang;
 pub mod gotmpl;
 pub mod kustomize;
 pub mod lint;
-pub mod release;
 pub mod render;
-pub mod repo;
-pub mod report;
-pub mod sops;
-pub mod source;
 pub mod sprig;
 pub mod value;
 pub mod values;
 pub mod yaml;
+
+// What the program is made of besides: see the feature.
+#[cfg(feature = "program")]
+pub mod api;
+#[cfg(feature = "program")]
+pub mod cli;
+#[cfg(feature = "program")]
+pub mod cluster;
+#[cfg(feature = "program")]
+pub mod controller;
+#[cfg(feature = "program")]
+pub mod release;
+#[cfg(feature = "program")]
+pub mod repo;
+#[cfg(feature = "program")]
+pub mod report;
+#[cfg(feature = "program")]
+pub mod sops;
+#[cfg(feature = "program")]
+pub mod source;

@@ -5,8 +5,6 @@
 use std::fs;
 use std::path::{Path, PathBuf};
 
-use rand::Rng;
-
 use crate::chart::{archive, chartfile, directory};
 use crate::golang::{errno, path, strconv};
 
@@ -77,7 +75,8 @@ fn write(path: &Path, data: &[u8]) -> Result<(), String> {
 fn temporary() -> Result<PathBuf, String> {
     let mut last = None;
     for _ in 0..100 {
-        let dir = std::env::temp_dir().join(format!("helm-lint{}", rand::thread_rng().r#gen::<u32>()));
+        let number = getrandom::u32().map_err(|e| format!("unable to create temp dir to extract tarball: {e}"))?;
+        let dir = std::env::temp_dir().join(format!("helm-lint{number}"));
         match fs::create_dir(&dir) {
             Ok(()) => return Ok(dir),
             Err(e) => last = Some(errno::path_error("mkdir", &dir.display().to_string(), &e)),
