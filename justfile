@@ -4,6 +4,7 @@ fmt:
 clippy:
     cargo clippy --release --locked --features otel --all-targets -- -D warnings
     cargo clippy --release --locked --no-default-features --lib --example render -- -D warnings
+    cargo clippy --release --locked --manifest-path fuzz/Cargo.toml -- -D warnings
 doc:
     RUSTDOCFLAGS="-D warnings" cargo doc --release --locked --features otel --no-deps
 deny:

@@ -2,7 +2,7 @@
 #![no_main]
 
 use libfuzzer_sys::fuzz_target;
-use pintle::chart::schema::{Sources, validate_single};
+use pintle::chart::schema::{Sources, validate_map};
 use pintle::value::Heap;
 
 fuzz_target!(|data: &[u8]| {
@@ -13,5 +13,5 @@ fuzz_target!(|data: &[u8]| {
         return;
     };
     let nothing_outside = Sources { files: false, fetch: None };
-    let _ = validate_single(&heap, schema, values, &nothing_outside, &mut Vec::new());
+    let _ = validate_map(&heap, schema, values, &nothing_outside, &mut Vec::new());
 });
