@@ -5,17 +5,17 @@
 //! dependencies. A change of one of them wakes exactly who uses it, and ends a wait that is no longer worth its while.
 
 use std::collections::{BTreeMap, BTreeSet, HashMap, HashSet};
-use std::sync::atomic::{AtomicBool, Ordering};
-use std::sync::{Arc, Mutex, PoisonError};
+use std::sync::Arc;
+use std::sync::atomic::Ordering;
 use std::time::Duration;
 
 use futures::StreamExt;
-use tokio::sync::{Notify, Semaphore, mpsc, watch};
+use tokio::sync::{Semaphore, mpsc, watch};
 use tokio::task::JoinHandle;
 use tokio::time::Instant;
 use tracing::{Instrument, Span, field};
 
-use crate::api::{HELM_API, SOURCE_API, annotation};
+use crate::api::{HELM_API, SOURCE_API};
 use crate::cluster::kube::Kube;
 use crate::cluster::{Gvk, Json, WatchEvent};
 
@@ -28,11 +28,11 @@ use super::lookout::Lookout;
 use super::metrics::{Metrics, Object, Reconciled};
 use super::options::{Gates, Options};
 use super::perform::MANAGER;
-use super::reads::Reads;
 use super::reconcile::{Outcome, Told, reconcile, subject};
 use super::sharing::{self, Sharing};
 use super::slot::Slot;
 use super::subject::Subject;
+use super::turn::{Seen, Turn};
 use super::{dependencies, sources, values};
 
 /// What every reconciliation needs.
@@ -92,62 +92,11 @@ enum News {
     Answered(Key),
 }
 
-/// What a release's task shares with who wakes it.
-struct Shared {
-    notify: Notify,
-    superseded: watch::Sender<bool>,
-    gone: AtomicBool,
-    /// It waits for something else to become ready.
-    waiting: AtomicBool,
-    /// Of the reconciliation under way.
-    wished: Mutex<Seen>,
-    reads: Reads,
-}
-
-/// What a reconciliation that is under way is to come to: with another of it, something else is to be released. A wish to look again is not of
-/// it, unless it asks for an action of its own, or whoever runs this set Flux's gate, where it ends a wait too: it has its turn afterwards.
-fn wished(object: &Json, gates: Gates) -> Seen {
-    let mut seen = Seen::of(object);
-    let asks = |key: &str| {
-        let token = object.pointer(&format!("/metadata/annotations/{}", escape(key))).and_then(Json::as_str);
-        token.is_some_and(|token| token == seen.requested)
-    };
-    if !gates.cancel_health_check_on_new_revision && !asks(annotation::FORCE_AT) && !asks(annotation::RESET_AT) {
-        seen.requested.clear();
-    }
-    seen
-}
-
-fn escape(key: &str) -> String {
-    key.replace('~', "~0").replace('/', "~1")
-}
-
 struct Handle {
-    shared: Arc<Shared>,
+    turn: Arc<Turn>,
     task: JoinHandle<()>,
     uses: Vec<Key>,
     seen: Seen,
-}
-
-/// What of a HelmRelease is news when it changes.
-#[derive(Clone, Debug, Default, PartialEq)]
-struct Seen {
-    uid: String,
-    generation: i64,
-    requested: String,
-    deleting: bool,
-}
-
-impl Seen {
-    fn of(object: &Json) -> Self {
-        let text = |at: &str| object.pointer(at).and_then(Json::as_str).unwrap_or_default().to_owned();
-        Self {
-            uid: text("/metadata/uid"),
-            generation: object.pointer("/metadata/generation").and_then(Json::as_i64).unwrap_or_default(),
-            requested: text(&format!("/metadata/annotations/{}", escape(annotation::REQUESTED_AT))),
-            deleting: object.pointer("/metadata/deletionTimestamp").is_some(),
-        }
-    }
 }
 
 struct Manager {
@@ -254,9 +203,7 @@ impl Manager {
         watches.iter().chain(self.referenced.values()).for_each(JoinHandle::abort);
         // What waits gives up, so that another can take over; what writes comes to its end.
         for handle in self.releases.values() {
-            handle.shared.gone.store(true, Ordering::Release);
-            handle.shared.superseded.send_replace(true);
-            handle.shared.notify.notify_one();
+            handle.turn.leave();
         }
         let all = futures::future::join_all(self.releases.drain().map(|(_, handle)| handle.task));
         let _ = tokio::time::timeout(self.world.options.graceful_shutdown, all).await;
@@ -287,14 +234,13 @@ impl Manager {
                 if key.kind == "HelmRelease"
                     && let Some(handle) = self.releases.remove(&key)
                 {
-                    handle.shared.gone.store(true, Ordering::Release);
-                    handle.shared.notify.notify_one();
+                    handle.turn.forget();
                     self.forget_uses(&key, &handle.uses);
                 }
             }
             News::Answered(key) => {
                 if let Some(handle) = self.releases.get(&key) {
-                    handle.shared.notify.notify_one();
+                    handle.turn.notify.notify_one();
                 }
             }
             News::Referenced { key, version, gone } => self.wake_referrers(&key, version, gone),
@@ -337,9 +283,7 @@ impl Manager {
         let mut ended = Vec::new();
         for key in &gone {
             let Some(handle) = self.releases.remove(key) else { continue };
-            handle.shared.gone.store(true, Ordering::Release);
-            handle.shared.superseded.send_replace(true);
-            handle.shared.notify.notify_one();
+            handle.turn.leave();
             for used in &handle.uses {
                 if let Some(users) = self.users.get_mut(used) {
                     users.remove(key);
@@ -360,15 +304,7 @@ impl Manager {
             Some(sharing) => Some(sharing.turn(key)),
             None => None,
         };
-        let (superseded, _) = watch::channel(false);
-        let shared = Arc::new(Shared {
-            notify: Notify::new(),
-            superseded,
-            gone: AtomicBool::new(false),
-            waiting: AtomicBool::new(false),
-            wished: Mutex::default(),
-            reads: Reads::default(),
-        });
+        let shared = Arc::new(Turn::default());
         shared.notify.notify_one();
         let (world, name, its) = (self.world.clone(), key.clone(), shared.clone());
         let task = tokio::spawn(async move {
@@ -379,7 +315,7 @@ impl Manager {
             work(world, name, its).await;
         });
         let seen = self.world.index.get(key).map(|o| Seen::of(&o)).unwrap_or_default();
-        self.releases.insert(key.clone(), Handle { shared, task, uses: Vec::new(), seen });
+        self.releases.insert(key.clone(), Handle { turn: shared, task, uses: Vec::new(), seen });
         self.uses(key);
     }
 
@@ -421,9 +357,9 @@ impl Manager {
             if supersedes {
                 self.wake(user, true);
             } else if let Some(handle) = self.releases.get(user)
-                && handle.shared.waiting.load(Ordering::Acquire)
+                && handle.turn.waiting.load(Ordering::Acquire)
             {
-                handle.shared.notify.notify_one();
+                handle.turn.notify.notify_one();
             }
         }
     }
@@ -431,27 +367,21 @@ impl Manager {
     /// Of what is known by name only its name and version are told: whoever uses it looks again, and gives up what was made of its older state.
     fn wake_referrers(&self, used: &Key, version: u64, gone: bool) {
         for handle in self.users.get(used).into_iter().flatten().filter_map(|user| self.releases.get(user)) {
-            if handle.shared.reads.outdated(used, version, gone) {
-                handle.shared.superseded.send_replace(true);
-            }
-            handle.shared.notify.notify_one();
+            handle.turn.tell(|_, reads| !reads.outdated(used, version, gone));
         }
     }
 
     fn wake(&self, key: &Key, supersedes: bool) {
         let (Some(handle), Some(object)) = (self.releases.get(key), self.world.index.get(key)) else { return };
         // What is under way may know of it already.
-        let knows = || {
-            let wished = wished(&object, self.world.options.gates);
-            let source =
-                subject(&object).ok().and_then(|s| sources::chart_source(&s)).and_then(|k| self.world.index.get(&k));
-            *handle.shared.wished.lock().unwrap_or_else(PoisonError::into_inner) == wished
-                && source.is_none_or(|source| !handle.shared.reads.outdated_artifact(sources::artifact_digest(&source)))
-        };
-        if supersedes && !knows() {
-            handle.shared.superseded.send_replace(true);
-        }
-        handle.shared.notify.notify_one();
+        handle.turn.tell(|wished, reads| {
+            let knows_source = || {
+                let source = subject(&object).ok().and_then(|s| sources::chart_source(&s));
+                let source = source.and_then(|key| self.world.index.get(&key));
+                source.is_none_or(|source| !reads.outdated_artifact(sources::artifact_digest(&source)))
+            };
+            !supersedes || (*wished == Seen::wished(&object, self.world.options.gates) && knows_source())
+        });
     }
 }
 
@@ -575,7 +505,7 @@ fn trace_end(span: Span, outcome: &Outcome, object: &Json) {
 }
 
 /// A release's task.
-async fn work(world: Arc<World>, key: Key, shared: Arc<Shared>) {
+async fn work(world: Arc<World>, key: Key, turn: Arc<Turn>) {
     let mut own: Option<Arc<Json>> = None;
     let mut deadline: Option<Instant> = None;
     let mut extra: Option<Instant> = None;
@@ -589,32 +519,35 @@ async fn work(world: Arc<World>, key: Key, shared: Arc<Shared>) {
             }
         };
         tokio::select! {
-            () = shared.notify.notified() => {}
+            () = turn.notify.notified() => {}
             () = due => {}
         }
-        if shared.gone.load(Ordering::Acquire) {
-            let before = said.as_ref().map(|(revision, ready)| (revision.as_str(), *ready));
-            world.metrics.forget(&Object::new("HelmRelease", &key.namespace, &key.name), before);
-            world.lookout.forget(&key);
-            return;
+        if turn.is_gone() {
+            return forget(&world, &key, &said);
         }
         let queued = world.metrics.queued(CONTROLLER);
         let Ok(permit) = world.slots.clone().acquire_owned().await else { return };
         drop(queued);
-        shared.superseded.send_replace(false);
-        shared.reads.forget();
-        let seen = world.index.get(&key);
-        // The watch may be behind what we wrote ourselves.
-        let object = match (seen, own.take()) {
-            (Some(seen), Some(own)) if version(&own) > version(&seen) && uid(&own) == uid(&seen) => own,
-            (Some(seen), _) => seen,
-            (None, _) => return,
+        let begun = turn.begin(|| {
+            // The watch may be behind what we wrote ourselves.
+            let seen = world.index.get(&key)?;
+            let object = match own.take() {
+                Some(own) if version(&own) > version(&seen) && uid(&own) == uid(&seen) => own,
+                _ => seen,
+            };
+            let wished = Seen::wished(&object, world.options.gates);
+            Some((object, wished))
+        });
+        let Some(object) = begun else {
+            if turn.is_gone() {
+                forget(&world, &key, &said);
+            }
+            return;
         };
-        *shared.wished.lock().unwrap_or_else(PoisonError::into_inner) = wished(&object, world.options.gates);
         let slot = Slot::new(permit, &world.metrics, CONTROLLER);
         let extra_attempt = extra.is_some_and(|at| at <= Instant::now());
-        let superseded = shared.superseded.subscribe();
-        let told = Told { object, superseded, reads: shared.reads.clone(), extra_attempt, slot: slot.clone() };
+        let superseded = turn.superseded();
+        let told = Told { object, superseded, reads: turn.reads.clone(), extra_attempt, slot: slot.clone() };
         let begun = Instant::now();
         // On the heap: what a thousand idle tasks hold is small.
         let span = traced(&key);
@@ -628,7 +561,7 @@ async fn work(world: Arc<World>, key: Key, shared: Arc<Shared>) {
         let backoff = |n: u32| {
             options.min_retry_delay.saturating_mul(2_u32.saturating_pow(n.min(16))).min(options.max_retry_delay)
         };
-        shared.waiting.store(matches!(outcome, Outcome::Wait(_)), Ordering::Release);
+        turn.waiting.store(matches!(outcome, Outcome::Wait(_)), Ordering::Release);
         if outcome != Outcome::Exhausted {
             extra = None;
         }
@@ -668,6 +601,13 @@ async fn work(world: Arc<World>, key: Key, shared: Arc<Shared>) {
         // Only what the watch has not told yet is kept beside the index.
         own = Some(object).filter(|o| world.index.version(&key).is_none_or(|seen| version(o) > seen));
     }
+}
+
+/// It is none of ours any more.
+fn forget(world: &World, key: &Key, said: &Said) {
+    let before = said.as_ref().map(|(revision, ready)| (revision.as_str(), *ready));
+    world.metrics.forget(&Object::new("HelmRelease", &key.namespace, &key.name), before);
+    world.lookout.forget(key);
 }
 
 /// Failures of a release, and when it is tried again because of one.

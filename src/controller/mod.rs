@@ -43,6 +43,7 @@ pub mod sources;
 pub mod state;
 pub mod subject;
 pub mod summary;
+pub mod turn;
 pub mod values;
 pub mod verify;
 
