@@ -33,7 +33,7 @@ pub fn read_one(text: &[u8]) -> Result<Table, String> {
     native::table(text)
 }
 
-/// The documents of a text, each with its lines ended by `\n`.
+/// The documents of a text, each with its lines ended by `\n`, the last one too: a block scalar there keeps its line break.
 ///
 /// A separator may be followed by blanks or a comment only. One that opens the text stays part of its document, as in the original.
 fn documents(text: &[u8], mut each: impl FnMut(&[u8]) -> Result<(), String>) -> Result<(), String> {
@@ -41,7 +41,7 @@ fn documents(text: &[u8], mut each: impl FnMut(&[u8]) -> Result<(), String>) -> 
         return Ok(());
     }
     let separated = text.starts_with(b"---") || memchr::memmem::find(text, b"\n---").is_some();
-    let simple = !separated && memchr::memchr(b'\r', text).is_none();
+    let simple = !separated && text.ends_with(b"\n") && memchr::memchr(b'\r', text).is_none();
     if simple {
         return each(text);
     }
@@ -74,7 +74,8 @@ mod tests {
     fn documents_are_cut_at_separators() {
         for (text, want) in [
             ("", vec![]),
-            ("a: 1", vec!["a: 1"]),
+            ("a: 1\n", vec!["a: 1\n"]),
+            ("a: |\n  x", vec!["a: |\n  x\n"]),
             ("a: 1\n---\nb: 2\n", vec!["a: 1\n", "b: 2\n"]),
             ("---\na: 1\n--- # x\r\nb: 2\n---\n", vec!["---\na: 1\n", "b: 2\n"]),
             ("---\n---\na: 1", vec!["---\n", "a: 1\n"]),
