@@ -244,8 +244,8 @@ fn concat(st: &mut State, lists: Rest<Value>) -> Result<Value, CallError> {
     Ok(Value::List(if all.is_empty() { nil_list(st) } else { st.heap.grown_list_of(all) }))
 }
 
-/// `sortAlpha`: a `[]string` is sorted in place (whoever holds it sees that), other slices by their texts; what is no slice
-/// becomes one of a single text.
+/// `sortAlpha`: a `[]string` is sorted in place (whoever holds it or a part of it sees that), other slices by their texts; what is
+/// no slice becomes one of a single text.
 fn sort_alpha(st: &mut State, list: Value) -> Result<ListId, CallError> {
     let id = match &list {
         Value::List(l) if st.heap.list(*l).elem == Elem::Str => *l,
@@ -256,9 +256,8 @@ fn sort_alpha(st: &mut State, list: Value) -> Result<ListId, CallError> {
         }
     };
     let n = st.heap.list(id).items.len();
-    charge_items(st, n)?;
-    // Equal texts cannot be told apart, so it does not matter that Go's sort is not stable.
-    st.heap.list_mut(id).items.sort_by(|a, b| a.as_str().cmp(&b.as_str()));
+    charge_items(st, n.saturating_mul(1 + st.heap.sharing(id)))?;
+    st.heap.sort_texts(id);
     Ok(id)
 }
 

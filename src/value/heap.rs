@@ -247,6 +247,10 @@ pub struct Heap {
     roomy: HashMap<ListId, usize, RandomState>,
     /// What lies behind the end of a list that is part of another.
     behind: HashMap<ListId, Vec<Value>, RandomState>,
+    /// The list that a part was cut from, and where the part begins in it. Only for texts: nothing else is written in place.
+    whole: HashMap<ListId, (ListId, usize), RandomState>,
+    /// The other way around: what was cut from a list.
+    parts: HashMap<ListId, Vec<ListId>, RandomState>,
 }
 
 impl Heap {
@@ -362,7 +366,50 @@ impl Heap {
         if end < len || !rest.is_empty() {
             self.behind.insert(part, rest);
         }
+        if elem == Elem::Str {
+            let (whole, from) = self.whole.get(&id).map_or((id, 0), |(whole, from)| (*whole, *from));
+            self.whole.insert(part, (whole, from + start));
+            self.parts.entry(whole).or_default().push(part);
+        }
         Some(part)
+    }
+
+    /// Sorts a list of texts where it lies, as Go's `sort.Strings`: who holds it, or another part of the same array, sees that.
+    pub fn sort_texts(&mut self, id: ListId) {
+        // Equal texts cannot be told apart, so it does not matter that Go's sort is not stable.
+        self.list_mut(id).items.sort_by(|a, b| a.as_str().cmp(&b.as_str()));
+        let (whole, from) = self.whole.get(&id).map_or((id, 0), |(whole, from)| (*whole, *from));
+        let Some(parts) = self.parts.get(&whole) else { return };
+        let others: Vec<ListId> = parts.iter().copied().chain([whole]).filter(|other| *other != id).collect();
+        let sorted = self.list(id).items.clone();
+        for other in others {
+            let begin = self.whole.get(&other).map_or(0, |(_, begin)| *begin);
+            for (i, item) in sorted.iter().enumerate() {
+                if let Some(at) = (from + i).checked_sub(begin) {
+                    self.write(other, at, item);
+                }
+            }
+        }
+    }
+
+    /// How many other lists [`Self::sort_texts`] would write to.
+    pub fn sharing(&self, id: ListId) -> usize {
+        let whole = self.whole.get(&id).map_or(id, |(whole, _)| *whole);
+        self.parts.get(&whole).map_or(0, Vec::len)
+    }
+
+    /// Puts a text into a list or into the room behind its end.
+    fn write(&mut self, id: ListId, at: usize, item: &Value) {
+        let len = self.list(id).items.len();
+        if let Some(place) = self.list_mut(id).items.get_mut(at) {
+            *place = item.clone();
+            return;
+        }
+        let behind = self.behind.entry(id).or_default();
+        if behind.len() <= at - len {
+            behind.resize(at - len + 1, Value::str(""));
+        }
+        behind[at - len] = item.clone();
     }
 
     /// A `[]interface {}` of these items.
