@@ -417,8 +417,8 @@ fn pretty_object(heap: &mut Heap, object: &ObjectRef) -> Pretty {
     if let Some(text) = object.string()
         && matches!(json, Value::Str(_) | Value::Int(_) | Value::Int64(_) | Value::OtherInt(..))
     {
-        // Times and versions write themselves as in JSON, durations as their text.
-        return Pretty::Value(if let Value::Str(_) = json { json } else { Value::str(text) });
+        // Times, versions, months and weekdays write themselves as in JSON, durations as their text.
+        return Pretty::Value(if object.go_type() == "time.Duration" { Value::str(text) } else { json });
     }
     let fields: Vec<(String, Value)> = object
         .fields(heap)

@@ -34,7 +34,7 @@ struct Encoder<'h> {
     out: Vec<u8>,
     limit: usize,
     depth: usize,
-    /// Maps that stand for structs, with the order of the fields.
+    /// Maps that stand for structs, with the names of all fields in order, hidden ones too.
     structs: HashMap<MapId, Vec<&'static str>>,
 }
 
@@ -60,19 +60,18 @@ impl Encoder<'_> {
         match o.json(self.heap) {
             // Times stand bare, other texts in quotes; `scalar` tells them apart by the object.
             Value::Str(_) => value.clone(),
-            Value::Int(_) | Value::Int64(_) | Value::OtherInt(..) => {
+            // Durations are texts, months and weekdays numbers.
+            Value::Int(_) | Value::Int64(_) | Value::OtherInt(..) if o.go_type() == "time.Duration" => {
                 o.string().map_or_else(|| value.clone(), Value::from)
             }
+            json @ (Value::Int(_) | Value::Int64(_) | Value::OtherInt(..)) => json,
             json => {
-                let fields: Vec<(&'static str, Value)> = o
-                    .fields(self.heap)
-                    .into_iter()
-                    .filter(|(name, _)| name.starts_with(|c: char| c.is_ascii_uppercase()))
-                    .collect();
+                let mut fields: Vec<(&'static str, Value)> = o.fields(self.heap);
+                let order = fields.iter().map(|(name, _)| *name).collect();
+                fields.retain(|(name, _)| name.starts_with(|c: char| c.is_ascii_uppercase()));
                 if fields.is_empty() {
                     return json;
                 }
-                let order = fields.iter().map(|(name, _)| *name).collect();
                 let id = self.heap.map_of(fields);
                 self.structs.insert(id, order);
                 Value::Map(id)
@@ -187,9 +186,12 @@ impl Encoder<'_> {
     fn map(&mut self, key: &[Str], value: &Value, inline: bool) -> Done {
         let Value::Map(m) = value else { return Ok(()) };
         let mut entries: Vec<(Str, Value)> = self.heap.map(*m).iter().map(|(k, v)| (k.clone(), v.clone())).collect();
-        if let Some(order) = self.structs.get(m) {
-            entries.sort_by_key(|(k, _)| order.iter().position(|name| *k == **name));
+        let order = self.structs.get(m).cloned();
+        let index = |order: &[&'static str], k: &Str| order.iter().position(|name| *k == **name);
+        if let Some(order) = &order {
+            entries.sort_by_key(|(k, _)| index(order, k));
         }
+        let total = entries.len();
         let (mut direct, mut sub) = (Vec::new(), Vec::new());
         for (k, v) in entries {
             match self.type_of(&v, 0)? {
@@ -200,16 +202,29 @@ impl Encoder<'_> {
         if inline {
             self.out.push(b'{');
         }
+        // In a struct, the field without a comma behind it is the one whose index is one less than the number of fields that
+        // are written: not the last one, if a hidden field stands before it.
+        let comma = |k: &Str, follows: bool| match &order {
+            Some(order) => index(order, k) != total.checked_sub(1),
+            None => follows,
+        };
         let more = !sub.is_empty();
-        self.entries(key, direct, inline, more)?;
-        self.entries(key, sub, inline, false)?;
+        self.entries(key, direct, inline, |k, last| comma(k, more || !last))?;
+        self.entries(key, sub, inline, |k, last| comma(k, !last))?;
         if inline {
             self.out.push(b'}');
         }
         Ok(())
     }
 
-    fn entries(&mut self, key: &[Str], entries: Vec<(Str, Value)>, inline: bool, more: bool) -> Done {
+    /// `comma`: whether one goes behind a key's value, told the key and whether it is the last.
+    fn entries(
+        &mut self,
+        key: &[Str],
+        entries: Vec<(Str, Value)>,
+        inline: bool,
+        comma: impl Fn(&Str, bool) -> bool,
+    ) -> Done {
         let n = entries.len();
         for (i, (k, v)) in entries.into_iter().enumerate() {
             let v = self.plain(&v);
@@ -217,8 +232,9 @@ impl Encoder<'_> {
                 continue;
             }
             if inline {
+                let comma = comma(&k, i + 1 == n);
                 self.key_value(&[k], &v, true)?;
-                if more || i + 1 != n {
+                if comma {
                     self.out.extend_from_slice(b", ");
                 }
             } else {
