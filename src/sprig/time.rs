@@ -184,6 +184,28 @@ impl Weekday {
     }
 }
 
+/// A nil pointer of this type, in a struct that is printed field by field.
+#[derive(Debug)]
+struct NilPointer(&'static str);
+
+impl Object for NilPointer {
+    fn as_any(&self) -> &dyn Any {
+        self
+    }
+    fn go_type(&self) -> Cow<'static, str> {
+        self.0.into()
+    }
+    fn kind(&self) -> Kind {
+        Kind::Ptr
+    }
+    fn truth(&self) -> bool {
+        false
+    }
+    fn int(&self) -> Option<i128> {
+        Some(0)
+    }
+}
+
 impl Object for Location {
     fn as_any(&self) -> &dyn Any {
         self
@@ -202,16 +224,16 @@ impl Object for Location {
         Value::Map(heap.new_map())
     }
     fn fields(&self, heap: &mut Heap) -> Vec<(&'static str, Value)> {
-        let mut nothing = || Value::List(heap.list_of(Vec::new()));
         // Without its transitions: a location that prints in full is one that was given to a verb for something else.
+        let offset = self.fixed_offset().map(|seconds| Value::Int(seconds.into()));
         vec![
             ("name", self.name().into()),
-            ("zone", nothing()),
-            ("tx", nothing()),
+            ("zone", Value::List(heap.list_of(offset.into_iter().collect()))),
+            ("tx", Value::List(heap.list_of(Vec::new()))),
             ("extend", "".into()),
             ("cacheStart", Value::Int64(0)),
             ("cacheEnd", Value::Int64(0)),
-            ("cacheZone", Value::Nil),
+            ("cacheZone", Value::object(NilPointer("*time.zone"))),
         ]
     }
     fn method(&self, _heap: &mut Heap, name: &str, args: &[Value]) -> Option<Result<Value, String>> {
@@ -244,10 +266,17 @@ impl Object for Time {
     /// What verbs show that are not for strings.
     fn fields(&self, _heap: &mut Heap) -> Vec<(&'static str, Value)> {
         const YEAR_1: i64 = -62_135_596_800;
+        // Go keeps no location for UTC.
+        let location = self.location();
+        let loc = if location.is_utc() {
+            Value::object(NilPointer("*time.Location"))
+        } else {
+            Value::object(location.clone())
+        };
         vec![
             ("wall", Value::OtherInt(Kind::Uint64, self.nanosecond().into())),
             ("ext", Value::Int64(self.unix_seconds().wrapping_sub(YEAR_1))),
-            ("loc", Value::object(self.location().clone())),
+            ("loc", loc),
         ]
     }
 
@@ -315,6 +344,7 @@ impl Object for Time {
                     let location = o.as_any().downcast_ref::<Location>().cloned().unwrap_or_else(Location::utc);
                     Ok(Value::object(self.in_location(location)))
                 }
+                Value::Nil => Err("time: missing Location in call to Time.In".into()),
                 other => Err(wrong_type("*time.Location", other)),
             })),
             "Add" => by_duration(Self::add),

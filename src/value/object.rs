@@ -89,7 +89,7 @@ pub trait Object: Debug + Send + Sync {
         None
     }
 
-    /// For objects of an integer kind (`time.Duration`, `time.Month`): the number.
+    /// For objects of an integer kind (`time.Duration`, `time.Month`): the number. For a nil pointer: 0.
     fn int(&self) -> Option<i128> {
         None
     }

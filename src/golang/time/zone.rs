@@ -92,6 +92,33 @@ impl Location {
         }
     }
 
+    /// True if Go would have one pointer for both: what `==` of times looks at. Each text with an offset makes a location of its own,
+    /// except for whole hours without a name.
+    pub fn is_same(&self, other: &Self) -> bool {
+        const HOUR: i32 = 3600;
+        match (&self.0, &other.0) {
+            (Place::Fixed { name: a, offset }, Place::Fixed { name: b, .. }) => {
+                let shared = a.is_empty() && offset % HOUR == 0 && (-12 * HOUR..=14 * HOUR).contains(offset);
+                self == other && (shared || Arc::ptr_eq(a, b))
+            }
+            (Place::Zone { name: a, .. }, Place::Zone { name: b, .. }) => Arc::ptr_eq(a, b),
+            _ => self == other,
+        }
+    }
+
+    /// The seconds east of UTC that a text named.
+    pub const fn fixed_offset(&self) -> Option<i32> {
+        match &self.0 {
+            Place::Fixed { offset, .. } => Some(*offset),
+            _ => None,
+        }
+    }
+
+    /// True for `time.UTC`.
+    pub const fn is_utc(&self) -> bool {
+        matches!(self.0, Place::Utc)
+    }
+
     /// True for `time.Local`.
     pub const fn is_local(&self) -> bool {
         matches!(self.0, Place::Local { .. })

@@ -3,6 +3,7 @@
 use std::cmp::Ordering;
 use std::sync::Arc;
 
+use crate::golang::time::Time;
 use crate::golang::unicode;
 use crate::gotmpl::{CallError, FuncTable, Rest, State, func};
 use crate::value::equal::deep_equal;
@@ -95,6 +96,11 @@ fn not_basic(st: &mut State, a: &Value, b: &Value) -> Result<bool, CallError> {
     }
     match (a, b) {
         (Value::Object(x), Value::Object(y)) if matches!(y.kind(), Kind::Struct | Kind::Ptr) => {
+            // The same instant is another time where the location is another pointer.
+            if let (Some(t), Some(u)) = (x.as_any().downcast_ref::<Time>(), y.as_any().downcast_ref::<Time>()) {
+                let instant = |t: &Time| (t.unix_seconds(), t.nanosecond());
+                return Ok(instant(t) == instant(u) && t.location().is_same(u.location()));
+            }
             // Interfaces are equal if the types are and the values: identity for pointers.
             Ok(Arc::ptr_eq(x, y) || y.kind() == Kind::Struct && deep_equal(&mut st.heap, a, b))
         }

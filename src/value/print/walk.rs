@@ -364,8 +364,8 @@ impl<'a> Walker<'a> {
                 let fields = o.fields(self.heap);
                 self.opened(Container::Fields(fields), hidden, open);
             }
-            // A pointer to a struct is followed at the top only.
-            Kind::Ptr if top => {
+            // A pointer to a struct is followed at the top only, and not if it is nil.
+            Kind::Ptr if top && o.int().is_none() => {
                 self.push("&");
                 if self.spec.sharp_v {
                     self.push(o.go_type().trim_start_matches('*'));
@@ -415,7 +415,9 @@ impl<'a> Walker<'a> {
             Value::List(l) if self.heap.list(*l).nil => 0,
             Value::List(l) => FIRST * 2 + l.number() * 24,
             Value::Bytes(_) => FIRST * 3,
-            Value::Object(o) if matches!(o.kind(), Kind::Ptr | Kind::Map | Kind::Slice | Kind::Func) => FIRST * 3,
+            Value::Object(o) if matches!(o.kind(), Kind::Ptr | Kind::Map | Kind::Slice | Kind::Func) => {
+                o.int().map_or(FIRST * 3, |n| n as u64)
+            }
             _ => return self.bad_verb(verb, v, top),
         };
         let spec = self.spec;
@@ -423,9 +425,14 @@ impl<'a> Walker<'a> {
             'v' if spec.sharp_v => {
                 let ty = v.go_type(self.heap);
                 self.push(&format!("({ty})("));
-                spec.hex0x(self.out, address, true);
+                if address == 0 {
+                    self.push("nil");
+                } else {
+                    spec.hex0x(self.out, address, true);
+                }
                 self.push(")");
             }
+            'v' if address == 0 => spec.pad(self.out, b"<nil>"),
             'v' | 'p' => spec.hex0x(self.out, address, !spec.sharp),
             'b' | 'o' | 'd' | 'x' | 'X' => return self.integer(v, address, false, verb, top),
             _ => return self.bad_verb(verb, v, top),
