@@ -24,6 +24,11 @@ pub struct KubeVersion {
 }
 
 impl KubeVersion {
+    /// `String()`: without suffixes, but as it was given where that is not known.
+    fn text(&self) -> &str {
+        if self.normalized.is_empty() { &self.version } else { &self.normalized }
+    }
+
     /// As `deepCopy` has it: what is in the unexported field is lost.
     fn deep_copied(&self) -> Self {
         Self { normalized: String::new(), ..self.clone() }
@@ -233,7 +238,7 @@ impl Object for KubeVersionObject {
     fn method(&self, _heap: &mut Heap, name: &str, args: &[Value]) -> Option<Result<Value, String>> {
         match name {
             _ if !self.addressable => None,
-            "String" => Some(no_args(name, args).map(|()| Value::str(&self.version.normalized))),
+            "String" => Some(no_args(name, args).map(|()| Value::str(self.version.text()))),
             "GitVersion" => Some(no_args(name, args).map(|()| Value::str(&self.version.version))),
             _ => None,
         }
@@ -245,7 +250,7 @@ impl Object for KubeVersionObject {
         self.addressable.then(|| Arc::new(Self { version: self.version.clone(), addressable: false }) as ObjectRef)
     }
     fn string(&self) -> Option<String> {
-        self.addressable.then(|| self.version.normalized.clone())
+        self.addressable.then(|| self.version.text().to_owned())
     }
     fn fields(&self, _heap: &mut Heap) -> Vec<(&'static str, Value)> {
         vec![
