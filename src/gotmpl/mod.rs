@@ -23,7 +23,7 @@ mod watch;
 pub use apart::{apart, let_go};
 pub use ast::Template;
 pub use error::{ExecCause, ExecError};
-pub use exec::{cores, execute, on_large_stack, spawn_large, start_large, with_large_stack};
+pub use exec::{cores, execute, no_template, on_large_stack, spawn_large, start_large, with_large_stack};
 pub use func::{Arg, CallError, Func, FuncTable, Int, Rest, Ret, Ty, func, pure};
 pub use host::{FixedHost, Host, SystemHost};
 pub use number::Complex;

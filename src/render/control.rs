@@ -7,7 +7,7 @@ use std::sync::Arc;
 
 use crate::diagnostic::LogLine;
 use crate::golang::strconv;
-use crate::gotmpl::{CallError, Func, FuncTable, State, Ty, execute, func};
+use crate::gotmpl::{CallError, Func, FuncTable, State, Ty, execute, func, no_template};
 use crate::value::{MapId, Str, Value};
 use crate::yaml::{self, MarshalError};
 
@@ -81,6 +81,8 @@ pub fn strip_no_value(out: &mut Vec<u8>) {
 
 fn include(st: &mut State, name: Str, data: Value) -> Result<Str, CallError> {
     let set = current_set(st)?;
+    // Such a name is no template's, and the error quotes its bytes.
+    let Ok(text) = std::str::from_utf8(&name) else { return Err(no_template(&set, &name)) };
     let count = st.nesting.entry(name.clone()).or_insert(0);
     if *count > RECURSION_MAX {
         return Err(CallError::Msg(format!(
@@ -89,8 +91,7 @@ fn include(st: &mut State, name: Str, data: Value) -> Result<Str, CallError> {
     }
     *count += 1;
     let mut out = st.take_buffer();
-    // A name that is not UTF-8 is no template's; the error quotes it as Go would.
-    let result = execute(&set, st, &name.to_text(), &data, &mut out);
+    let result = execute(&set, st, text, &data, &mut out);
     if let Some(count) = st.nesting.get_mut(&name) {
         *count -= 1;
     }

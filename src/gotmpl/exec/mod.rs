@@ -196,6 +196,15 @@ pub fn register(table: &mut FuncTable) {
     table.add(pure("call", |function: Value, _: Rest<Value>| function));
 }
 
+/// What Go's `ExecuteTemplate` says of a name that no template has.
+pub fn no_template(set: &TemplateSet, name: &[u8]) -> CallError {
+    CallError::Msg(format!(
+        "template: no template {} associated with template {}",
+        strconv::quote(name),
+        strconv::quote(set.root().as_bytes())
+    ))
+}
+
 /// Executes the template `name` of a set with `dot`, as Go's `ExecuteTemplate`, and appends its output.
 ///
 /// # Errors
@@ -209,11 +218,7 @@ pub fn execute(
     out: &mut Vec<u8>,
 ) -> Result<(), CallError> {
     let Some(template) = set.lookup(name) else {
-        return Err(CallError::Msg(format!(
-            "template: no template {} associated with template {}",
-            strconv::quote(name.as_bytes()),
-            strconv::quote(set.root().as_bytes())
-        )));
+        return Err(no_template(set, name.as_bytes()));
     };
     st.steps += u64::from(set.layers());
     let outermost = st.stack_base == 0;
