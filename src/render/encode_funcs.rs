@@ -112,12 +112,17 @@ fn toml_value(heap: &mut Heap, doc: &Doc, value: &TomlValue) -> Value {
         TomlValue::Datetime(t) => Value::object(t.time.clone()),
         TomlValue::Array(items) => {
             let items = items.iter().map(|v| toml_value(heap, doc, v)).collect();
-            Value::List(heap.list_of(items))
+            let list = heap.list_of(items);
+            // The decoder appends to a slice with room for two, of tables for four.
+            heap.set_appended_from(list, 2);
+            Value::List(list)
         }
         TomlValue::Table(id) => Value::Map(toml_table(heap, doc, *id)),
         TomlValue::Tables(ids) => {
             let items = ids.iter().map(|id| Value::Map(toml_table(heap, doc, *id))).collect();
-            Value::List(heap.add_list(List { elem: Elem::Map, nil: false, items }))
+            let list = heap.add_list(List { elem: Elem::Map, nil: false, items });
+            heap.set_appended_from(list, 4);
+            Value::List(list)
         }
     }
 }

@@ -42,7 +42,8 @@ impl<'a> Build<'a> for HeapBuild<'_> {
     }
 
     fn list(&mut self, items: Vec<Value>, _depth: usize) -> Value {
-        Value::List(self.heap.list_of(items))
+        // JSON's decoder appends them one by one.
+        Value::List(self.heap.grown_list_of(items))
     }
 
     fn map(&mut self, entries: Vec<(Scalar<'a>, Value)>, _depth: usize) -> Value {
