@@ -318,6 +318,11 @@ impl Object for VersionSet {
     fn json(&self, heap: &mut Heap) -> Value {
         Value::List(heap.strings(self.all().iter().map(String::as_str)))
     }
+    fn part(&self, start: usize, end: usize) -> Option<Value> {
+        let versions = self.all().get(start..end)?.to_vec();
+        // All were asked for already.
+        Some(Value::object(Self { versions: Arc::new(versions), asked: None }))
+    }
     fn elements(&self, _heap: &mut Heap) -> Option<Vec<(Value, Value)>> {
         Some(self.all().iter().enumerate().map(|(i, v)| (Value::Int(i as i64), Value::str(v))).collect())
     }

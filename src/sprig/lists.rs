@@ -190,10 +190,8 @@ fn slice(st: &mut State, list: Value, indices: Rest<Value>) -> Result<Value, Cal
     Ok(match &list {
         Value::List(l) => st.heap.slice(*l, start, end).map(Value::List).unwrap_or_default(),
         Value::Bytes(b) => Value::Bytes(b[start..end].into()),
-        _ => {
-            let items = slice_items(st, &list).unwrap_or_default();
-            Value::List(st.heap.list_of(items[start..end].to_vec()))
-        }
+        Value::Object(o) => o.part(start, end).unwrap_or_default(),
+        _ => Value::Nil,
     })
 }
 

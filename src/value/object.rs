@@ -89,6 +89,11 @@ pub trait Object: Debug + Send + Sync {
         None
     }
 
+    /// For objects of slice kind: Go's `object[start:end]`, which has the same type. The bounds are within its elements.
+    fn part(&self, _start: usize, _end: usize) -> Option<Value> {
+        None
+    }
+
     /// For objects of an integer kind (`time.Duration`, `time.Month`): the number. For a nil pointer: 0.
     fn int(&self) -> Option<i128> {
         None
