@@ -48,6 +48,10 @@ impl Encoder<'_> {
     /// An object as what the encoder takes it for; anything else as it is.
     fn plain(&mut self, value: &Value) -> Value {
         let Value::Object(o) = value else { return value.clone() };
+        // A number that TOML has no word for: an error where it is met.
+        if o.kind() == Kind::Complex128 {
+            return value.clone();
+        }
         if let Some(elements) = o.elements(self.heap) {
             if o.kind() == Kind::Map {
                 let entries: Vec<(Str, Value)> =
@@ -113,6 +117,7 @@ impl Encoder<'_> {
                 if hashes { Type::ArrayOfHashes } else { Type::Array }
             }
             Value::Bytes(_) => Type::Array,
+            Value::Object(o) if o.kind() == Kind::Complex128 => return error("unsupported type: complex128"),
             _ => Type::Scalar,
         })
     }
@@ -129,6 +134,9 @@ impl Encoder<'_> {
             // A nil slice is an empty array where nobody has asked before; in a table it was left out.
             Value::Nil | Value::Map(_) if self.is_nil(value) => {}
             Value::Map(_) => self.table(key, value)?,
+            Value::Object(o) if o.kind() == Kind::Complex128 => {
+                return error("unsupported type for key '': complex128");
+            }
             Value::List(_) if self.type_of(value, 0)? == Type::ArrayOfHashes => self.array_of_tables(key, value)?,
             _ => self.key_value(key, value, false)?,
         }
