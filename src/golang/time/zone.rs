@@ -93,13 +93,13 @@ impl Location {
     }
 
     /// True if Go would have one pointer for both: what `==` of times looks at. Each text with an offset makes a location of its own,
-    /// except for whole hours without a name.
+    /// except for whole hours without a name; TOML's times without an offset share one of each kind.
     pub fn is_same(&self, other: &Self) -> bool {
         const HOUR: i32 = 3600;
         match (&self.0, &other.0) {
             (Place::Fixed { name: a, offset }, Place::Fixed { name: b, .. }) => {
-                let shared = a.is_empty() && offset % HOUR == 0 && (-12 * HOUR..=14 * HOUR).contains(offset);
-                self == other && (shared || Arc::ptr_eq(a, b))
+                let hours = a.is_empty() && offset % HOUR == 0 && (-12 * HOUR..=14 * HOUR).contains(offset);
+                self == other && (hours || a.ends_with("-local") || Arc::ptr_eq(a, b))
             }
             (Place::Zone { name: a, .. }, Place::Zone { name: b, .. }) => Arc::ptr_eq(a, b),
             _ => self == other,
