@@ -3,7 +3,7 @@
 use std::cmp::Ordering;
 use std::sync::Arc;
 
-use crate::golang::time::Time;
+use crate::golang::time::{Location, Time};
 use crate::golang::unicode;
 use crate::gotmpl::{CallError, FuncTable, Rest, State, func};
 use crate::value::equal::deep_equal;
@@ -100,6 +100,9 @@ fn not_basic(st: &mut State, a: &Value, b: &Value) -> Result<bool, CallError> {
             if let (Some(t), Some(u)) = (x.as_any().downcast_ref::<Time>(), y.as_any().downcast_ref::<Time>()) {
                 let instant = |t: &Time| (t.unix_seconds(), t.nanosecond());
                 return Ok(instant(t) == instant(u) && t.location().is_same(u.location()));
+            }
+            if let (Some(p), Some(q)) = (x.as_any().downcast_ref::<Location>(), y.as_any().downcast_ref::<Location>()) {
+                return Ok(p.is_same(q));
             }
             // Interfaces are equal if the types are and the values: identity for pointers.
             Ok(Arc::ptr_eq(x, y) || y.kind() == Kind::Struct && deep_equal(&mut st.heap, a, b))
