@@ -26,7 +26,7 @@ use super::events::{self, Sink};
 use super::index::{Index, Key, version};
 use super::lookout::Lookout;
 use super::metrics::{Metrics, Object, Reconciled};
-use super::options::{Gates, Options};
+use super::options::Options;
 use super::perform::MANAGER;
 use super::reconcile::{Outcome, Told, reconcile, subject};
 use super::sharing::{self, Sharing};
