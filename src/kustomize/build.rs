@@ -70,10 +70,13 @@ impl Object {
     }
 }
 
-/// The error of an object that can't be written, which begins with the object. Lines are those of the object as it is printed first.
+/// The error of an object that can't be written, which begins with the object, or with nothing if it can't be decoded. Lines are those of the
+/// object as it is printed first.
 fn of_object(e: Error, node: &Node) -> Error {
     if !e.message.starts_with("yaml: unmarshal errors:") {
-        return e.wrap(go_syntax::object(node));
+        let decoded =
+            !["yaml: cannot decode ", "yaml: invalid map key: "].iter().any(|text| e.message.starts_with(text));
+        return e.wrap(if decoded { go_syntax::object(node) } else { go_syntax::NIL.to_owned() });
     }
     let printed = super::read::parse(super::print::node(node).as_bytes()).ok().flatten();
     let message = printed.and_then(|node| super::emit::object(&node).err()).unwrap_or_else(|| e.message.clone());

@@ -38,7 +38,8 @@ impl Decoder {
             Json::Map(entries) => self.object(entries, name, fill),
             Json::Null => self.object(&[], name, fill),
             other => {
-                self.fail(format!("json: cannot unmarshal {} into Go value of type types.{name}", other.kind()));
+                let package = if name == "TransformerConfig" { "builtinconfig" } else { "types" };
+                self.fail(format!("json: cannot unmarshal {} into Go value of type {package}.{name}", other.kind()));
                 self.object(&[], name, fill);
             }
         }

@@ -118,7 +118,14 @@ fn entries(node: &Node, top: bool) -> Result<Vec<(&str, &Node)>, String> {
     let mut out: Vec<(&str, &Node)> = Vec::with_capacity(node.content.len() / 2);
     for (key, value) in node.fields() {
         if key.kind != Kind::Scalar {
-            return Err("yaml: invalid map key".into());
+            return Err(match top {
+                true => format!(
+                    "yaml: unmarshal errors:\n  line {}: cannot unmarshal {} into string",
+                    key.line,
+                    key.tag.short()
+                ),
+                false => format!("yaml: invalid map key: {}", super::go_syntax::value(key)),
+            });
         }
         if !is_text_key(key) {
             if !top {

@@ -378,11 +378,8 @@ pub fn to_json(text: &[u8]) -> Result<Json, String> {
 
 /// Strict reading (`yaml.UnmarshalStrict`): a key that stands twice is an error.
 pub fn to_json_strict(text: &[u8]) -> Result<Json, String> {
-    let duplicates = crate::yaml::duplicates(text);
-    if !duplicates.is_empty() {
-        let lines: Vec<String> =
-            duplicates.iter().map(|(key, line)| format!("  line {line}: key {key:?} already set in map")).collect();
-        return Err(format!("yaml: unmarshal errors:\n{}", lines.join("\n")));
+    match crate::yaml::strict_error(text) {
+        Some(error) => Err(error),
+        None => to_json(text),
     }
-    to_json(text)
 }
