@@ -103,8 +103,12 @@ pub fn parse(text: &[u8]) -> Result<Option<Node>, String> {
 /// The first document of a text, with aliases replaced by copies. `None` if there is none.
 ///
 /// go-yaml v3 looks ahead for comments: it takes some behind tabs, and of two mistakes it may meet the later one first. Whoever made no
-/// mistake needn't pay for that: the text is read without comments, and once more with them if that fails.
+/// mistake needn't pay for that: the text is read without comments, and once more with them if that fails. Where the document ends before the
+/// text does, the mistake may be in what is behind it, which nothing else reads.
 fn document(text: &[u8], line: u32, budget: &mut usize) -> Result<Option<Node>, String> {
+    if text.windows(2).any(|w| matches!(w, b"\n%" | b"\n.")) {
+        return attempt(true, text, line, budget);
+    }
     let before = *budget;
     attempt(false, text, line, budget).or_else(|_| {
         *budget = before;
