@@ -74,8 +74,8 @@ impl Object {
 /// object as it is printed first.
 fn of_object(e: Error, node: &Node) -> Error {
     if !e.message.starts_with("yaml: unmarshal errors:") {
-        let decoded =
-            !["yaml: cannot decode ", "yaml: invalid map key: "].iter().any(|text| e.message.starts_with(text));
+        let undecoded = ["yaml: cannot decode ", "yaml: invalid map key: ", "yaml: !!binary "];
+        let decoded = !undecoded.iter().any(|text| e.message.starts_with(text));
         return e.wrap(if decoded { go_syntax::object(node) } else { go_syntax::NIL.to_owned() });
     }
     let printed = super::read::parse(super::print::node(node).as_bytes()).ok().flatten();
