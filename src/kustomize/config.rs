@@ -213,7 +213,20 @@ pub fn field_spec(f: &mut Fields<'_, '_>) -> FieldSpec {
 
 /// The field specs that an OpenAPI document of custom resources adds (`crds`).
 pub fn from_crds(text: &[u8]) -> Result<Config> {
-    let json = if text.first() == Some(&b'{') { Json::decode(text)? } else { super::read::to_json(text)? };
+    let json = match text.first() {
+        None => return Err(Error::new("the file is empty")),
+        Some(b'{') => {
+            let json = Json::decode(text)?;
+            definitions(&json)?;
+            json
+        }
+        Some(_) => {
+            let json =
+                super::read::to_json(text).map_err(|e| Error::new(format!("error converting YAML to JSON: {e}")))?;
+            definitions(&json).map_err(|e| e.wrap("error unmarshaling JSON: while decoding JSON"))?;
+            json
+        }
+    };
     let Json::Map(types) = &json else { return Ok(Config::default()) };
     let mut out = Config::default();
     for (name, api) in types {
@@ -228,6 +241,49 @@ pub fn from_crds(text: &[u8]) -> Result<Config> {
         out = out.merged(&config)?;
     }
     Ok(out)
+}
+
+/// Whether this is types by their names, each with its schema. A CustomResourceDefinition, which is easily taken for what is wanted here, is none.
+fn definitions(json: &Json) -> Result<()> {
+    let wrong = |json: &Json, ty: &str| {
+        Err(Error::new(format!("json: cannot unmarshal {} into Go value of type accumulator.{ty}", json.kind())))
+    };
+    let types = match json {
+        Json::Null => return Ok(()),
+        Json::Map(types) => types,
+        other => return wrong(other, "nameToApiMap"),
+    };
+    for (_, api) in types {
+        match api {
+            Json::Null => {}
+            Json::Map(fields) => {
+                for (_, value) in fields.iter().filter(|(k, _)| k.eq_ignore_ascii_case("schema")) {
+                    schema(value, 0)?;
+                }
+            }
+            other => return wrong(other, "OpenAPIDefinition"),
+        }
+    }
+    Ok(())
+}
+
+/// kube-openapi's decoder says one thing in several ways, by chance; this is one of them.
+fn schema(json: &Json, depth: usize) -> Result<()> {
+    let wrong = |json: &Json, ty: &str| {
+        Err(Error::new(format!(
+            "json: cannot unmarshal Go value of type spec.Schema: json: cannot unmarshal JSON {} into Go value of type {ty}",
+            json.kind()
+        )))
+    };
+    match json {
+        Json::Map(_) if depth <= 100 => match json.get("properties") {
+            None | Some(Json::Null) => Ok(()),
+            Some(Json::Map(properties)) => properties.iter().try_for_each(|(_, property)| schema(property, depth + 1)),
+            Some(other) => wrong(other, "map[string]spec.Schema"),
+        },
+        Json::Null | Json::Map(_) => Ok(()),
+        other => wrong(other, "struct { spec.Extensions; spec.SchemaProps; spec.SwaggerSchemaProps }"),
+    }
 }
 
 fn schema_properties(api: &Json) -> Option<&Vec<(String, Json)>> {

@@ -171,9 +171,11 @@ impl<'s, 't> Target<'s, 't> {
         }
         ra.merge_config(&own, configs).map_err(at)?;
         for path in &k.crds {
-            let text = self.loader.load(path).map_err(at)?;
+            let loading = |e: Error| e.wrap(format!("loading CRDs [{}]", k.crds.join(" ")));
+            let text = self.loader.load(path).map_err(|e| loading(at(e)))?;
             let crds = config::from_crds(&text).map_err(|e| {
-                e.wrap(format!("unable to parse open API definition from '{path}'")).at(&self.loader.path(path), 0)
+                loading(e.wrap(format!("unable to parse open API definition from '{path}'")))
+                    .at(&self.loader.path(path), 0)
             })?;
             ra.config = Some(Arc::new(ra.config().merged(&crds)?));
         }
