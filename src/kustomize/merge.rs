@@ -148,6 +148,10 @@ impl<'s> Walker<'s> {
         names.sort_unstable();
         names.dedup();
         for name in names {
+            // kustomize sets a field without a name on what is a scalar. A key that is a mapping has none: `{{ .Values.x }}`.
+            if name.is_empty() {
+                expect(&dest, Kind::Scalar)?;
+            }
             let at = dest.field_index(&name);
             // A key that is added is written as the patch writes it; its tag is left behind.
             let key_style = match &side {

@@ -66,7 +66,15 @@ fn block(node: &Node, out: &mut String, indent: usize, mut inline: bool) {
         lead(out);
         match key.kind {
             Kind::Scalar => scalar(key, out, indent, false, true),
-            _ => flow(key, out),
+            _ if key.content.is_empty() => flow(key, out),
+            _ => {
+                out.push('?');
+                value(key, out, indent, true);
+                spaces(out, indent);
+                out.push(':');
+                value(item, out, indent, true);
+                continue;
+            }
         }
         out.push(':');
         value(item, out, indent, false);
@@ -129,7 +137,12 @@ fn flow(node: &Node, out: &mut String) {
                 }
                 match key.kind {
                     Kind::Scalar => scalar(key, out, 0, true, true),
-                    _ => flow(key, out),
+                    _ if key.content.is_empty() => flow(key, out),
+                    _ => {
+                        out.push_str("? ");
+                        flow(key, out);
+                        out.push(' ');
+                    }
                 }
                 out.push(':');
                 out.push(' ');
@@ -279,6 +292,8 @@ mod tests {
             "a: {}\nb: []\nc: null\nd:\n",
             "- - a\n  - b\n- c\n",
             "!!int \"5\"\n",
+            "? {a: b}\n: c\n? - d\n: e: f\n{}: g\n",
+            "{? {a: ''} : '', {}: b}\n",
         ] {
             let node = read::parse(text.as_bytes()).unwrap().unwrap();
             assert_eq!(super::node(&node), text);
