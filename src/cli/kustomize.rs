@@ -31,12 +31,15 @@ pub struct KustomizeBuildArgs {
     #[arg(short = 'o', long, value_name = "PATH")]
     pub output: Option<PathBuf>,
     /// Whether files outside the kustomization's directory may be loaded
-    #[arg(long, default_value = "LoadRestrictionsRootOnly", value_name = "POLICY",
-        value_parser = ["LoadRestrictionsRootOnly", "LoadRestrictionsNone"])]
+    /// (`LoadRestrictionsRootOnly`, `LoadRestrictionsNone`)
+    #[arg(long, default_value = ROOT_ONLY, value_name = "POLICY")]
     pub load_restrictor: String,
     /// Reorder the resources just before output: `legacy` sorts by kind, `none` keeps the order
-    #[arg(long, value_parser = ["legacy", "none"])]
+    #[arg(long)]
     pub reorder: Option<String>,
+    /// Label each object as managed by kustomize (deprecated: `buildMetadata` in the kustomization file)
+    #[arg(long)]
+    pub enable_managedby_label: bool,
     /// Not supported: charts are rendered by HelmReleases, or by `pintle template`
     #[arg(long)]
     pub enable_helm: bool,
@@ -46,6 +49,40 @@ pub struct KustomizeBuildArgs {
     /// As `--env`
     #[arg(long)]
     pub as_current_user: bool,
+    /// As `--env`
+    #[arg(long)]
+    pub network: bool,
+    /// As `--env`
+    #[arg(long, value_name = "NAME")]
+    pub network_name: Option<String>,
+    /// As `--env`
+    #[arg(long, value_name = "MOUNT")]
+    pub mount: Vec<String>,
+    /// For plugins that are programs, which are refused: without effect
+    #[arg(long)]
+    pub enable_alpha_plugins: bool,
+    /// As `--enable-alpha-plugins`
+    #[arg(long)]
+    pub enable_exec: bool,
+    /// For `--enable-helm`: without effect
+    #[arg(long, value_name = "PATH")]
+    pub helm_command: Option<String>,
+    /// As `--helm-command`
+    #[arg(long, value_name = "VERSION")]
+    pub helm_api_versions: Vec<String>,
+    /// As `--helm-command`
+    #[arg(long, value_name = "VERSION")]
+    pub helm_kube_version: Option<String>,
+    /// As `--helm-command`
+    #[arg(long)]
+    pub helm_debug: bool,
+}
+
+const ROOT_ONLY: &str = "LoadRestrictionsRootOnly";
+
+/// kustomize's words for a value that a flag can't have.
+fn illegal(flag: &str, value: &str, legal: &str) -> Failure {
+    format!("illegal flag value --{flag} {value}; legal values: [{legal}]").into()
 }
 
 pub fn run(args: &KustomizeArgs, io: &mut Streams<'_>) -> Result<(), Failure> {
@@ -57,24 +94,38 @@ pub fn run(args: &KustomizeArgs, io: &mut Streams<'_>) -> Result<(), Failure> {
                 .into(),
         );
     }
-    let [given] = &args.dir[..] else { return Err("specify one path to kustomization.yaml".to_owned().into()) };
-    if let Some(e) = kustomize::remote_target(given) {
-        return Err(e.message.into());
-    }
-    let options = Options {
-        load_restrictions: match args.load_restrictor.as_str() {
-            "LoadRestrictionsNone" => LoadRestrictions::None,
-            _ => LoadRestrictions::RootOnly,
-        },
-        reorder: match args.reorder.as_deref() {
-            Some("none") => Reorder::None,
-            Some(_) => Reorder::Legacy,
-            None => Reorder::Unspecified,
-        },
-    };
+    // These come before anything that may be wrong.
     if args.reorder.is_some() {
         let hint = "use the new 'sortOptions' field in kustomization.yaml instead.";
         writeln!(io.err, "Flag --reorder has been deprecated, {hint}")?;
+    }
+    if args.enable_managedby_label {
+        let hint = "Use the `managedByLabel` option in the `buildMetadata` field instead.";
+        writeln!(
+            io.err,
+            "Flag --enable-managedby-label has been deprecated, The flag `enable-managedby-label` has been deprecated. {hint}"
+        )?;
+    }
+    let [given] = &args.dir[..] else { return Err("specify one path to kustomization.yaml".to_owned().into()) };
+    let options = Options {
+        load_restrictions: match args.load_restrictor.as_str() {
+            "LoadRestrictionsNone" => LoadRestrictions::None,
+            "" | ROOT_ONLY => LoadRestrictions::RootOnly,
+            other => return Err(illegal("load-restrictor", other, "LoadRestrictionsRootOnly LoadRestrictionsNone")),
+        },
+        reorder: match args.reorder.as_deref() {
+            None => Reorder::Unspecified,
+            Some("none") => Reorder::None,
+            Some("legacy") => Reorder::Legacy,
+            Some(other) => return Err(illegal("reorder", other, "legacy none")),
+        },
+        managed_by_label: args.enable_managedby_label,
+    };
+    if let Some(e) = kustomize::remote_target(given) {
+        return Err(e.message.into());
+    }
+    if given.is_empty() {
+        return Err("must build at directory: directory path cannot be empty".to_owned().into());
     }
     let dir = std::path::absolute(given)?;
     let Some(dir) = dir.to_str() else { return Err("the directory's name is not UTF-8".to_owned().into()) };
@@ -105,7 +156,8 @@ pub fn run(args: &KustomizeArgs, io: &mut Streams<'_>) -> Result<(), Failure> {
     match &args.output {
         None => io.out.write_all(built.text().as_bytes())?,
         Some(path) if path.is_dir() => write_files(&built, path)?,
-        Some(path) => std::fs::write(path, built.text())?,
+        Some(path) => std::fs::write(path, built.text())
+            .map_err(|e| Failure::from(crate::golang::errno::path_error("open", &path.display().to_string(), &e)))?,
     }
     Ok(())
 }

@@ -24,6 +24,8 @@ const VERSION: &str = "v5.8.1";
 pub struct Options {
     pub load_restrictions: LoadRestrictions,
     pub reorder: Reorder,
+    /// As `buildMetadata: [managedByLabel]`, whatever the kustomization file says.
+    pub managed_by_label: bool,
 }
 
 /// The order of the output where the kustomization file does not say it (`--reorder`).
@@ -147,7 +149,7 @@ fn objects(target: &mut Target<'_, '_>, options: &Options) -> Result<Vec<Object>
     }
     let metadata = &target.kustomization.build_metadata;
     let wants = |option: &str| metadata.iter().any(|m| m == option);
-    if wants("managedByLabel") {
+    if options.managed_by_label || wants("managedByLabel") {
         let pairs = Pairs::from([("app.kubernetes.io/managed-by".to_owned(), format!("kustomize-{VERSION}"))]);
         let specs = vec![FieldSpec::new(Gvk::default(), "metadata/labels", true)];
         Entries { pairs, specs }.apply(&mut map)?;

@@ -4,6 +4,8 @@ use std::path::Path;
 
 use pintle::kustomize::{LoadRestrictions, MemoryTree, Options, build};
 
+use super::support::{Folder, pintle};
+
 /// The files of a case and what kustomize says of it.
 #[derive(Default)]
 struct Case {
@@ -149,5 +151,53 @@ fn hostile_files_end_with_an_error() {
         tree.insert("app/kustomization.yaml", "resources: [a.yaml]\n");
         tree.insert("app/a.yaml", text);
         assert!(build(&tree, "/app", &Options::default()).is_err());
+    }
+}
+
+/// Every flag of `kustomize build` is taken; what is wrong with one is told in kustomize's words.
+#[test]
+fn flags_are_kustomizes() {
+    let f = Folder::new();
+    f.write("app/kustomization.yaml", "resources: [a.yaml]\n");
+    f.write("app/a.yaml", "apiVersion: v1\nkind: ConfigMap\nmetadata: {name: a}\n");
+    let run = |args: &[&str]| {
+        let out = pintle().current_dir(f.path()).args(["kustomize", "build"]).args(args).output().unwrap();
+        let text = |bytes: &[u8]| String::from_utf8_lossy(bytes).into_owned();
+        (out.status.success(), text(&out.stdout), text(&out.stderr))
+    };
+    let plain = run(&["app"]);
+    assert!(plain.0, "{}", plain.2);
+    for flags in [
+        &["--enable-alpha-plugins", "--enable-exec"][..],
+        &["--network", "--network-name", "n", "--mount", "type=bind,src=/a,dst=/b", "-e", "A=b", "--as-current-user"],
+        &["--helm-command", "h", "--helm-api-versions", "v1", "--helm-kube-version", "1.34", "--helm-debug"],
+        &["--load-restrictor="],
+    ] {
+        assert_eq!(run(&[&["app"][..], flags].concat()), plain, "{flags:?}");
+    }
+    let (ok, out, err) = run(&["app", "--enable-managedby-label"]);
+    assert!(ok && out.contains("  labels:\n    app.kubernetes.io/managed-by: kustomize-v5.8.1\n"), "{out}{err}");
+    assert_eq!(
+        err,
+        "Flag --enable-managedby-label has been deprecated, The flag `enable-managedby-label` has been deprecated. \
+         Use the `managedByLabel` option in the `buildMetadata` field instead.\n"
+    );
+    let reorder = "Flag --reorder has been deprecated, use the new 'sortOptions' field in kustomization.yaml instead.";
+    let restrictions = "LoadRestrictionsRootOnly LoadRestrictionsNone";
+    for (args, want) in [
+        (
+            &["app", "--reorder", "x"][..],
+            format!("{reorder}\nError: illegal flag value --reorder x; legal values: [legacy none]\n"),
+        ),
+        (
+            &["app", "--load-restrictor", "none"][..],
+            format!("Error: illegal flag value --load-restrictor none; legal values: [{restrictions}]\n"),
+        ),
+        (&[""][..], "Error: must build at directory: directory path cannot be empty\n".to_owned()),
+        (&["app", "-o", "no/x.yaml"][..], "Error: open no/x.yaml: no such file or directory\n".to_owned()),
+    ] {
+        let (ok, out, err) = run(args);
+        assert!(!ok && out.is_empty(), "{args:?}: {out}");
+        assert_eq!(err, want, "{args:?}");
     }
 }

@@ -45,7 +45,8 @@ impl Overlay {
         let json = self.merged(json, &loader).map_err(at)?;
         let kustomization = Kustomization::from_json(&json, &loader.root, false).map_err(at)?;
         // Flux leaves the order unsaid, which is not what kustomize's command line does: objects stay as they come.
-        let options = Options { load_restrictions: LoadRestrictions::None, reorder: Reorder::None };
+        let options =
+            Options { load_restrictions: LoadRestrictions::None, reorder: Reorder::None, ..Options::default() };
         build::finish(kustomization, file_name, loader, &options)
     }
 

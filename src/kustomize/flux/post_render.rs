@@ -61,7 +61,7 @@ fn kustomize(text: &[u8], fields: &[u8]) -> Result<Build> {
     let loader = Loader::at_target(&tree, "/", LoadRestrictions::None)?;
     let kustomization = Kustomization::from_json(&json, "/", false)?;
     // Flux leaves the order unsaid, which is not what kustomize's command line does: objects stay as they come.
-    let options = Options { load_restrictions: LoadRestrictions::None, reorder: Reorder::None };
+    let options = Options { load_restrictions: LoadRestrictions::None, reorder: Reorder::None, ..Options::default() };
     build::finish(kustomization, "kustomization.yaml", loader, &options)
 }
 
