@@ -169,6 +169,34 @@ fn every_defect_is_found_where_it_is() {
     assert!(missed.is_empty(), "{} of {} missed:\n{}", missed.len(), all.len(), missed.join("\n"));
 }
 
+/// What follows from a defect is not told beside it: that nobody reads the values file whose name is misspelt, that a chart without a dependency can't
+/// be rendered.
+#[test]
+fn causes_are_told_alone() {
+    let alone = [
+        "chart-dependency",
+        "flux-unknown-field",
+        "kustomize-missing-resource",
+        "kustomize-unknown-field",
+        "values-file-of-the-story",
+        "values-file-typo",
+        "yaml-open-quote",
+        "yaml-tab",
+    ];
+    let all = cases();
+    let chosen: Vec<&Case> = all.iter().filter(|c| alone.contains(&c.name.as_str())).collect();
+    assert_eq!(chosen.len(), alone.len());
+    for case in chosen {
+        let dir = folder(&format!("alone-{}", case.name));
+        let mut files = base();
+        apply(case, &mut files);
+        write(&dir, &files);
+        let (_, found, text) = check(&dir);
+        assert_eq!(found.len(), case.expected.len(), "{}: {text}", case.name);
+        fs::remove_dir_all(dir).unwrap();
+    }
+}
+
 /// Defects all at once: none hides another. (A file that YAML or kustomize refuses hides what stands in that very file.)
 #[test]
 fn defects_do_not_hide_each_other() {

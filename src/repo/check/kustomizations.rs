@@ -175,15 +175,29 @@ fn near(scan: &Scan, path: &str) -> Option<String> {
     nearest(last, names).map(String::from)
 }
 
+/// Whether what is wrong with a kustomization is why it doesn't name a file: it was said that the file's name should be written, the entry stands in a
+/// field that there is not, or nothing in the kustomization can be read.
+fn is_meant(scan: &Scan, kustomization: &str, name: &str, out: &[Finding]) -> bool {
+    let mentions = || {
+        let file = scan.files.get(kustomization);
+        file.is_some_and(|f| String::from_utf8_lossy(&f.text).contains(name))
+    };
+    out.iter().filter(|f| f.path == kustomization).any(|f| match f.rule.id {
+        id if id == rules::KUSTOMIZE_MISSING.id => f.fix == format!("write {name}"),
+        id if id == rules::KUSTOMIZE_UNKNOWN_FIELD.id || id == rules::YAML_SYNTAX.id => mentions(),
+        _ => false,
+    })
+}
+
 /// Manifests beside a kustomization that no kustomization names: they are never applied.
 fn unlisted(scan: &Scan, named: &BTreeSet<String>, out: &mut Vec<Finding>) {
     for file in scan.files.values().filter(|f| f.role == Role::Manifest) {
         let dir = parent(&file.path);
-        let beside = NAMES.iter().any(|n| scan.all.contains(&join(dir, n)));
-        if beside && !named.contains(&file.path) {
+        let name = file.path.rsplit('/').next().unwrap_or_default();
+        let mut beside = NAMES.iter().map(|n| join(dir, n)).filter(|k| scan.all.contains(k)).peekable();
+        if beside.peek().is_some() && !named.contains(&file.path) && !beside.any(|k| is_meant(scan, &k, name, out)) {
             let message = "no kustomization names this manifest, so it is never applied";
             let finding = Finding::new(&rules::KUSTOMIZE_UNLISTED, file.path.clone(), 0, message);
-            let name = file.path.rsplit('/').next().unwrap_or_default();
             out.push(
                 finding.with_fix(format!("add {name} to resources of the kustomization beside it, or remove the file")),
             );

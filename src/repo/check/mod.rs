@@ -209,8 +209,12 @@ fn wanted(finding: &Finding, options: &Options<'_>) -> bool {
     (options.rules.is_empty() || named(&options.rules)) && !named(&options.ignore)
 }
 
+/// What Helm says in front of the names of dependencies that are not there.
+const MISSING: &str = "missing in charts/ directory: ";
+
 /// The error of a build says less than the finding that explains it: where both point to one place, the build's goes. So do what follows from
-/// a Chart.yaml that Helm refuses: the releases of the chart, and what helm's lint says of the same line.
+/// a Chart.yaml that Helm refuses, or a dependency that is not there: the releases of the chart, and what helm's lint says of it; and what follows
+/// from a values file that is no YAML.
 fn settle(findings: &mut Vec<Finding>) {
     let general = |f: &Finding| f.rule.id.starts_with("build/");
     let exact: Vec<(String, usize)> = findings
@@ -220,7 +224,24 @@ fn settle(findings: &mut Vec<Finding>) {
         .collect();
     let refused: Vec<(String, usize)> =
         findings.iter().filter(|f| f.rule.id == rules::CHART_METADATA.id).map(|f| (f.path.clone(), f.line)).collect();
+    let of_rule = |rule: &report::Rule| -> Vec<String> {
+        findings.iter().filter(|f| f.rule.id == rule.id).map(|f| f.path.clone()).collect()
+    };
+    let absent: Vec<String> =
+        findings.iter().filter(|f| f.rule.id == rules::CHART_DEPENDENCY.id).map(|f| f.message.clone()).collect();
+    let (lacking, unreadable) = (of_rule(&rules::CHART_DEPENDENCY), of_rule(&rules::YAML_SYNTAX));
     let is_of_refused = |f: &Finding| match f.rule.id {
+        id if id == rules::BUILD_CHART.id && f.message.contains(MISSING) => {
+            let names = f.message.rsplit_once(MISSING).map_or("", |(_, names)| names);
+            names.split(", ").all(|name| absent.iter().any(|m| m.starts_with(&format!("the dependency {name} "))))
+        }
+        id if id == rules::CHART_LINT.id && f.message.starts_with("chart directory is missing these dependencies") => {
+            lacking.contains(&f.path)
+        }
+        id if id == rules::BUILD_RENDER.id => f
+            .message
+            .strip_prefix("valuesFiles: ")
+            .is_some_and(|rest| unreadable.iter().any(|path| rest.starts_with(&format!("{path}: ")))),
         id if id == rules::BUILD_CHART.id => refused.iter().any(|(path, _)| {
             let dir = path.trim_end_matches("Chart.yaml").trim_end_matches('/');
             f.message.strip_prefix("chart ").is_some_and(|rest| rest.starts_with(&format!("{dir}: ")))

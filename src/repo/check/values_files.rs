@@ -4,12 +4,12 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use super::environments::{Built, View, chart_path};
 use super::rules;
-use super::scan::{Role, parent};
+use super::scan::{Role, SourceFile, parent};
 use super::suggest::nearest;
 use crate::repo::charts::Location;
 use crate::repo::files::Checkout;
 use crate::repo::{Environment, HelmRelease};
-use crate::report::Finding;
+use crate::report::{Finding, Level};
 
 fn clean(path: &str) -> String {
     Checkout::relative(path).unwrap_or_else(|_| path.to_owned())
@@ -57,6 +57,27 @@ fn own<'v>(view: &'v View<'_>) -> impl Iterator<Item = &'v str> {
         .filter(move |p| !charts.iter().any(|c| c.is_empty() || p.starts_with(&format!("{c}/"))))
 }
 
+/// Files whose releases no environment may hold as they are written: those with an error of their own, and those that a build left out. What is
+/// wrong there was told, and is why nobody reads the values files that they name.
+fn left_out<'v>(view: &'v View<'_>, builts: &[Built], out: &[Finding]) -> Vec<&'v SourceFile> {
+    let faulty: BTreeSet<&str> = out.iter().filter(|f| f.rule.level == Level::Error).map(|f| f.path.as_str()).collect();
+    let held: BTreeSet<&str> = builts.iter().flat_map(|b| &b.releases).map(|hr| hr.place.path.as_str()).collect();
+    let incomplete = builts.iter().any(|b| !b.complete);
+    view.scan
+        .files
+        .values()
+        .filter(|f| !matches!(f.role, Role::Values | Role::ChartYaml))
+        .filter(|f| faulty.contains(f.path.as_str()) || incomplete && !held.contains(f.path.as_str()))
+        .collect()
+}
+
+/// Whether a file has a path in it, but for comments.
+fn names(file: &SourceFile, path: &str) -> bool {
+    String::from_utf8_lossy(&file.text)
+        .lines()
+        .any(|line| line.split('#').next().is_some_and(|written| written.contains(path)))
+}
+
 /// Files that no release names, once all environments are known.
 pub fn unused(view: &View<'_>, builts: &[Built], out: &mut Vec<Finding>) {
     let all = Environment::names(view.checkout).unwrap_or_default();
@@ -66,15 +87,23 @@ pub fn unused(view: &View<'_>, builts: &[Built], out: &mut Vec<Finding>) {
     let used = used(builts);
     // What a kustomization turns into a ConfigMap is read too.
     let generated: String = view.scan.kustomizations().map(|f| String::from_utf8_lossy(&f.text).into_owned()).collect();
+    let left_out = left_out(view, builts, out);
+    // A name that is misspelt was told of with the one to write.
+    let meant = |path: &str| {
+        let fix = format!("write {path}");
+        out.iter().any(|f| f.rule.id == rules::VALUES_MISSING_FILE.id && f.fix == fix)
+    };
+    let mut found = Vec::new();
     for path in own(view).filter(|p| !used.contains(*p)) {
         let name = path.rsplit('/').next().unwrap_or_default();
-        if generated.contains(name) {
+        if generated.contains(name) || meant(path) || left_out.iter().any(|f| names(f, path)) {
             continue;
         }
         let message = "no release of any environment reads this values file".to_owned();
         let fix = "name it in a release's valuesFiles, or remove it";
-        out.push(Finding::new(&rules::VALUES_UNUSED_FILE, path, 0, message).with_fix(fix));
+        found.push(Finding::new(&rules::VALUES_UNUSED_FILE, path, 0, message).with_fix(fix));
     }
+    out.extend(found);
 }
 
 /// The directories of the values files that releases of one name read, in all environments.
