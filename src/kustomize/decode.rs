@@ -133,6 +133,18 @@ impl<'j> Fields<'j, '_> {
         self.enter(name, |d, strukt, value| d.text(strukt, value)).unwrap_or_default()
     }
 
+    /// A text of a type of its own, which is Go's name for it in errors.
+    pub fn string_of(&mut self, name: &str, ty: &str) -> String {
+        self.enter(name, |d, strukt, value| match value {
+            Json::Str(s) => s.clone(),
+            other => {
+                d.mismatch(strukt, other.kind(), ty);
+                String::new()
+            }
+        })
+        .unwrap_or_default()
+    }
+
     pub fn opt_string(&mut self, name: &str) -> Option<String> {
         self.enter(name, |d, strukt, value| d.text(strukt, value))
     }
@@ -173,7 +185,11 @@ impl<'j> Fields<'j, '_> {
                 .enumerate()
                 .map(|(i, value)| {
                     d.at.push(i as u32);
-                    let ok = matches!(value, Json::Str(_) | Json::Null) || d.lenient;
+                    let ok = match value {
+                        Json::Str(_) | Json::Null => true,
+                        Json::List(_) | Json::Map(_) => false,
+                        _ => d.lenient,
+                    };
                     let text = if ok {
                         d.text(strukt, value)
                     } else {
@@ -222,7 +238,11 @@ impl<'j> Fields<'j, '_> {
                         Json::Map(entries) => d.object(entries, item, fill),
                         Json::Null => d.object(&[], item, fill),
                         other => {
-                            let package = if ty.contains("nbrSlice") { "builtinconfig" } else { "types" };
+                            let package = match ty {
+                                "builtinconfig.nbrSlice" => "builtinconfig",
+                                "[]builtins.Target" => "builtins",
+                                _ => "types",
+                            };
                             d.mismatch(strukt, other.kind(), &format!("{package}.{item}"));
                         }
                     }

@@ -468,7 +468,7 @@ fn var(f: &mut Fields<'_, '_>) -> Var {
 fn sort_options(f: &mut Fields<'_, '_>) -> SortOptions {
     let mut legacy = (Vec::new(), Vec::new());
     SortOptions {
-        order: f.string("order"),
+        order: f.string_of("order", "types.SortOrder"),
         legacy: f
             .object("legacySortOptions", "LegacySortOptions", &mut |f| {
                 legacy = (f.strings("orderFirst", "[]string", "string"), f.strings("orderLast", "[]string", "string"));

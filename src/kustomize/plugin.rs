@@ -204,8 +204,20 @@ impl Reader<'_, '_> {
         let mut built: Option<Result<Transformer>> = None;
         let plugin = TRANSFORMERS.iter().find(|(known, _)| *known == kind).map_or("Plugin", |(_, plugin)| *plugin);
         decoder.root(json, plugin, &mut |f| built = Some(self.fields(kind, f)));
-        decoder.finish().map_err(|e| Error::new(format!("error unmarshaling JSON: while decoding JSON: {e}")))?;
-        built.transpose()
+        decoder.finish().map_err(|e| {
+            let e = Error::new(format!("error unmarshaling JSON: while decoding JSON: {e}"));
+            if kind == "NamespaceTransformer" { e.wrap("unmarshalling NamespaceTransformer config") } else { e }
+        })?;
+        built.transpose().map_err(|mut e| {
+            // A patch's errors show what it was read from, which here is the whole object.
+            if kind == "PatchTransformer"
+                && let Some((text, _)) = e.message.split_once('\n')
+                && (text.starts_with("must specify one of") || text.starts_with("patch and path can't"))
+            {
+                e.message = format!("{text}\n{}", emit::json(json).unwrap_or_default());
+            }
+            e
+        })
     }
 
     fn fields(&self, kind: &str, f: &mut Fields<'_, '_>) -> Result<Transformer> {
@@ -353,7 +365,7 @@ impl Reader<'_, '_> {
         let secret = match kind.as_str() {
             "ConfigMapGenerator" => false,
             "SecretGenerator" => true,
-            "IAMPolicyGenerator" => return iam_policy(&json, config).map_err(fails(config)),
+            "IAMPolicyGenerator" => return iam_policy(&json, config).map_err(at),
             "HelmChartInflationGenerator" => {
                 return Err(fails(config)(Error::new("must specify --enable-helm")));
             }
@@ -406,23 +418,32 @@ fn value_targets(f: &mut Fields<'_, '_>, out: &mut Vec<ValueTarget>) {
 
 /// A service account bound to one of Google's.
 fn iam_policy(json: &Json, config: &Resource) -> Result<Vec<Resource>> {
-    let text = |object: &str, field: &str| {
-        json.get(object).and_then(|o| o.get(field)).and_then(Json::as_str).unwrap_or_default().to_owned()
-    };
-    let cloud = json.get("cloud").and_then(Json::as_str).unwrap_or_default();
+    let mut decoder = Decoder::new(false, true);
+    let mut cloud = String::new();
+    let (mut service, mut account) = <((String, String), (String, String))>::default();
+    decoder.root(json, "IAMPolicyGeneratorPlugin", &mut |f| {
+        f.embed("IAMPolicyGeneratorArgs", &mut |f| {
+            cloud = f.string_of("cloud", "types.Cloud");
+            f.object("kubernetesService", "KubernetesService", &mut |f| {
+                service = (f.string("name"), f.string("namespace"));
+            });
+            f.object("serviceAccount", "ServiceAccount", &mut |f| account = (f.string("name"), f.string("projectId")));
+        });
+    });
+    decoder
+        .finish()
+        .map_err(|e| fails(config)(Error::new(format!("error unmarshaling JSON: while decoding JSON: {e}"))))?;
     if cloud != "gke" {
         return Err(Error::new(format!("cloud provider {cloud} not supported yet")));
     }
+    // Lines as kustomize has them, which errors tell.
     let mut yaml = format!(
-        "apiVersion: v1\nkind: ServiceAccount\nmetadata:\n  annotations:\n    iam.gke.io/gcp-service-account: \
+        "\napiVersion: v1\nkind: ServiceAccount\nmetadata:\n  annotations:\n    iam.gke.io/gcp-service-account: \
          {}@{}.iam.gserviceaccount.com\n  name: {}\n",
-        text("serviceAccount", "name"),
-        text("serviceAccount", "projectId"),
-        text("kubernetesService", "name")
+        account.0, account.1, service.0
     );
-    let namespace = text("kubernetesService", "namespace");
-    if !namespace.is_empty() {
-        yaml.push_str(&format!("  namespace: {namespace}\n"));
+    if !service.1.is_empty() {
+        yaml.push_str(&format!("\n  namespace: {}", service.1));
     }
     let node = read::parse(yaml.as_bytes())?.unwrap_or_default();
     let Source { file, line } = config.source.clone();

@@ -495,7 +495,14 @@ impl<'s, 't> Target<'s, 't> {
         }
         if !k.replacements.is_empty() {
             let kind = "ReplacementTransformer";
-            let made = self.reader().replacements(k.replacements.clone()).map_err(|e| {
+            let mut list = k.replacements.clone();
+            // Empty lists get lost where kustomize hands its fields on.
+            for field in &mut list {
+                if field.replacement.targets.as_ref().is_some_and(Vec::is_empty) {
+                    field.replacement.targets = None;
+                }
+            }
+            let made = self.reader().replacements(list).map_err(|e| {
                 let list = k.replacements.iter().map(|r| r.json.clone()).collect();
                 trouble(kind, &Json::map(vec![("Replacements".into(), Json::List(list))]))(e)
             })?;
