@@ -8,6 +8,7 @@ use super::emit;
 use super::error::{Error, Result};
 use super::fieldspec::FieldSpec;
 use super::generator;
+use super::ids::Gvk;
 use super::image::ImageTransformer;
 use super::json::Json;
 use super::kustomization::{
@@ -200,6 +201,9 @@ impl Reader<'_, '_> {
         if GENERATORS.contains(&kind) {
             return Ok(None);
         }
+        if matches!(kind, "PrefixTransformer" | "SuffixTransformer") {
+            return Ok(Some(Transformer::Affix(affix_of(json, kind == "SuffixTransformer")?)));
+        }
         let mut decoder = Decoder::new(false, true);
         let mut built: Option<Result<Transformer>> = None;
         let plugin = TRANSFORMERS.iter().find(|(known, _)| *known == kind).map_or("Plugin", |(_, plugin)| *plugin);
@@ -238,8 +242,6 @@ impl Reader<'_, '_> {
                     subjects: Subjects::parse(&f.string("setRoleBindingSubjects"))?,
                 })
             }
-            "PrefixTransformer" => Transformer::Affix(affix(f, false)?),
-            "SuffixTransformer" => Transformer::Affix(affix(f, true)?),
             "PrefixSuffixTransformer" => {
                 Transformer::All(vec![Transformer::Affix(affix(f, false)?), Transformer::Affix(affix(f, true)?)])
             }
@@ -404,6 +406,79 @@ fn affix(f: &mut Fields<'_, '_>, suffix: bool) -> Result<Affix> {
         return Err("fieldSpecs is not expected to be nil".into());
     }
     Ok(Affix { text: f.string(if suffix { "suffix" } else { "prefix" }), suffix, specs: specs(f) })
+}
+
+/// A prefix or suffix, whose configuration is read with go-yaml v3: names have one case only, empty entries count for nothing, and all that is wrong
+/// is told, by the lines of the object as it is printed.
+fn affix_of(config: &Json, suffix: bool) -> Result<Affix> {
+    let printed = emit::json(config)?;
+    let node = read::parse(printed.as_bytes())?.unwrap_or_default();
+    let mut wrong = Vec::new();
+    let mut specs: Option<Vec<FieldSpec>> = None;
+    match node.field("fieldSpecs") {
+        Some(list) if list.kind == Kind::Sequence => {
+            let items = list.content.iter().filter(|item| !item.is_null());
+            specs = Some(items.map(|item| affix_spec(item, &mut wrong)).collect());
+        }
+        Some(other) if !other.is_null() => wrong.push(cannot_decode(other, "types.FsSlice")),
+        _ => {}
+    }
+    let text = node.field(if suffix { "suffix" } else { "prefix" }).map(|n| decoded_text(n, &mut wrong));
+    if !wrong.is_empty() {
+        return Err(Error::new(format!("yaml: unmarshal errors:{}", wrong.concat())));
+    }
+    match specs {
+        Some(specs) => Ok(Affix { text: text.unwrap_or_default(), suffix, specs }),
+        None => Err("fieldSpecs is not expected to be nil".into()),
+    }
+}
+
+fn affix_spec(item: &Node, wrong: &mut Vec<String>) -> FieldSpec {
+    let (mut gvk, mut path, mut create) = (Gvk::default(), String::new(), false);
+    if item.kind != Kind::Mapping {
+        wrong.push(cannot_decode(item, "types.FieldSpec"));
+        return FieldSpec::new(gvk, &path, create);
+    }
+    for (key, value) in item.fields() {
+        match key.value.as_str() {
+            "group" => gvk.group = decoded_text(value, wrong),
+            "version" => gvk.version = decoded_text(value, wrong),
+            "kind" => gvk.kind = decoded_text(value, wrong),
+            "path" => path = decoded_text(value, wrong),
+            "create" => match value.value.as_str() {
+                _ if value.is_null() => {}
+                "true" => create = true,
+                "false" => {}
+                _ => wrong.push(cannot_decode(value, "bool")),
+            },
+            _ => {}
+        }
+    }
+    FieldSpec::new(gvk, &path, create)
+}
+
+/// Any scalar is a text where one is wanted.
+fn decoded_text(node: &Node, wrong: &mut Vec<String>) -> String {
+    match node.kind {
+        _ if node.is_null() => String::new(),
+        Kind::Scalar => node.value.clone(),
+        _ => {
+            wrong.push(cannot_decode(node, "string"));
+            String::new()
+        }
+    }
+}
+
+/// go-yaml's line of what does not fit a type; long texts are cut.
+fn cannot_decode(node: &Node, ty: &str) -> String {
+    let shown = match node.kind {
+        Kind::Scalar if node.value.len() > 10 => {
+            format!(" `{}...`", String::from_utf8_lossy(node.value.as_bytes().get(..7).unwrap_or_default()))
+        }
+        Kind::Scalar => format!(" `{}`", node.value),
+        _ => String::new(),
+    };
+    format!("\n  line {}: cannot unmarshal {}{shown} into {ty}", node.line, node.tag.short())
 }
 
 fn value_targets(f: &mut Fields<'_, '_>, out: &mut Vec<ValueTarget>) {
