@@ -11,6 +11,7 @@ use crate::chart::directory;
 use crate::diagnostic::LogLine;
 use crate::golang::errno;
 use crate::golang::path::path_match;
+use crate::golang::url::Url;
 use crate::gotmpl::{State, SystemHost};
 use crate::release::action::preview::{Preview, preview};
 use crate::release::action::{DryRun, Source};
@@ -240,7 +241,20 @@ pub(super) fn merge_values(
         set_literal: args.set_literal.clone(),
     };
     let mut remote = from.values(config);
-    Ok(options.merge(&mut st.heap, &mut |path| remote.read(path.trim()).unwrap_or_else(|| read(path)))?)
+    Ok(options.merge(&mut st.heap, &mut |path| {
+        url_or_path(path)?;
+        remote.read(path.trim()).unwrap_or_else(|| read(path))
+    })?)
+}
+
+/// Helm takes every name of a file for a URL first, and refuses those that are none (`100%.yaml`) whether the file is there or not. What has
+/// one of our own schemes is left alone.
+fn url_or_path(name: &str) -> Result<(), String> {
+    let scheme = name.split_once("://").map(|(scheme, _)| scheme);
+    if name.trim() == "-" || scheme.is_some_and(|s| !matches!(s.trim(), "" | "http" | "https")) {
+        return Ok(());
+    }
+    Url::parse(name.as_bytes()).map(drop)
 }
 
 /// Reads a values file; `-` is standard input.

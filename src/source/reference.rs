@@ -16,7 +16,7 @@
 use std::fmt;
 use std::path::PathBuf;
 
-use crate::golang::url::{Mode, unescape};
+use crate::golang::url::{Mode, Url, unescape};
 
 use super::secret::redact;
 use super::{Credentials, Digest, Reason, Secret, SourceError};
@@ -167,9 +167,13 @@ impl Reference {
     /// # Errors
     /// Helm's text where the text has no such form.
     pub fn known_repository(text: &str, version: Option<&str>) -> Result<Self, SourceError> {
-        match text.split_once('/') {
-            None | Some((_, "")) => Err(SourceError::refused(format!(
-                "non-absolute URLs should be in form of repo_name/path_to_chart, got: {text}"
+        // Helm takes the text for a URL before it looks for the repository in its path, and prints the URL.
+        let url = Url::parse(text.as_bytes())
+            .map_err(|_| SourceError::refused(format!("invalid chart URL format: {text}")))?;
+        match String::from_utf8_lossy(&url.path).split_once('/') {
+            None => Err(SourceError::refused(format!(
+                "non-absolute URLs should be in form of repo_name/path_to_chart, got: {}",
+                String::from_utf8_lossy(&url.encoded())
             ))),
             Some((repo, chart)) => Ok(Self::Repository(RepositoryRef {
                 repository: format!("@{repo}"),

@@ -202,6 +202,17 @@ fn lists_of_flags_are_csv() {
     );
     let padded = format!("{v} ");
     assert_eq!(error(&padded), format!("Error: open {padded}: no such file or directory"));
+    // A name is taken for a URL first, whether the file is there or not.
+    for (name, why) in [
+        ("100%.yaml", "invalid URL escape \"%.y\""),
+        ("1:x", "first path segment in URL cannot contain colon"),
+        ("://x", "missing protocol scheme"),
+        ("http://a b/", "invalid character \" \" in host name"),
+    ] {
+        assert_eq!(error(name), format!("Error: parse \"{name}\": {why}"));
+        let set = pintle(&["template", &c, "--set-file", &format!("a={name}")]).err;
+        assert!(set.starts_with(&format!("Error: failed parsing --set-file data: parse \"{name}\": {why}")), "{set}");
+    }
     let apis = |list: &str| pintle(&["template", &c, "-a", list]).out;
     assert!(apis("").contains("none: false") && apis("\"foo/v1\"").contains("foo: true"));
 }

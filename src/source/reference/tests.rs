@@ -92,6 +92,14 @@ fn bad_references_are_refused_with_a_reason() {
         assert!(e.contains(why), "{text}: {e}");
         assert!(!e.contains("canary"), "{e}");
     }
-    let e = Reference::known_repository("app", None).unwrap_err().to_string();
-    assert_eq!(e, "non-absolute URLs should be in form of repo_name/path_to_chart, got: app");
+    let form = "non-absolute URLs should be in form of repo_name/path_to_chart, got:";
+    for (text, want) in [
+        ("app", format!("{form} app")),
+        ("a b?c", format!("{form} a%20b?c")),
+        ("FILE:f", format!("{form} file:f")),
+        ("100%.yaml", "invalid chart URL format: 100%.yaml".to_string()),
+        ("1:x", "invalid chart URL format: 1:x".to_string()),
+    ] {
+        assert_eq!(Reference::known_repository(text, None).unwrap_err().to_string(), want);
+    }
 }
