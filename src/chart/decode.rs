@@ -306,7 +306,8 @@ impl Decoder {
                 }
             },
             "digest" => d.string(v, &mut lock.digest),
-            _ => d.dependencies(v, &mut lock.dependencies),
+            _ if *v == Data::Nil => lock.dependencies = None,
+            _ => d.dependencies(v, lock.dependencies.get_or_insert_default()),
         });
     }
 }

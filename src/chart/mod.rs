@@ -48,7 +48,8 @@ pub struct Lock {
     /// As written, an RFC 3339 time.
     pub generated: String,
     pub digest: String,
-    pub dependencies: Vec<Dependency>,
+    /// `None`: not given, which Helm writes again as `null`.
+    pub dependencies: Option<Vec<Dependency>>,
 }
 
 /// A chart with its subcharts.

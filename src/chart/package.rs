@@ -71,8 +71,13 @@ fn contents(chart: &Chart, prefix: &str, tar: &mut Tar) -> Result<(), String> {
 /// What the YAML writer says; no lock makes it say anything.
 pub fn lock_file(lock: &Lock) -> Result<Vec<u8>, String> {
     let mut heap = Heap::new();
-    let dependencies = lock.dependencies.iter().map(|d| Value::Map(d.to_json(&mut heap))).collect();
-    let dependencies = Value::List(heap.list_of(dependencies));
+    let dependencies = match &lock.dependencies {
+        Some(list) => {
+            let list = list.iter().map(|d| Value::Map(d.to_json(&mut heap))).collect();
+            Value::List(heap.list_of(list))
+        }
+        None => Value::Nil,
+    };
     let map = heap.map_of([
         ("dependencies", dependencies),
         ("digest", Value::str(&lock.digest)),
@@ -202,7 +207,10 @@ mod tests {
             ];
             let chart = crate::chart::load::files(files, &mut Vec::new()).unwrap();
             let text = String::from_utf8(lock_file(&chart.lock.unwrap()).unwrap()).unwrap();
-            assert!(text.ends_with(&format!("generated: \"{want}\"\n")), "{text}");
+            assert_eq!(text, format!("dependencies: null\ndigest: x\ngenerated: \"{want}\"\n"));
         }
+        let empty = Lock { dependencies: Some(Vec::new()), ..Lock::default() };
+        let text = String::from_utf8(lock_file(&empty).unwrap()).unwrap();
+        assert_eq!(text, "dependencies: []\ndigest: \"\"\ngenerated: \"0001-01-01T00:00:00Z\"\n");
     }
 }

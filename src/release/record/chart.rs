@@ -67,7 +67,7 @@ impl StoredChart {
             lock: chart.lock.as_ref().map(|l| StoredLock {
                 generated: l.generated.clone(),
                 digest: l.digest.clone(),
-                dependencies: (!l.dependencies.is_empty()).then(|| l.dependencies.clone()),
+                dependencies: l.dependencies.clone(),
             }),
             templates: files(&chart.templates),
             values: chart.values.clone(),
@@ -115,7 +115,7 @@ impl StoredChart {
             lock: self.lock.as_ref().map(|l| Lock {
                 generated: l.generated.clone(),
                 digest: l.digest.clone(),
-                dependencies: l.dependencies.clone().unwrap_or_default(),
+                dependencies: l.dependencies.clone(),
             }),
             raw: Vec::new(),
             templates: files(&self.templates),

@@ -56,7 +56,8 @@ impl<'r> Manager<'r> {
         let is_v1 = chart.metadata.api_version == API_VERSION_V1;
         let v2 = digest_v2(&wanted);
         self.name_repositories(&mut wanted)?;
-        if digest(&wanted, &lock.dependencies) != lock.digest && !(is_v1 && v2 == lock.digest) {
+        let mut locked = lock.dependencies.unwrap_or_default();
+        if digest(&wanted, &locked) != lock.digest && !(is_v1 && v2 == lock.digest) {
             return Err(SourceError::refused(if is_v1 {
                 "the lock file (requirements.lock) is out of sync with the dependencies file (requirements.yaml). \
                  Please update the dependencies"
@@ -65,7 +66,6 @@ impl<'r> Manager<'r> {
                  Please update the dependencies with 'helm dependency update'"
             }));
         }
-        let mut locked = lock.dependencies;
         self.name_repositories(&mut locked)?;
         let found = self.indexes(&locked).await?;
         self.download(&mut locked, &found).await
@@ -90,7 +90,7 @@ impl<'r> Manager<'r> {
         if chart.lock.as_ref().is_some_and(|old| old.digest == digest) {
             return Ok(());
         }
-        let lock = Lock { generated: jiff::Timestamp::now().to_string(), digest, dependencies: locked };
+        let lock = Lock { generated: jiff::Timestamp::now().to_string(), digest, dependencies: Some(locked) };
         self.write_lock(&lock, chart.metadata.api_version == API_VERSION_V1)
     }
 
