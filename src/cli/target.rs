@@ -90,6 +90,25 @@ pub(super) async fn prefixed(
     })
 }
 
+/// Where nothing is: for a dry run of the client, which asks no cluster and, as in Helm, needs no kubeconfig.
+pub(super) fn nowhere(global: &Global) -> Target {
+    let namespace = global.namespace.as_deref().filter(|n| !n.is_empty()).unwrap_or("default").to_string();
+    // Nothing lies below a file, and nothing can be made there.
+    let path = PathBuf::from("/dev/null/nowhere");
+    let storage = DirectoryStorage::new(&path, &namespace);
+    let locks = FileLocks::new(storage.place());
+    let capabilities = Capabilities::offline(Compat::default(), None, &[]);
+    Target {
+        cluster: Arc::new(Directory::new(&path, Arc::new(capabilities))),
+        storage: Arc::new(storage),
+        locks: Arc::new(locks),
+        namespace,
+        faults: Faults::from_env(),
+        keeper: None,
+        lookup: None,
+    }
+}
+
 /// An opened target.
 pub struct Target {
     pub cluster: Arc<dyn Cluster>,

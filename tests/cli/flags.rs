@@ -170,6 +170,9 @@ fn a_cluster_that_cannot_be_asked_is_told_of() {
             let want = format!("Error: {before}kubernetes cluster unreachable: {why}");
             assert_eq!((o.code, o.out.as_str(), error), (1, "", Some(want)), "{words:?}");
         }
+        // A dry run of the client asks none.
+        let dry = pintle(&[&["install", "x", &c, "-n", "q", "--dry-run=client"][..], flags].concat());
+        assert!(dry.code == 0 && dry.out.contains("\nNAMESPACE: q\n"), "{}{}", dry.out, dry.err);
     }
 }
 
