@@ -84,7 +84,8 @@ pub fn run(args: &Template, global: &Global, io: &mut Streams<'_>) -> Result<(),
     let post_render = post_render.as_deref().map(|f| f as render::PostRender<'_>);
     let rendered = render::release_ahead(&mut st, chart, values, &request, post_render, Some(&mut ahead), &mut log);
     let rendered = flush(rendered, &mut log, io);
-    let mut output = Output { args, release_name: &request.release.name, io, written: HashSet::new() };
+    let debug = global.debug;
+    let mut output = Output { args, release_name: &request.release.name, io, written: HashSet::new(), debug };
     match rendered {
         Ok(release) => {
             output.release(&release)?;
@@ -124,9 +125,14 @@ fn failed(
             output.partial(&files, &f.hooks)?;
             f.message
         }
-        Some(_) => format!("{}\n\nUse --debug flag to render out invalid YAML", f.message),
+        Some(_) => hinted(&f.message),
     };
     Ok(Failure { message, explanation, code: 1 })
+}
+
+/// Helm's hint behind what fails once there is something of the release.
+fn hinted(message: &str) -> String {
+    format!("{message}\n\nUse --debug flag to render out invalid YAML")
 }
 
 /// Whether a cluster is asked; and cobra's words for flags that are old or exclude one another.
@@ -174,7 +180,7 @@ fn with_server(
     let apis = super::flags::all(&args.api_versions);
     let open = target::prefixed(target::open_with(global, kube_version, &apis), "cluster reachability check failed: ");
     let previewed = drive(&name, true, io, open, |ctx| async move { Ok(preview(&ctx, &what, source).await) })?;
-    let mut output = Output { args, release_name: &name, io, written: HashSet::new() };
+    let mut output = Output { args, release_name: &name, io, written: HashSet::new(), debug: global.debug };
     match previewed {
         Ok(release) => output.release(&release),
         Err(mut e) => match e.render.take() {
@@ -286,6 +292,7 @@ struct Output<'a, 'i> {
     release_name: &'a str,
     io: &'a mut Streams<'i>,
     written: HashSet<PathBuf>,
+    debug: bool,
 }
 
 impl Output<'_, '_> {
@@ -300,7 +307,10 @@ impl Output<'_, '_> {
             for (i, (path, text)) in docs.iter().chain(&hooks).enumerate() {
                 // Helm puts CRDs beside the release's folder, not into it.
                 let is_crd = self.args.include_crds && i < release.crds.len();
-                self.file(if is_crd { &dir } else { &own }, path, text)?;
+                let written = self.file(if is_crd { &dir } else { &own }, path, text);
+                // Helm writes hooks when it has rendered all, and the rest while it does.
+                let hint = i < docs.len() && !self.debug;
+                written.map_err(|f| if hint { Failure { message: hinted(&f.message), ..f } } else { f })?;
             }
             docs.clear();
             hooks.clear();
@@ -387,10 +397,10 @@ impl Output<'_, '_> {
     fn file(&mut self, dir: &str, name: &str, text: &[u8]) -> Result<(), Failure> {
         let path = PathBuf::from(format!("{dir}/{name}"));
         let fail =
-            |what: &str, e: &std::io::Error| Failure::new(format!("{what} {}: {}", path.display(), go_io_error(e)));
-        if let Some(parent) = path.parent() {
-            std::fs::create_dir_all(parent).map_err(|e| fail("mkdir", &e))?;
-        }
+            |what: &str, e: &std::io::Error| Failure::new(errno::path_error(what, &path.display().to_string(), e));
+        let above = name.rsplit_once('/').map_or("", |(above, _)| above);
+        let above = crate::golang::path::clean(format!("{dir}/{above}").as_bytes());
+        make_directory(&String::from_utf8_lossy(&above))?;
         let again = !self.written.insert(path.clone());
         let mut options = std::fs::OpenOptions::new();
         options.create(true).write(true).append(again).truncate(!again);
@@ -401,6 +411,28 @@ impl Output<'_, '_> {
         writeln!(self.io.out, "wrote {}", path.display())?;
         Ok(())
     }
+}
+
+/// Makes a directory and those above it. Source: `ensureDirectoryForFile`, `os.MkdirAll`: the error names the one that could not be made.
+fn make_directory(dir: &str) -> Result<(), String> {
+    let dir = std::path::Path::new(dir);
+    let fail =
+        |what: &str, at: &std::path::Path, e: &std::io::Error| errno::path_error(what, &at.display().to_string(), e);
+    if let Some(e) = std::fs::metadata(dir).err().filter(|e| e.kind() != std::io::ErrorKind::NotFound) {
+        return Err(fail("stat", dir, &e));
+    }
+    let mut missing = Vec::new();
+    for at in dir.ancestors().filter(|at| !at.as_os_str().is_empty()) {
+        match std::fs::metadata(at) {
+            Ok(m) if m.is_dir() => break,
+            Ok(_) => return Err(format!("mkdir {}: not a directory", at.display())),
+            Err(_) => missing.push(at),
+        }
+    }
+    missing.into_iter().rev().try_for_each(|at| match std::fs::create_dir(at) {
+        Err(e) if !at.is_dir() => Err(fail("mkdir", at, &e)),
+        _ => Ok(()),
+    })
 }
 
 /// The path behind `# Source: `, without the chart's name.

@@ -225,6 +225,15 @@ fn a_folder_for_a_release_has_a_clean_path() {
     let s = shower();
     let out = pintle(&["template", &s.path("c"), "--output-dir", &s.path("./o/"), "--release-name"]);
     assert_eq!(out.out.trim_end(), format!("wrote {}", s.path("o/release-name/c/templates/a.yaml")));
+    // The directory that cannot be made is named, not the file that was to lie in it.
+    s.write("file", "");
+    for dir in ["file", "file/x"] {
+        let dir = s.path(dir);
+        let out = pintle(&["template", &s.path("c"), "--output-dir", &dir]);
+        let want =
+            format!("Error: stat {dir}/c/templates: not a directory\n\nUse --debug flag to render out invalid YAML\n");
+        assert_eq!((out.code, out.out.as_str(), out.err), (1, "", want));
+    }
 }
 
 #[test]
