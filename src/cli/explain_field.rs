@@ -143,7 +143,7 @@ fn of_chart(args: &ExplainArgs, chart: &str, global: &Global, io: &mut Streams<'
     let request = Request {
         release: ReleaseOptions {
             name: args.service.clone().unwrap_or_else(|| "release-name".into()),
-            namespace: global.namespace.clone().filter(|n| !n.is_empty()).unwrap_or_else(|| "default".into()),
+            namespace: super::target::namespace(global),
             revision: 1,
             is_install: true,
             is_upgrade: false,

@@ -72,7 +72,7 @@ fn variables(global: &Global) -> BTreeMap<&'static str, String> {
         ("HELM_CACHE_HOME", cache),
         ("HELM_CONFIG_HOME", config),
         ("HELM_DATA_HOME", data),
-        ("HELM_NAMESPACE", global.namespace.clone().filter(|n| !n.is_empty()).unwrap_or_else(|| "default".into())),
+        ("HELM_NAMESPACE", super::target::namespace(global)),
         ("HELM_MAX_HISTORY", whole("HELM_MAX_HISTORY", 10)),
         ("HELM_BURST_LIMIT", whole("HELM_BURST_LIMIT", 100)),
         ("HELM_QPS", format!("{:.2}", set("HELM_QPS").and_then(|v| v.parse::<f32>().ok()).unwrap_or(0.0))),

@@ -52,7 +52,7 @@ pub fn run(args: &LintArgs, global: &Global, io: &mut Streams<'_>) -> Result<(),
         None => None,
     };
     let options = Options {
-        namespace: global.namespace.clone().filter(|n| !n.is_empty()).unwrap_or_else(|| "default".into()),
+        namespace: super::target::namespace(global),
         kube_version,
         skip_schema_validation: args.skip_schema_validation,
     };

@@ -90,9 +90,19 @@ pub(super) async fn prefixed(
     })
 }
 
+/// `--namespace`, else the namespace of the kubeconfig's context, else `default`. Helm takes it from there also where it asks no cluster.
+pub(super) fn namespace(global: &Global) -> String {
+    let given = global.namespace.as_deref().filter(|n| !n.is_empty());
+    let found = match global.target.directory() {
+        Ok(None) => global.target.connection(given).namespace_offline(),
+        _ => given.map(String::from),
+    };
+    found.unwrap_or_else(|| "default".into())
+}
+
 /// Where nothing is: for a dry run of the client, which asks no cluster and, as in Helm, needs no kubeconfig.
 pub(super) fn nowhere(global: &Global) -> Target {
-    let namespace = global.namespace.as_deref().filter(|n| !n.is_empty()).unwrap_or("default").to_string();
+    let namespace = namespace(global);
     // Nothing lies below a file, and nothing can be made there.
     let path = PathBuf::from("/dev/null/nowhere");
     let storage = DirectoryStorage::new(&path, &namespace);

@@ -69,7 +69,7 @@ pub fn run(args: &Template, global: &Global, io: &mut Streams<'_>) -> Result<(),
     let request = Request {
         release: ReleaseOptions {
             name,
-            namespace: global.namespace.clone().filter(|n| !n.is_empty()).unwrap_or_else(|| "default".into()),
+            namespace: target::namespace(global),
             revision: 1,
             is_install: !args.is_upgrade,
             is_upgrade: args.is_upgrade,

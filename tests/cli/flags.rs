@@ -177,6 +177,31 @@ fn a_cluster_that_cannot_be_asked_is_told_of() {
 }
 
 #[test]
+fn the_namespace_is_the_contexts_where_none_is_given() {
+    let s = shower();
+    s.write("c/templates/a.yaml", "ns: {{ .Release.Namespace }}\n");
+    s.write(
+        "k.yaml",
+        "apiVersion: v1\nkind: Config\ncurrent-context: a\nclusters: []\ncontexts:\n\
+         - {name: a, context: {cluster: a, user: a, namespace: one}}\n\
+         - {name: b, context: {cluster: a, user: a, namespace: two}}\n",
+    );
+    let (c, k, none) = (s.path("c"), s.path("k.yaml"), s.path("none"));
+    for (flags, want) in [
+        (&["--kubeconfig", &k][..], "one"),
+        (&["--kubeconfig", &k, "--kube-context", "b"], "two"),
+        (&["--kubeconfig", &k, "--kube-context", "nope"], "default"),
+        (&["--kubeconfig", &k, "-n", "three"], "three"),
+        (&["--kubeconfig", &none], "default"),
+    ] {
+        let shown = pintle(&[&["template", &c][..], flags].concat());
+        assert!(shown.code == 0 && shown.out.contains(&format!("ns: {want}\n")), "{flags:?} {}", shown.out);
+        let told = pintle(&[&["env", "HELM_NAMESPACE"][..], flags].concat());
+        assert_eq!(told.out, format!("{want}\n"), "{flags:?}");
+    }
+}
+
+#[test]
 fn lists_of_flags_are_csv() {
     let s = shower();
     let c = s.path("c");

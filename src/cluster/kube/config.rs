@@ -135,6 +135,21 @@ impl Connection {
         Ok(config)
     }
 
+    /// The namespace where no cluster is asked: the given one, else that of the context, else that of the pod this runs in. None where nothing
+    /// tells it, or the kubeconfig cannot be used. Source: `DeferredLoadingClientConfig.Namespace`, `EnvSettings.Namespace`.
+    pub fn namespace_offline(&self) -> Option<String> {
+        let filled = |text: &Option<String>| text.clone().filter(|t| !t.is_empty());
+        if let Some(given) = filled(&self.namespace) {
+            return Some(given);
+        }
+        let config = self.kubeconfig().ok()?.unwrap_or_default();
+        let context = match filled(&self.context).or_else(|| filled(&config.current_context)) {
+            Some(name) => config.contexts.iter().find(|c| c.name == name)?.context.as_ref(),
+            None => None,
+        };
+        context.and_then(|c| filled(&c.namespace)).or_else(namespace_of_pod)
+    }
+
     /// The files, merged; none if there is none.
     fn kubeconfig(&self) -> Result<Option<Kubeconfig>, ConfigError> {
         let read = |path: &Path| {
@@ -197,6 +212,22 @@ impl Connection {
             other => with_sources(other),
         })
     }
+}
+
+/// Source: `inClusterClientConfig`.
+fn namespace_of_pod() -> Option<String> {
+    let account = Path::new("/var/run/secrets/kubernetes.io/serviceaccount");
+    let set = |name: &str| std::env::var(name).ok().filter(|v| !v.is_empty());
+    let is_pod = set("KUBERNETES_SERVICE_HOST").is_some()
+        && set("KUBERNETES_SERVICE_PORT").is_some()
+        && std::fs::metadata(account.join("token")).is_ok_and(|m| !m.is_dir());
+    if !is_pod {
+        return None;
+    }
+    set("POD_NAMESPACE").or_else(|| {
+        let text = std::fs::read_to_string(account.join("namespace")).ok()?;
+        Some(text.trim().to_string()).filter(|t| !t.is_empty())
+    })
 }
 
 fn certificates(path: &Path) -> Result<Vec<Vec<u8>>, ConfigError> {
