@@ -109,6 +109,8 @@ pub fn run(args: impl IntoIterator<Item = OsString>, io: &mut Streams<'_>) -> u8
         Err(e) => return args::usage(&e, &args, io),
     };
     cli.global.debug |= flags::set_in_environment("HELM_DEBUG");
+    // Not by the parser of the command line: it refuses what Go takes for true, and an empty variable.
+    cli.global.target.kube_insecure_skip_tls_verify |= flags::set_in_environment("HELM_KUBEINSECURE_SKIP_TLS_VERIFY");
     let explain = cli.global.explain_errors || io.terminal;
     let result = match cli.command {
         args::Command::Template(a) => template::run(&a, &cli.global, io),

@@ -72,7 +72,7 @@ pub struct TargetArgs {
     #[arg(long, global = true, env = "HELM_KUBETLS_SERVER_NAME", value_name = "NAME", hide_short_help = true)]
     pub kube_tls_server_name: Option<String>,
     /// If true, the Kubernetes API server's certificate will not be checked for validity. This will make your HTTPS connections insecure
-    #[arg(long, global = true, env = "HELM_KUBEINSECURE_SKIP_TLS_VERIFY", hide_short_help = true)]
+    #[arg(long, global = true, hide_short_help = true)]
     pub kube_insecure_skip_tls_verify: bool,
 }
 

@@ -202,6 +202,17 @@ fn the_namespace_is_the_contexts_where_none_is_given() {
 }
 
 #[test]
+fn truth_values_of_variables_are_gos() {
+    for name in ["HELM_DEBUG", "HELM_KUBEINSECURE_SKIP_TLS_VERIFY"] {
+        for (value, want) in [("1", true), ("t", true), ("TRUE", true), ("0", false), ("", false), ("yes", false)] {
+            let mut command = std::process::Command::new(env!("CARGO_BIN_EXE_pintle"));
+            let told = command.args(["env", name]).env(name, value).output().unwrap();
+            assert_eq!(String::from_utf8_lossy(&told.stdout), format!("{want}\n"), "{name}={value}");
+        }
+    }
+}
+
+#[test]
 fn lists_of_flags_are_csv() {
     let s = shower();
     let c = s.path("c");
