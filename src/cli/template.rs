@@ -14,7 +14,7 @@ use crate::golang::path::path_match;
 use crate::golang::url::Url;
 use crate::gotmpl::{State, SystemHost};
 use crate::release::action::preview::{Preview, preview};
-use crate::release::action::{DryRun, Source};
+use crate::release::action::{DryRun, Source, check_labels};
 use crate::render::manifest::{Hook, split, trim_space};
 use crate::render::{self, Ahead, Capabilities, Compat, KubeVersion, Release, ReleaseOptions, Request};
 use crate::value::{Heap, MapId};
@@ -24,7 +24,7 @@ use super::chart_path::ChartPathArgs;
 use super::chart_path::Located;
 use super::chart_source::{deprecated, installable};
 use super::config::ConfigArgs;
-use super::driving::{drive, dry_run_of};
+use super::driving::{drive, dry_run_of, labels};
 use super::origin::Origins;
 use super::output::Streams;
 use super::{Failure, arity, explain, target, warnings};
@@ -66,6 +66,7 @@ pub fn run(args: &Template, global: &Global, io: &mut Streams<'_>) -> Result<(),
         };
         return with_server(args, global, kube_version, &located, what, source, io);
     }
+    check_labels(&labels(&args.unused.labels)).map_err(|e| super::driving::failure(e, ""))?;
     let request = Request {
         release: ReleaseOptions {
             name,

@@ -361,7 +361,11 @@ pub fn is_name(name: &str) -> bool {
 /// Labels that Helm keeps for itself.
 const SYSTEM_LABELS: [&str; 6] = ["name", "owner", "status", "version", "createdAt", "modifiedAt"];
 
-fn check_labels(labels: &BTreeMap<String, String>) -> Result<(), ActionError> {
+/// Refuses these among a user's labels.
+///
+/// # Errors
+/// Helm's text.
+pub fn check_labels(labels: &BTreeMap<String, String>) -> Result<(), ActionError> {
     if labels.keys().any(|k| SYSTEM_LABELS.contains(&k.as_str())) {
         return Err(ActionError::new(format!(
             "user supplied labels contains system reserved label name. System labels: [{}]",

@@ -213,6 +213,15 @@ fn truth_values_of_variables_are_gos() {
 }
 
 #[test]
+fn labels_that_helm_keeps_are_refused() {
+    let s = shower();
+    let out = pintle(&["template", &s.path("c"), "-l", "a=b,owner=x"]);
+    let want = "Error: user supplied labels contains system reserved label name. \
+                System labels: [name owner status version createdAt modifiedAt]\n";
+    assert_eq!((out.code, out.err.as_str()), (1, want));
+}
+
+#[test]
 fn lists_of_flags_are_csv() {
     let s = shower();
     let c = s.path("c");
