@@ -151,9 +151,14 @@ fn a_cluster_that_cannot_be_asked_is_told_of() {
         "k.yaml",
         "apiVersion: v1\nkind: Config\nclusters: []\ncontexts: [{name: a, context: {cluster: a, user: a}}]\n",
     );
-    let (none, some) = (s.path("none"), s.path("k.yaml"));
+    s.write("gone.yaml", "apiVersion: v1\nkind: Config\nclusters: []\ncontexts: []\ncurrent-context: gone\n");
+    let (none, some, gone) = (s.path("none"), s.path("k.yaml"), s.path("gone.yaml"));
     for (flags, why) in [
-        (&["--kubeconfig", &none][..], format!("stat {none}: no such file or directory")),
+        (
+            &["--kubeconfig", &gone][..],
+            "invalid configuration: context was not found for specified context: gone".to_string(),
+        ),
+        (&["--kubeconfig", &none], format!("stat {none}: no such file or directory")),
         (&["--kubeconfig", &some, "--kube-context", "nope"], "context \"nope\" does not exist".into()),
     ] {
         for (words, before) in [

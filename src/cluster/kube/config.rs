@@ -87,7 +87,13 @@ pub enum ConfigError {
 
 impl Connection {
     pub(super) async fn load(&self) -> Result<Config, ConfigError> {
-        let mut config = match self.kubeconfig()? {
+        // A file that names no context is as good as none, as to client-go. One that stands in an object is not: it must not lead to the cluster
+        // that this runs in.
+        let chosen = |config: &Kubeconfig| {
+            let names = |context: &Option<String>| context.as_deref().is_some_and(|context| !context.is_empty());
+            self.inline.is_some() || self.context.is_some() || names(&config.current_context)
+        };
+        let mut config = match self.kubeconfig()?.filter(chosen) {
             Some(mut found) => {
                 if found.contexts.is_empty() && self.api_server.is_some() {
                     self.bare()?
@@ -205,7 +211,10 @@ impl Connection {
     fn explain(&self, error: &::kube::config::KubeconfigError) -> ConfigError {
         use ::kube::config::KubeconfigError as E;
         ConfigError::Invalid(match error {
-            E::LoadContext(name) => format!("context {name:?} does not exist"),
+            E::LoadContext(name) if self.context.is_some() => format!("context {name:?} does not exist"),
+            E::LoadContext(name) => {
+                format!("invalid configuration: context was not found for specified context: {name}")
+            }
             E::CurrentContextNotSet => {
                 "invalid configuration: no configuration has been provided, try setting KUBERNETES_MASTER environment variable".into()
             }
@@ -257,4 +266,36 @@ pub(super) fn with_sources(error: &dyn std::error::Error) -> String {
         source = e.source();
     }
     text
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[tokio::test]
+    async fn a_file_that_names_no_context_is_as_good_as_none() {
+        let file = std::env::temp_dir().join(format!("pintle-kubeconfig-{}", std::process::id()));
+        let chosen = "clusters: [{name: c, cluster: {server: http://chosen}}]\nusers: [{name: u, user: {}}]\n\
+             contexts: [{name: a, context: {cluster: c, user: u}}]\n";
+        // Within a cluster it is that one.
+        let none = Config::incluster().map_or("http://localhost:8080/".to_owned(), |c| c.cluster_url.to_string());
+        for (text, context, want) in [
+            ("{}".to_owned(), None, none.as_str()),
+            (chosen.to_owned(), None, &none),
+            (chosen.to_owned(), Some("a"), "http://chosen/"),
+            (format!("{chosen}current-context: a\n"), None, "http://chosen/"),
+        ] {
+            std::fs::write(&file, &text).unwrap();
+            let connection = Connection {
+                kubeconfig: Some(file.clone()),
+                context: context.map(String::from),
+                ..Connection::default()
+            };
+            assert_eq!(connection.load().await.unwrap().cluster_url.to_string(), want, "{text}");
+        }
+        std::fs::remove_file(&file).unwrap();
+        let inline = Some(Inline { text: chosen.to_owned(), exec: false, insecure_tls: false });
+        let error = Connection { inline, ..Connection::default() }.load().await.unwrap_err().to_string();
+        assert!(error.starts_with("invalid configuration: no configuration has been provided"), "{error}");
+    }
 }
