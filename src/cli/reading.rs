@@ -136,10 +136,10 @@ pub fn text(text: &str) -> Vec<u8> {
     out
 }
 
-/// The machine's time zone, by its name.
+/// The machine's time zone.
 pub fn local_zone() -> crate::golang::time::Location {
     use crate::gotmpl::Host;
-    crate::golang::time::Location::local(&crate::gotmpl::SystemHost::default().local_zone())
+    crate::gotmpl::SystemHost::default().local_zone()
 }
 
 /// A stored time, seen in the zone it was written in: that of the machine where that fits.

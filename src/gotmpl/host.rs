@@ -2,14 +2,16 @@
 
 use std::time::{SystemTime, UNIX_EPOCH};
 
+use crate::golang::time::Location;
+
 /// The outside world as templates see it.
 pub trait Host: Send + Sync {
     /// Nanoseconds since the Unix epoch.
     fn now(&self) -> i128;
     /// Fills the buffer with random bytes fit for keys.
     fn random(&self, buf: &mut [u8]);
-    /// The local time zone's IANA name, as `TZ` or the system has it; "UTC" if unknown.
-    fn local_zone(&self) -> String;
+    /// `time.Local`: the zone that `TZ` names or the system is set to; UTC if that is not known.
+    fn local_zone(&self) -> Location;
     /// The addresses of a host name; empty if there are none, and where name lookups are off.
     fn lookup_host(&self, name: &str) -> Vec<String>;
     /// Whether names are looked up at all.
@@ -35,11 +37,12 @@ impl Host for SystemHost {
         // Without a random source keys would be guessable: better no answer than that.
         getrandom::fill(buf).expect("the operating system gives no random bytes");
     }
-    fn local_zone(&self) -> String {
-        match std::env::var("TZ") {
-            Ok(tz) if tz.is_empty() => "UTC".into(),
-            Ok(tz) => tz.trim_start_matches(':').into(),
-            Err(_) => system_zone(),
+    fn local_zone(&self) -> Location {
+        let tz = std::env::var("TZ");
+        match tz.as_deref().map(|tz| tz.strip_prefix(':').unwrap_or(tz)) {
+            Ok("") => Location::local("UTC"),
+            Ok("/etc/localtime") | Err(_) => Location::system(&system_zone()),
+            Ok(tz) => Location::local(tz),
         }
     }
     fn lookup_host(&self, name: &str) -> Vec<String> {
@@ -89,8 +92,8 @@ impl Host for FixedHost {
             *b = (z ^ (z >> 31)) as u8;
         }
     }
-    fn local_zone(&self) -> String {
-        "UTC".into()
+    fn local_zone(&self) -> Location {
+        Location::local("UTC")
     }
     fn lookup_host(&self, _name: &str) -> Vec<String> {
         Vec::new()

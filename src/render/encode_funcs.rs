@@ -3,7 +3,6 @@
 //! Ported from Helm 4.3 `pkg/engine/funcs.go`. The plain `to…` functions hide errors (YAML: no text at all; TOML: the error as
 //! text), the `must…` forms panic, which ends the render; the `from…` functions put the error into what they return.
 
-use crate::golang::time::Location;
 use crate::gotmpl::{CallError, FuncTable, State, func};
 use crate::value::{Elem, Heap, List, ListId, MapId, Str, Value};
 use crate::yaml::toml::{self, Doc, TableId, TomlError, TomlValue};
@@ -84,7 +83,7 @@ fn toml_written(
 }
 
 fn from_toml(st: &mut State, text: Str) -> Result<MapId, CallError> {
-    let local = Location::local(&st.host.local_zone());
+    let local = st.host.local_zone();
     let now = i64::try_from(st.host.now().div_euclid(1_000_000_000)).unwrap_or(0);
     match toml::parse(&text, &local, now) {
         Ok(doc) => Ok(toml_table(&mut st.heap, &doc, 0)),

@@ -30,7 +30,7 @@ pub fn register(table: &mut FuncTable) {
 }
 
 fn local(st: &State) -> Location {
-    Location::local(&st.host.local_zone())
+    st.host.local_zone()
 }
 
 fn now(st: &mut State) -> Time {

@@ -40,7 +40,7 @@ impl Host for Clock {
     fn random(&self, buf: &mut [u8]) {
         self.system.random(buf);
     }
-    fn local_zone(&self) -> String {
+    fn local_zone(&self) -> crate::golang::time::Location {
         self.system.local_zone()
     }
     fn lookup_host(&self, name: &str) -> Vec<String> {

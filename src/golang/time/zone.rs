@@ -70,13 +70,21 @@ impl Location {
         Self(Place::Fixed { name: name.into(), offset })
     }
 
-    /// `time.Local` for the local zone's name, or the path of its file; an unknown name is UTC, as in Go.
+    /// `time.Local` where `TZ` names a zone, or the path of its file; an unknown name is UTC, as in Go.
     pub fn local(name: &str) -> Self {
-        let name =
-            if name.starts_with('/') { name.rsplit_once("zoneinfo/").map_or(name, |(_, zone)| zone) } else { name };
-        match zone(name) {
-            Some(tz) if name != "UTC" => Self(Place::Local { name: name.into(), tz: Some(tz) }),
+        let file = name.starts_with('/').then(|| name.rsplit_once("zoneinfo/")).flatten();
+        let known = file.map_or(name, |(_, zone)| zone);
+        match zone(known) {
+            Some(tz) if known != "UTC" => Self(Place::Local { name: name.into(), tz: Some(tz) }),
             _ => Self(Place::Local { name: "UTC".into(), tz: None }),
+        }
+    }
+
+    /// `time.Local` where `TZ` is not set and the system is set to a zone: it is called `Local`.
+    pub fn system(zone_name: &str) -> Self {
+        match zone(zone_name) {
+            Some(tz) => Self(Place::Local { name: "Local".into(), tz: Some(tz) }),
+            None => Self::local("UTC"),
         }
     }
 
@@ -211,7 +219,18 @@ mod tests {
             assert_eq!(Location::load(bad.as_bytes(), &local), None, "{bad}");
         }
         assert_eq!(Location::local("Nowhere").name(), "UTC");
-        assert_eq!(Location::local("/usr/share/zoneinfo/Europe/Berlin"), local);
+        let file = "/usr/share/zoneinfo/Europe/Berlin";
+        for (given, name) in [
+            (Location::local(file), file),
+            (local, "Europe/Berlin"),
+            (Location::system("Europe/Berlin"), "Local"),
+            (Location::system("Etc/UTC"), "Local"),
+            (Location::system("Mars/Base"), "UTC"),
+        ] {
+            assert_eq!(given.name(), name);
+            assert!(given.is_local());
+        }
+        assert_eq!(Location::local(file).lookup(1_690_000_000).name, "CEST");
     }
 
     #[test]
