@@ -30,9 +30,9 @@ use super::options::Options;
 use super::perform::MANAGER;
 use super::reconcile::{Outcome, Told, reconcile, subject};
 use super::sharing::{self, Sharing};
+use super::signal::{Seen, Signal};
 use super::slot::Slot;
 use super::subject::Subject;
-use super::turn::{Seen, Turn};
 use super::{dependencies, sources, values};
 
 /// What every reconciliation needs.
@@ -93,7 +93,7 @@ enum News {
 }
 
 struct Handle {
-    turn: Arc<Turn>,
+    signal: Arc<Signal>,
     task: JoinHandle<()>,
     uses: Vec<Key>,
     seen: Seen,
@@ -203,7 +203,7 @@ impl Manager {
         watches.iter().chain(self.referenced.values()).for_each(JoinHandle::abort);
         // What waits gives up, so that another can take over; what writes comes to its end.
         for handle in self.releases.values() {
-            handle.turn.leave();
+            handle.signal.leave();
         }
         let all = futures::future::join_all(self.releases.drain().map(|(_, handle)| handle.task));
         let _ = tokio::time::timeout(self.world.options.graceful_shutdown, all).await;
@@ -234,13 +234,13 @@ impl Manager {
                 if key.kind == "HelmRelease"
                     && let Some(handle) = self.releases.remove(&key)
                 {
-                    handle.turn.forget();
+                    handle.signal.forget();
                     self.forget_uses(&key, &handle.uses);
                 }
             }
             News::Answered(key) => {
                 if let Some(handle) = self.releases.get(&key) {
-                    handle.turn.notify.notify_one();
+                    handle.signal.notify.notify_one();
                 }
             }
             News::Referenced { key, version, gone } => self.wake_referrers(&key, version, gone),
@@ -283,7 +283,7 @@ impl Manager {
         let mut ended = Vec::new();
         for key in &gone {
             let Some(handle) = self.releases.remove(key) else { continue };
-            handle.turn.leave();
+            handle.signal.leave();
             for used in &handle.uses {
                 if let Some(users) = self.users.get_mut(used) {
                     users.remove(key);
@@ -304,9 +304,9 @@ impl Manager {
             Some(sharing) => Some(sharing.turn(key)),
             None => None,
         };
-        let shared = Arc::new(Turn::default());
-        shared.notify.notify_one();
-        let (world, name, its) = (self.world.clone(), key.clone(), shared.clone());
+        let signal = Arc::new(Signal::default());
+        signal.notify.notify_one();
+        let (world, name, its) = (self.world.clone(), key.clone(), signal.clone());
         let task = tokio::spawn(async move {
             let _held = match turn {
                 Some(turn) => Some(turn.lock_owned().await),
@@ -315,7 +315,7 @@ impl Manager {
             work(world, name, its).await;
         });
         let seen = self.world.index.get(key).map(|o| Seen::of(&o)).unwrap_or_default();
-        self.releases.insert(key.clone(), Handle { turn: shared, task, uses: Vec::new(), seen });
+        self.releases.insert(key.clone(), Handle { signal, task, uses: Vec::new(), seen });
         self.uses(key);
     }
 
@@ -357,9 +357,9 @@ impl Manager {
             if supersedes {
                 self.wake(user, true);
             } else if let Some(handle) = self.releases.get(user)
-                && handle.turn.waiting.load(Ordering::Acquire)
+                && handle.signal.waiting.load(Ordering::Acquire)
             {
-                handle.turn.notify.notify_one();
+                handle.signal.notify.notify_one();
             }
         }
     }
@@ -367,14 +367,14 @@ impl Manager {
     /// Of what is known by name only its name and version are told: whoever uses it looks again, and gives up what was made of its older state.
     fn wake_referrers(&self, used: &Key, version: u64, gone: bool) {
         for handle in self.users.get(used).into_iter().flatten().filter_map(|user| self.releases.get(user)) {
-            handle.turn.tell(|_, reads| !reads.outdated(used, version, gone));
+            handle.signal.tell(|_, reads| !reads.outdated(used, version, gone));
         }
     }
 
     fn wake(&self, key: &Key, supersedes: bool) {
         let (Some(handle), Some(object)) = (self.releases.get(key), self.world.index.get(key)) else { return };
         // What is under way may know of it already.
-        handle.turn.tell(|wished, reads| {
+        handle.signal.tell(|wished, reads| {
             let knows_source = || {
                 let source = subject(&object).ok().and_then(|s| sources::chart_source(&s));
                 let source = source.and_then(|key| self.world.index.get(&key));
@@ -505,7 +505,7 @@ fn trace_end(span: Span, outcome: &Outcome, object: &Json) {
 }
 
 /// A release's task.
-async fn work(world: Arc<World>, key: Key, turn: Arc<Turn>) {
+async fn work(world: Arc<World>, key: Key, signal: Arc<Signal>) {
     let mut own: Option<Arc<Json>> = None;
     let mut deadline: Option<Instant> = None;
     let mut extra: Option<Instant> = None;
@@ -519,16 +519,16 @@ async fn work(world: Arc<World>, key: Key, turn: Arc<Turn>) {
             }
         };
         tokio::select! {
-            () = turn.notify.notified() => {}
+            () = signal.notify.notified() => {}
             () = due => {}
         }
-        if turn.is_gone() {
+        if signal.is_gone() {
             return forget(&world, &key, &said);
         }
         let queued = world.metrics.queued(CONTROLLER);
         let Ok(permit) = world.slots.clone().acquire_owned().await else { return };
         drop(queued);
-        let begun = turn.begin(|| {
+        let begun = signal.begin(|| {
             // The watch may be behind what we wrote ourselves.
             let seen = world.index.get(&key)?;
             let object = match own.take() {
@@ -539,15 +539,15 @@ async fn work(world: Arc<World>, key: Key, turn: Arc<Turn>) {
             Some((object, wished))
         });
         let Some(object) = begun else {
-            if turn.is_gone() {
+            if signal.is_gone() {
                 forget(&world, &key, &said);
             }
             return;
         };
         let slot = Slot::new(permit, &world.metrics, CONTROLLER);
         let extra_attempt = extra.is_some_and(|at| at <= Instant::now());
-        let superseded = turn.superseded();
-        let told = Told { object, superseded, reads: turn.reads.clone(), extra_attempt, slot: slot.clone() };
+        let superseded = signal.superseded();
+        let told = Told { object, superseded, reads: signal.reads.clone(), extra_attempt, slot: slot.clone() };
         let begun = Instant::now();
         // On the heap: what a thousand idle tasks hold is small.
         let span = traced(&key);
@@ -561,7 +561,7 @@ async fn work(world: Arc<World>, key: Key, turn: Arc<Turn>) {
         let backoff = |n: u32| {
             options.min_retry_delay.saturating_mul(2_u32.saturating_pow(n.min(16))).min(options.max_retry_delay)
         };
-        turn.waiting.store(matches!(outcome, Outcome::Wait(_)), Ordering::Release);
+        signal.waiting.store(matches!(outcome, Outcome::Wait(_)), Ordering::Release);
         if outcome != Outcome::Exhausted {
             extra = None;
         }

@@ -38,12 +38,12 @@ pub mod record;
 pub mod secrets;
 pub mod shard;
 pub mod sharing;
+pub mod signal;
 pub mod slot;
 pub mod sources;
 pub mod state;
 pub mod subject;
 pub mod summary;
-pub mod turn;
 pub mod values;
 pub mod verify;
 

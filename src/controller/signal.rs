@@ -1,7 +1,7 @@
 //! What a release's task shares with who wakes it: the news that came, and whether they end what is under way.
 //!
 //! A reconciliation that waits is given up for a newer state of what it works with, and only for that: what it gives up leaves a revision
-//! behind. So it begins in one step ([`Turn::begin`]), beside which nothing is told: who has news either told them before the state was read,
+//! behind. So it begins in one step ([`Signal::begin`]), beside which nothing is told: who has news either told them before the state was read,
 //! or finds out afterwards whether they are known.
 
 use std::sync::atomic::{AtomicBool, Ordering};
@@ -17,7 +17,7 @@ use super::reads::Reads;
 
 /// See the module.
 #[derive(Debug, Default)]
-pub struct Turn {
+pub struct Signal {
     pub notify: Notify,
     /// It waits for something else to become ready.
     pub waiting: AtomicBool,
@@ -29,7 +29,7 @@ pub struct Turn {
     wished: Mutex<Seen>,
 }
 
-impl Turn {
+impl Signal {
     /// A reconciliation begins, with the object that `read` finds; without one there is nothing to do.
     pub fn begin<T>(&self, read: impl FnOnce() -> Option<(T, Seen)>) -> Option<T> {
         let mut wished = self.wished();
@@ -126,15 +126,15 @@ mod tests {
 
     #[test]
     fn news_that_were_there_before_it_began_end_nothing() {
-        let turn = Turn::default();
-        let superseded = turn.superseded();
+        let signal = Signal::default();
+        let superseded = signal.superseded();
         let (newest, known) = (AtomicI64::new(0), AtomicI64::new(0));
         let of = |generation| Seen { generation, ..Seen::default() };
         std::thread::scope(|scope| {
             scope.spawn(|| {
                 for generation in 1..=20_000 {
                     newest.store(generation, Ordering::SeqCst);
-                    turn.tell(|wished, _| *wished == of(generation));
+                    signal.tell(|wished, _| *wished == of(generation));
                     while known.load(Ordering::SeqCst) < generation {
                         std::thread::yield_now();
                     }
@@ -142,7 +142,7 @@ mod tests {
             });
             while known.load(Ordering::SeqCst) < 20_000 {
                 let read = || Some(newest.load(Ordering::SeqCst)).map(|g| (g, of(g)));
-                let begun = turn.begin(read).unwrap();
+                let begun = signal.begin(read).unwrap();
                 let in_vain = *superseded.borrow() && newest.load(Ordering::SeqCst) == begun;
                 // The other one is not to wait for an answer that does not come.
                 known.store(if in_vain { i64::MAX } else { begun }, Ordering::SeqCst);
@@ -153,18 +153,18 @@ mod tests {
 
     #[test]
     fn newer_ones_end_it_and_nothing_begins_after_the_end() {
-        let turn = Turn::default();
-        let superseded = turn.superseded();
+        let signal = Signal::default();
+        let superseded = signal.superseded();
         let of = |generation| Seen { generation, ..Seen::default() };
-        let begin = |generation| turn.begin(|| Some(((), of(generation))));
+        let begin = |generation| signal.begin(|| Some(((), of(generation))));
         assert_eq!(begin(1), Some(()));
-        turn.tell(|wished, _| *wished == of(1));
+        signal.tell(|wished, _| *wished == of(1));
         assert!(!*superseded.borrow());
-        turn.tell(|wished, _| *wished == of(2));
+        signal.tell(|wished, _| *wished == of(2));
         assert!(*superseded.borrow());
         assert_eq!(begin(2), Some(()));
         assert!(!*superseded.borrow());
-        turn.leave();
+        signal.leave();
         assert!(*superseded.borrow());
         assert_eq!(begin(2), None);
         assert!(*superseded.borrow());
